@@ -1,0 +1,28 @@
+/** Interfaces on which interception holds, and those that were refused, each with a reason for a person. */
+export interface Armed {
+  armed: readonly string[]
+  refused: readonly { interface: string; why: string }[]
+}
+
+/**
+ * A back-end that turns the LAN's DNS towards us while a lease in the kernel lasts.
+ * Nothing here decides when: line/protection.ts does; interception/lease.ts carries it out.
+ */
+export interface Interceptor {
+  readonly name: 'nftables' | 'iptables' | 'none'
+  /**
+   * Checks that the tools and the kernel can do it and lays what is inert by itself.
+   * @throws SecureNetError INTERCEPT_* naming what is missing; the LAN is left alone
+   */
+  prepare(): Promise<void>
+  /** The first renewal: from here on the kernel intercepts until the lease runs out. */
+  arm(interfaces: readonly string[]): Promise<Armed>
+  /** Restarts the kernel's clock without a gap; rebuilds what somebody else has wiped. */
+  renew(interfaces: readonly string[]): Promise<Armed & { rebuilt: boolean }>
+  /** At once, and for good: nothing is left armed when it resolves. Safe to call at any time. */
+  disarm(): Promise<void>
+  /** Takes away everything of ours. */
+  remove(): Promise<void>
+  /** Questions that the kernel has translated to us so far; null where the back-end cannot count. */
+  translated(): Promise<number | null>
+}
