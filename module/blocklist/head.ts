@@ -12,6 +12,11 @@ export interface Chunks {
 export interface Delta extends Chunks {
   /** The version that this delta starts from; it has the same hash key. */
   from: number
+  /**
+   * The version it leads to, an earlier one than the release's, so that deltas chain (5 to 6, 6 to 7) and each is
+   * published once; without it the release's own.
+   */
+  to?: number
 }
 
 /** One version of a list. */

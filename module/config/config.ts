@@ -38,7 +38,7 @@ export interface Config {
     readonly testZone: string
     readonly neverBlock: readonly string[]
     readonly limits: {
-      readonly queriesPerSecond: number
+      readonly queriesPerSecond?: number
       readonly burst: number
       readonly tcpConnections: number
       readonly tcpConnectionsPerClient: number

@@ -1,4 +1,7 @@
-/** What came of one exchange. `reply` has been matched as RFC 5452 §9.1 says; its ID is arbitrary. */
+/**
+ * What came of one exchange. `reply` has been matched as RFC 5452 §9.1 says; its ID is arbitrary, and its question
+ * is spelt as in the first of the exchanges that shared it. All of them get the same Buffer: copy before patching.
+ */
 export type ExchangeDone = (reply: Buffer | null, failure: ExchangeFailure | null) => void
 
 /** `timeout`: nobody answered in time; `network`: sockets failed; `overload`: our own in-flight limit. */
@@ -20,4 +23,43 @@ export interface Upstream {
   exchange(exchange: Exchange, done: ExchangeDone): void
   start(): Promise<void>
   stop(): Promise<void>
+}
+
+/** Where a resolver listens: a numeric address (a link-local one with its %zone) and a port. */
+export interface ServerAddress {
+  readonly address: string
+  readonly port: number
+}
+
+export interface ServerStats extends ServerAddress {
+  healthy: boolean
+  inFlight: number
+  replies: number
+  timeouts: number
+  refused: number
+}
+
+export interface UpstreamStats {
+  /** Exchanges asked for; `shared` of them joined one that was in flight. */
+  exchanges: number
+  shared: number
+  timeouts: number
+  retries: number
+  /** Questions sent over TCP. */
+  tcp: number
+  /** Replies with an ID that nobody waits for: a guess at ours (RFC 5452 §9.2). */
+  wrongId: number
+  /** Everything else that was ignored: QR=0, header only, wrong question, wrong case, wrong cookie. */
+  junk: number
+  overloads: number
+  inFlight: number
+  queued: number
+  servers: ServerStats[]
+}
+
+/** An upstream with a list of servers of its own. */
+export interface ServersUpstream extends Upstream {
+  /** Replaces the list; exchanges with a server that is gone move to another. */
+  setServers(servers: readonly ServerAddress[]): void
+  stats(): UpstreamStats
 }

@@ -20,7 +20,7 @@ describe('configuration', () => {
   it('fills in defaults and freezes', () => {
     const config = parseConfig(JSON.stringify(least))
     expect(config.dns.blockTtl).toBe(10)
-    expect(config.dns.limits.queriesPerSecond).toBe(1000)
+    expect(config.dns.limits.burst).toBe(2000)
     expect(config.upstream.servers).toEqual([{ address: '127.0.0.1', port: 53 }])
     expect(config.lines[0]).toEqual({ id: 'demo', access: 'fixed', interface: 'wan' })
     expect(() => Object.assign(config.dns, { blockTtl: 1 })).toThrow()

@@ -1,0 +1,121 @@
+import { CLASS_IN, CLASSIC_UDP_BYTES, Flag, HEADER_BYTES, SDE_OPTION, Type, UDP_BYTES } from './constants.ts'
+import { lowerName, NAME_BYTES, skipName } from './name.ts'
+
+/** What reading a datagram came to; anything but `OK` and `DROP` is answered with the RCODE of that name. */
+export const Reading = { OK: 0, DROP: 1, FORMERR: 2, NOTIMP: 3, BADVERS: 4, REFUSED: 5 } as const
+export type Reading = (typeof Reading)[keyof typeof Reading]
+
+/**
+ * The view of one question, read in place: numbers and offsets into the client's own bytes, no object tree.
+ * `name` is shared between all views: valid until the next `read`.
+ */
+export class Question {
+  /** Lower-cased wire name of the question read last. */
+  static readonly name: Buffer = Buffer.alloc(NAME_BYTES + 4)
+
+  readonly message: Buffer
+  id = 0
+  flags = 0
+  /** Octets of the lower-cased name, root included; 0 until a question was read. */
+  nameLength = 0
+  /** Offset of the last label's length octet within `name`; 0 for a single label. */
+  lastLabel = 0
+  type = 0
+  class = 0
+  /** Offset behind the question; `HEADER_BYTES` until one was read. */
+  end = HEADER_BYTES
+  hasEdns = false
+  /** DNSSEC OK (RFC 3225). */
+  dnssecOk = false
+  /** What the client takes over UDP: its own figure within 512 and our 1232. */
+  udpBytes = CLASSIC_UDP_BYTES
+  wantsStructuredErrors = false
+
+  constructor(message: Buffer) {
+    this.message = message
+  }
+
+  /** Reads header, question and OPT. A reply can be made from the view whatever the outcome, but for `DROP`. */
+  read(): Reading {
+    const { message } = this
+    if (message.length < HEADER_BYTES) return Reading.DROP
+    this.id = (message[0]! << 8) | message[1]!
+    this.flags = (message[2]! << 8) | message[3]!
+    // An answer to an answer is how two servers talk for ever (RFC 1035 §7.3, CVE-1999-0275 class).
+    if (this.flags & Flag.QR) return Reading.DROP
+    if (this.flags & Flag.OPCODE) return Reading.NOTIMP
+    // RFC 9619 §4: QDCOUNT is 0 or 1, and a query that asks nothing has no answer.
+    if (message[4] !== 0 || message[5] !== 1) return Reading.FORMERR
+    if (!this.#readQuestion()) return Reading.FORMERR
+    return this.#readRecords()
+  }
+
+  /** Puts this question's name back into `Question.name`, after others have been read. */
+  restoreName(): void {
+    lowerName(this.message, HEADER_BYTES, this.end, Question.name)
+  }
+
+  #readQuestion(): boolean {
+    const { message } = this
+    const name = Question.name
+    const length = lowerName(message, HEADER_BYTES, message.length, name)
+    const at = HEADER_BYTES + length
+    if (length < 0 || at + 4 > message.length) return false
+    this.nameLength = length
+    let label = 0
+    let next = name[0]! + 1
+    while (next < length - 1) {
+      label = next
+      next += name[next]! + 1
+    }
+    this.lastLabel = label
+    this.type = (message[at]! << 8) | message[at + 1]!
+    this.class = (message[at + 2]! << 8) | message[at + 3]!
+    this.end = at + 4
+    return true
+  }
+
+  #readRecords(): Reading {
+    const { message } = this
+    const answers = (message[6]! << 8) | message[7]!
+    const authorities = (message[8]! << 8) | message[9]!
+    const additionals = (message[10]! << 8) | message[11]!
+    const transfer = this.type === Type.AXFR || this.type === Type.IXFR
+    if (!transfer && (answers | authorities) !== 0) return Reading.FORMERR
+    let reading: Reading = Reading.OK
+    let at = this.end
+    for (let left = answers + authorities + additionals; left > 0 && reading !== Reading.FORMERR; left--) {
+      const afterName = skipName(message, at, message.length)
+      if (afterName < 0 || afterName + 10 > message.length) return Reading.FORMERR
+      const type = (message[afterName]! << 8) | message[afterName + 1]!
+      const next = afterName + 10 + ((message[afterName + 8]! << 8) | message[afterName + 9]!)
+      if (next > message.length) return Reading.FORMERR
+      if (type === Type.OPT) {
+        // RFC 6891 §6.1.1: one OPT at most, owned by the root, in the additional section.
+        if (this.hasEdns || left > additionals || message[at] !== 0) return Reading.FORMERR
+        reading = this.#readOpt(afterName, next)
+      }
+      at = next
+    }
+    if (reading !== Reading.OK) return reading
+    if (this.type === Type.OPT) return Reading.FORMERR
+    return this.class !== CLASS_IN || transfer ? Reading.REFUSED : Reading.OK
+  }
+
+  #readOpt(fixed: number, end: number): Reading {
+    const { message } = this
+    this.hasEdns = true
+    const size = (message[fixed + 2]! << 8) | message[fixed + 3]!
+    this.udpBytes = Math.min(Math.max(size, CLASSIC_UDP_BYTES), UDP_BYTES)
+    this.dnssecOk = (message[fixed + 6]! & 0x80) !== 0
+    let at = fixed + 10
+    while (at < end) {
+      if (at + 4 > end) return Reading.FORMERR
+      const option = (message[at]! << 8) | message[at + 1]!
+      if (option === SDE_OPTION) this.wantsStructuredErrors = true
+      at += 4 + ((message[at + 2]! << 8) | message[at + 3]!)
+    }
+    if (at !== end) return Reading.FORMERR
+    return message[fixed + 5] === 0 ? Reading.OK : Reading.BADVERS
+  }
+}

@@ -1,0 +1,131 @@
+import { Flag, HEADER_BYTES, Rcode, Type, UDP_BYTES } from './constants.ts'
+import type { Question } from './question.ts'
+
+/** Owner of a synthesised record: a pointer to the question's name. */
+const AT_QUESTION = [0xc0, HEADER_BYTES] as const
+
+export interface ExtendedError {
+  /** INFO-CODE (RFC 8914 §5.2). */
+  code: number
+  /** EXTRA-TEXT, UTF-8. */
+  text: string
+}
+
+/** What follows the question in a reply of our own. Made once, used for every query of its kind. */
+export interface Tail {
+  rcode: number
+  answers: number
+  authorities: number
+  records: Buffer
+  /** The OPT record to add when the query had one. */
+  opt: Buffer
+}
+
+/** An OPT record (RFC 6891 §6.1.2). `rcode` may be extended; the lower four bits belong in the header. */
+export function optRecord(rcode = 0, dnssecOk = false, errors: readonly ExtendedError[] = []): Buffer {
+  const options = errors.map(({ code, text }) => {
+    const extra = Buffer.from(text, 'utf8')
+    const option = Buffer.alloc(6)
+    option.writeUInt16BE(15, 0)
+    option.writeUInt16BE(2 + extra.length, 2)
+    option.writeUInt16BE(code, 4)
+    return Buffer.concat([option, extra])
+  })
+  const rdata = Buffer.concat(options)
+  const fixed = Buffer.alloc(11)
+  fixed.writeUInt16BE(Type.OPT, 1)
+  fixed.writeUInt16BE(UDP_BYTES, 3)
+  fixed[5] = rcode >> 4
+  fixed.writeUInt16BE(dnssecOk ? 0x8000 : 0, 7)
+  fixed.writeUInt16BE(rdata.length, 9)
+  return Buffer.concat([fixed, rdata])
+}
+
+/** A record owned by the question's name, class IN. */
+export function recordAtQuestion(type: number, ttl: number, rdata: Uint8Array): Buffer {
+  const fixed = Buffer.from([...AT_QUESTION, type >> 8, type & 0xff, 0, 1, 0, 0, 0, 0, 0, 0])
+  fixed.writeUInt32BE(ttl, 6)
+  fixed.writeUInt16BE(rdata.length, 10)
+  return Buffer.concat([fixed, rdata])
+}
+
+/** The SOA that makes a negative answer cacheable (RFC 2308 §3), owned by the question's name. */
+export function soaAtQuestion(ttl: number): Buffer {
+  const rdata = Buffer.alloc(22)
+  for (const [at, value] of [
+    [2, 1],
+    [6, 3600],
+    [10, 600],
+    [14, 86_400],
+    [18, ttl],
+  ] as const)
+    rdata.writeUInt32BE(value, at)
+  return recordAtQuestion(Type.SOA, ttl, rdata)
+}
+
+const NOTHING = Buffer.alloc(0)
+
+export function emptyTail(rcode: number, errors: readonly ExtendedError[] = []): Tail {
+  return { rcode, answers: 0, authorities: 0, records: NOTHING, opt: optRecord(rcode, false, errors) }
+}
+
+/** A negative answer with SOA: NODATA with `Rcode.NOERROR`, or NXDOMAIN. */
+export function negativeTail(rcode: number, ttl: number, errors: readonly ExtendedError[] = []): Tail {
+  const opt = optRecord(rcode, false, errors)
+  return { rcode, answers: 0, authorities: 1, records: soaAtQuestion(ttl), opt }
+}
+
+export function answerTail(
+  type: number,
+  ttl: number,
+  rdata: Uint8Array,
+  errors: readonly ExtendedError[] = [],
+): Tail {
+  const opt = optRecord(0, false, errors)
+  return { rcode: 0, answers: 1, authorities: 0, records: recordAtQuestion(type, ttl, rdata), opt }
+}
+
+export const tails = {
+  formatError: emptyTail(Rcode.FORMERR),
+  notImplemented: emptyTail(Rcode.NOTIMP),
+  refused: emptyTail(Rcode.REFUSED),
+  badVersion: emptyTail(Rcode.BADVERS),
+  serverFailure: emptyTail(Rcode.SERVFAIL),
+  truncated: emptyTail(Rcode.NOERROR),
+} as const
+
+/** Position of the DNSSEC OK bit within an OPT record. */
+const DO_OCTET = 7
+
+/**
+ * The one place where a reply of our own is put together: the client's header bits and question, then `tail`.
+ * RD and CD are copied, RA is set, AA is not, Z is cleared (RFC 1035 §4.1.1); the OPT only if the query had one
+ * (RFC 6891 §6.1.1) with the client's DO (RFC 3225 §3).
+ */
+export function replyWith(question: Question, tail: Tail, extraFlags = 0): Buffer {
+  const { message, end, flags, hasEdns } = question
+  const { records, opt } = tail
+  const recordsEnd = end + records.length
+  const reply = Buffer.allocUnsafe(hasEdns ? recordsEnd + opt.length : recordsEnd)
+  message.copy(reply, HEADER_BYTES, HEADER_BYTES, end)
+  records.copy(reply, end)
+  reply[0] = message[0]!
+  reply[1] = message[1]!
+  const kept = flags & (Flag.RD | Flag.CD | Flag.OPCODE)
+  const word = Flag.QR | Flag.RA | kept | extraFlags | (tail.rcode & 0x0f)
+  reply[2] = word >> 8
+  reply[3] = word & 0xff
+  reply[4] = 0
+  reply[5] = end > HEADER_BYTES ? 1 : 0
+  reply[6] = 0
+  reply[7] = tail.answers
+  reply[8] = 0
+  reply[9] = tail.authorities
+  reply[10] = 0
+  reply[11] = hasEdns ? 1 : 0
+  if (hasEdns) {
+    opt.copy(reply, recordsEnd)
+    if (question.dnssecOk) reply[recordsEnd + DO_OCTET] = reply[recordsEnd + DO_OCTET]! | 0x80
+  }
+  return reply
+}

@@ -1,0 +1,64 @@
+import { serve } from '../dns/answer.ts'
+import { Flag } from '../dns/constants.ts'
+import { Question } from '../dns/question.ts'
+import type { Cache, Entry } from './cache.ts'
+import type { Judge } from './judge.ts'
+import type { Policy } from './policy.ts'
+import { NEXT, type Query, type Step } from './query.ts'
+import { serveStale } from './serve-stale.ts'
+
+const RD_BIT = 1
+const CD_BIT = 2
+const DO_BIT = 4
+
+/** Equal keys, equal questions (RFC 6840 §5.9 on CD, RFC 3225 on DO); one Latin-1 string, so that a Map can hold it. */
+function keyOf(query: Query): string {
+  const name = Question.name
+  const at = query.nameLength
+  const { flags, type } = query
+  name[at] = type >> 8
+  name[at + 1] = type & 0xff
+  name[at + 2] =
+    (flags & Flag.RD ? RD_BIT : 0) | (flags & Flag.CD ? CD_BIT : 0) | (query.dnssecOk ? DO_BIT : 0)
+  return name.toString('latin1', 0, at + 3)
+}
+
+export interface CachedOptions {
+  cache: Cache
+  policy: Policy
+  /** Judges a stored answer again when the policy has changed since. */
+  judge: Judge
+  /** Asks upstream again in the background. */
+  refresh: (query: Query) => void
+}
+
+/** Hot entries are asked for again in the last tenth of their life, so that nobody waits for them. */
+function isDue(entry: Entry, now: number): boolean {
+  return entry.visited && !entry.refreshing && entry.expires - now < (entry.expires - entry.at) / 10
+}
+
+/** Serves what is known and still good. Before the verdict: an entry carries the epoch under which it was judged. */
+export function cached({ cache, policy, judge, refresh }: CachedOptions): Step {
+  return (query) => {
+    query.key = keyOf(query)
+    const entry = cache.get(query.key)
+    if (entry === undefined) return NEXT
+    const now = cache.seconds()
+    const isStale = now >= entry.expires
+    if (isStale && now >= entry.staleUntil) return NEXT
+    if (entry.epoch !== policy.epoch) {
+      // The verdict step judges the name, `judge` the rest of the chain.
+      const refused = judge(query, entry.answer)
+      if (refused !== null) return refused
+      entry.epoch = policy.epoch
+    }
+    if (!isStale && isDue(entry, now)) {
+      entry.refreshing = true
+      refresh(query)
+    }
+    entry.visited = true
+    if (isStale) return serveStale(query, entry)
+    query.reason = 'cached'
+    return serve(query, entry.answer, { limit: query.limit, age: Math.floor(now - entry.at) })
+  }
+}

@@ -1,0 +1,65 @@
+import type { Clock } from '../platform/clock.ts'
+import { any } from './any.ts'
+import type { BlockedReply } from './blocked.ts'
+import type { Cache } from './cache.ts'
+import { cached } from './cached.ts'
+import { createForward, type Exchanger } from './forward.ts'
+import { guard, type RateLimit } from './guard.ts'
+import type { Judge } from './judge.ts'
+import type { Policy } from './policy.ts'
+import { NEXT, type Outcome, PENDING, type Query, type Step } from './query.ts'
+import { specialNames } from './special-names.ts'
+import { verdict } from './verdict.ts'
+
+export interface ChainParts {
+  policy: Policy
+  rateLimit: RateLimit
+  cache: Cache
+  judge: Judge
+  blocked: BlockedReply
+  upstream: Exchanger
+  clock: Clock
+  /** Zones that the stock resolver owns. */
+  localZones: readonly string[]
+  refuseBypass: boolean
+  /** Told of every query that has its answer, for counting; must be quick. */
+  observe: (query: Query) => void
+}
+
+/**
+ * The way of one query, from top to bottom. Synchronous but for what upstream must answer:
+ *
+ *     client ── udp/tcp ──> guard ─> special names ─> cache ─> verdict ─> ANY ─> forward ──> resolver behind us
+ *        <── reply ───────────┴───────────┴────────────┴─────────┴─────────┴──── judge <──────────┘
+ *
+ * @returns a function that gives the reply at once, DROP, or PENDING: then `query.respond` is called later
+ */
+export function createChain(parts: ChainParts): (query: Query) => Outcome {
+  const { policy, cache, judge, blocked, upstream, clock, observe } = parts
+  const forward = createForward({ upstream, cache, policy, judge, clock, observe })
+
+  const steps: readonly Step[] = [
+    // First, so that nothing is spent on what is malformed or too much.
+    guard(parts.rateLimit),
+    // Before the cache and the list: these names never leave the modem, or belong to the stock resolver, whatever a list says.
+    specialNames(policy, parts.localZones, parts.refuseBypass),
+    // Before the verdict: what is stored was judged under the same epoch, and a hit saves the look-up.
+    cached({ cache, policy, judge, refresh: forward.refresh }),
+    // Before anything leaves the modem: a listed name is never asked for.
+    verdict(policy, blocked),
+    // After the verdict, so that a listed name is blocked for ANY too (RFC 8482 leaves the choice to us).
+    any,
+    // Last: the only step that waits. Its answer is judged link by link before it is stored or served.
+    forward.step,
+  ]
+
+  return (query) => {
+    for (let i = 0; i < steps.length; i++) {
+      const outcome = steps[i]!(query)
+      if (outcome === NEXT) continue
+      if (outcome !== PENDING) observe(query)
+      return outcome
+    }
+    throw new Error('the last step of the chain must answer')
+  }
+}

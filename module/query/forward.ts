@@ -1,0 +1,157 @@
+import { type Answer, readAnswer, serve } from '../dns/answer.ts'
+import { Ede, Rcode } from '../dns/constants.ts'
+import { forwardable } from '../dns/forwardable.ts'
+import { emptyTail, replyWith, type Tail, tails } from '../dns/reply.ts'
+import type { Clock, Timer } from '../platform/clock.ts'
+import type { Cache } from './cache.ts'
+import { clientKey } from './client-key.ts'
+import type { Judge } from './judge.ts'
+import type { Policy } from './policy.ts'
+import { PENDING, type Query, type Step } from './query.ts'
+import { serveStale } from './serve-stale.ts'
+
+export type ForwardFailure = 'timeout' | 'network' | 'overload' | 'stopped'
+
+/** What this step needs of upstream/. */
+export interface Exchanger {
+  exchange(
+    exchange: { key: string; message: Buffer; clientKey: string; tcp: boolean },
+    done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
+  ): void
+}
+
+export interface ForwardOptions {
+  upstream: Exchanger
+  cache: Cache
+  policy: Policy
+  judge: Judge
+  clock: Clock
+  /** Told of every query that has its answer. */
+  observe: (query: Query) => void
+}
+
+/** RFC 9520 §3.2: failures are remembered for 1 to 5 seconds. */
+const FAILURE_SECONDS = 2
+/** RFC 8767 §5, client response timer: after it a stale answer goes out, and the exchange goes on. */
+const STALE_AFTER_MS = 1800
+
+const noAuthority = emptyTail(Rcode.SERVFAIL, [
+  { code: Ede.NO_REACHABLE_AUTHORITY, text: 'no resolver answered' },
+])
+const networkError = emptyTail(Rcode.SERVFAIL, [
+  { code: Ede.NETWORK_ERROR, text: 'no resolver can be reached' },
+])
+
+const failureTails: Record<ForwardFailure, Tail> = {
+  timeout: noAuthority,
+  network: networkError,
+  overload: tails.serverFailure,
+  stopped: tails.serverFailure,
+}
+
+export interface Forward {
+  /** Asks upstream and answers later. */
+  step: Step
+  /** Asks upstream for the cache alone. */
+  refresh: (query: Query) => void
+}
+
+export function createForward({ upstream, cache, policy, judge, clock, observe }: ForwardOptions): Forward {
+  // The clients that share an exchange get the very same reply: it is walked once.
+  let lastReply: Buffer | null = null
+  let lastAnswer: Answer | null = null
+
+  const answerIn = (reply: Buffer, questionEnd: number): Answer | null => {
+    if (reply !== lastReply) {
+      lastReply = reply
+      lastAnswer = readAnswer(reply, questionEnd)
+    }
+    return lastAnswer
+  }
+
+  const remember = (query: Query, answer: Answer): void => {
+    if (answer.ttl > 0) cache.set(query.key, answer, answer.ttl, policy.epoch)
+    else if (answer.rcode === Rcode.SERVFAIL && !cache.stale(query.key))
+      cache.set(query.key, answer, FAILURE_SECONDS, policy.epoch)
+  }
+
+  const replyTo = (query: Query, reply: Buffer): Buffer => {
+    query.restoreName()
+    const answer = answerIn(reply, query.end)
+    if (answer === null || answer.rcode > 15) {
+      query.reason = 'upstream-failure'
+      return replyWith(query, tails.serverFailure)
+    }
+    const refused = judge(query, answer)
+    if (refused !== null) return refused
+    if (answer.rcode === Rcode.SERVFAIL) {
+      const stale = staleReply(query)
+      if (stale !== null) return stale
+    }
+    remember(query, answer)
+    query.reason = query.local ? 'local-name' : 'forwarded'
+    return serve(query, answer, { limit: query.limit, age: 0 })
+  }
+
+  /** An expired answer, judged again if it must be. */
+  const staleReply = (query: Query): Buffer | null => {
+    const entry = cache.stale(query.key)
+    if (entry === null) return null
+    if (entry.epoch !== policy.epoch) {
+      query.restoreName()
+      const refused = judge(query, entry.answer)
+      if (refused !== null) return refused
+    }
+    entry.staleUntil = cache.seconds() + FAILURE_SECONDS
+    return serveStale(query, entry)
+  }
+
+  const failWith = (query: Query, failure: ForwardFailure): Buffer => {
+    const stale = staleReply(query)
+    if (stale !== null) return stale
+    query.reason = 'upstream-failure'
+    return replyWith(query, failureTails[failure])
+  }
+
+  const ask = (query: Query, done: (reply: Buffer | null, failure: ForwardFailure | null) => void) => {
+    const { key, clientAddress, transport } = query
+    upstream.exchange(
+      { key, message: forwardable(query), clientKey: clientKey(clientAddress), tcp: transport === 'tcp' },
+      done,
+    )
+  }
+
+  const step: Step = (query) => {
+    let timer: Timer | null = null
+    let answered = false
+    const finish = (reply: Buffer) => {
+      if (answered) return
+      answered = true
+      timer?.cancel()
+      observe(query)
+      query.respond?.(reply)
+    }
+    if (cache.get(query.key) !== undefined) {
+      timer = clock.after(STALE_AFTER_MS, () => {
+        const stale = staleReply(query)
+        if (stale !== null) finish(stale)
+      })
+    }
+    ask(query, (reply, failure) => {
+      // Late or not, a good reply is remembered.
+      const answer = reply === null ? failWith(query, failure ?? 'network') : replyTo(query, reply)
+      finish(answer)
+    })
+    return PENDING
+  }
+
+  const refresh = (query: Query): void => {
+    ask(query, (reply) => {
+      const entry = cache.get(query.key)
+      if (entry) entry.refreshing = false
+      if (reply !== null) replyTo(query, reply)
+    })
+  }
+
+  return { step, refresh }
+}

@@ -1,0 +1,42 @@
+import { Flag } from '../dns/constants.ts'
+import { Reading } from '../dns/question.ts'
+import { replyWith, tails } from '../dns/reply.ts'
+import { DROP, NEXT, type Outcome, type Query, type Step } from './query.ts'
+
+/** Who may ask how much; see rate-limit.ts. */
+export interface RateLimit {
+  /** `answer`: within the limit; `truncate`: over it, tell a real client to come back over TCP; `drop`: over it. */
+  admit(address: string, transport: Query['transport']): 'answer' | 'truncate' | 'drop'
+}
+
+/** Refuses what is malformed, not for us, or too much, before anything is spent on it. */
+export function guard(limit: RateLimit): Step {
+  return (query) => {
+    const reading = query.read()
+    if (reading === Reading.DROP) return DROP
+    const admitted = limit.admit(query.clientAddress, query.transport)
+    if (admitted !== 'answer') {
+      query.reason = 'rate-limited'
+      // RFC 5358 §4, RFC 8906 §3: a forged source gains nothing from TC=1, a real client gets its answer over TCP.
+      return admitted === 'drop' || query.nameLength === 0 ? DROP : replyWith(query, tails.truncated, Flag.TC)
+    }
+    return reading === Reading.OK ? NEXT : refuse(query, reading)
+  }
+}
+
+function refuse(query: Query, reading: Reading): Outcome {
+  switch (reading) {
+    case Reading.NOTIMP:
+      query.reason = 'not-implemented'
+      return replyWith(query, tails.notImplemented)
+    case Reading.BADVERS:
+      query.reason = 'bad-version'
+      return replyWith(query, tails.badVersion)
+    case Reading.REFUSED:
+      query.reason = 'refused'
+      return replyWith(query, tails.refused)
+    default:
+      query.reason = 'malformed'
+      return replyWith(query, tails.formatError)
+  }
+}

@@ -1,0 +1,47 @@
+import { CLASSIC_UDP_BYTES } from '../dns/constants.ts'
+import { Question } from '../dns/question.ts'
+import type { Reason } from './reason.ts'
+
+export type Transport = 'udp' | 'tcp'
+
+/** Sends nothing: for what must not be answered. */
+export const DROP = Symbol('drop')
+/** The answer comes later, through `query.respond`. */
+export const PENDING = Symbol('pending')
+/** This step has nothing to say; the next one is asked. */
+export const NEXT = Symbol('next')
+
+export type Outcome = Buffer | typeof DROP | typeof PENDING | typeof NEXT
+
+/** One step of the chain. Synchronous: only `forward` answers later. */
+export type Step = (query: Query) => Outcome
+
+const TCP_BYTES = 65_535
+
+/** One query on its way through the chain: the view of its question, and who asked. */
+export class Query extends Question {
+  readonly clientAddress: string
+  readonly transport: Transport
+  /** Sends a reply that was PENDING; called once at most. */
+  respond: ((reply: Buffer) => void) | null = null
+  /** Why the answer is what it is; every step that answers sets it. */
+  reason: Reason = 'dropped'
+  /** Category of a block, or -1. */
+  category = -1
+  /** Lower-cased name, type and DO, CD, RD: equal for questions that one answer serves. Set by the cache step. */
+  key = ''
+  /** The stock resolver's own names (DHCP hosts, private reverse zones): neither judged nor checked for rebinding. */
+  local = false
+
+  constructor(message: Buffer, clientAddress: string, transport: Transport) {
+    super(message)
+    this.clientAddress = clientAddress
+    this.transport = transport
+  }
+
+  /** Most octets of a reply to this client. */
+  get limit(): number {
+    if (this.transport === 'tcp') return TCP_BYTES
+    return this.hasEdns ? this.udpBytes : CLASSIC_UDP_BYTES
+  }
+}

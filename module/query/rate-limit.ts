@@ -1,0 +1,66 @@
+import type { Clock } from '../platform/clock.ts'
+import { clientKey } from './client-key.ts'
+import type { RateLimit } from './guard.ts'
+
+export interface RateLimitOptions {
+  clock: Clock
+  /** Per client. Left out: `LAN_DEFAULT` for clients of the LAN, none for the modem's own (loopback). */
+  queriesPerSecond?: number | undefined
+  /** Queries that a client may ask at once. */
+  burst: number
+}
+
+interface Bucket {
+  tokens: number
+  /** Monotonic ms. */
+  at: number
+  /** Every second query over the limit gets TC=1, so that a real client notices. */
+  over: number
+}
+
+const LAN_DEFAULT = 2000
+/** Addresses remembered; the older half is forgotten when it is full. */
+const REMEMBERED = 4096
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1'
+}
+
+/** A token bucket for each client, IPv6 by /64; what it remembers is bounded. */
+export function createRateLimit({ clock, queriesPerSecond, burst }: RateLimitOptions): RateLimit {
+  const rate = queriesPerSecond ?? LAN_DEFAULT
+  const exemptLoopback = queriesPerSecond === undefined
+  let byAddress = new Map<string, Bucket>()
+  let byKey = new Map<string, Bucket>()
+
+  const bucketOf = (address: string): Bucket => {
+    const known = byAddress.get(address)
+    if (known) return known
+    if (byAddress.size >= REMEMBERED) {
+      byAddress = new Map()
+      byKey = new Map([...byKey].slice(-REMEMBERED / 2))
+    }
+    const key = clientKey(address)
+    const bucket = byKey.get(key) ?? { tokens: burst, at: clock.monotonic(), over: 0 }
+    byAddress.set(address, bucket)
+    byKey.set(key, bucket)
+    return bucket
+  }
+
+  return {
+    admit(address, transport) {
+      if (exemptLoopback && isLoopback(address)) return 'answer'
+      const bucket = bucketOf(address)
+      const now = clock.monotonic()
+      bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) * rate) / 1000)
+      bucket.at = now
+      if (bucket.tokens >= 1) {
+        bucket.tokens--
+        return 'answer'
+      }
+      // TCP has proven its address and is bounded by its connections; reading it is paused by back-pressure instead.
+      if (transport === 'tcp') return 'answer'
+      return ++bucket.over % 2 === 1 ? 'truncate' : 'drop'
+    },
+  }
+}

@@ -1,0 +1,147 @@
+import { Rcode, Type } from '../dns/constants.ts'
+import { isWithin, nameFromText } from '../dns/name.ts'
+import { Question } from '../dns/question.ts'
+import { answerTail, negativeTail, replyWith, type Tail } from '../dns/reply.ts'
+import type { Policy } from './policy.ts'
+import { NEXT, type Outcome, type Query, type Step } from './query.ts'
+
+const TTL = 3600
+const CANARY_TTL = 60
+
+const nxdomain = negativeTail(Rcode.NXDOMAIN, TTL)
+const nodata = negativeTail(Rcode.NOERROR, TTL)
+const canary = negativeTail(Rcode.NXDOMAIN, CANARY_TTL)
+const localhost4 = answerTail(Type.A, TTL, Buffer.from([127, 0, 0, 1]))
+const localhost6 = answerTail(Type.AAAA, TTL, Buffer.concat([Buffer.alloc(15), Buffer.from([1])]))
+const localhostPtr = answerTail(Type.PTR, TTL, Buffer.from('\x09localhost\x00', 'latin1'))
+
+/** RFC 6761 §6.3: localhost is always this host. */
+function answerLocalhost(type: number): Tail {
+  return type === Type.A ? localhost4 : type === Type.AAAA ? localhost6 : nodata
+}
+
+function wire(text: string): Buffer {
+  const name = nameFromText(text)
+  if (!name) throw new RangeError(`not a name: ${text}`)
+  return name
+}
+
+type Rule = (query: Query, length: number, zone: Buffer) => Outcome
+
+const special =
+  (tailFor: (type: number, isApex: boolean) => Tail): Rule =>
+  (query, length, zone) => {
+    query.reason = 'special-name'
+    return replyWith(query, tailFor(query.type, length === zone.length))
+  }
+
+/** A zone that must not leave the modem: it is empty but for its apex (RFC 6303 §3). */
+const empty = special((_, isApex) => (isApex ? nodata : nxdomain))
+
+/** Owned by the stock resolver: DHCP names and private reverse zones go to it as they are (3-dns.md). */
+const local: Rule = (query) => {
+  query.local = true
+  return NEXT
+}
+
+const isAddress = (type: number) => type === Type.A || type === Type.AAAA
+
+const zeros = (count: number) => '0.'.repeat(count)
+
+/** RFC 6303 §4.1-§4.4: reverse zones of private use, that the stock resolver may know names in. */
+const privateReverse = [
+  '10.in-addr.arpa',
+  '168.192.in-addr.arpa',
+  ...Array.from({ length: 16 }, (_, i) => `${16 + i}.172.in-addr.arpa`),
+  'd.f.ip6.arpa',
+  'c.f.ip6.arpa',
+]
+
+/** RFC 6303 §4.2-§4.6: reverse zones in which there is nothing to find. */
+const emptyReverse = [
+  '0.in-addr.arpa',
+  '127.in-addr.arpa',
+  '254.169.in-addr.arpa',
+  '2.0.192.in-addr.arpa',
+  '100.51.198.in-addr.arpa',
+  '113.0.203.in-addr.arpa',
+  '255.255.255.255.in-addr.arpa',
+  `${zeros(32)}ip6.arpa`,
+  ...['8', '9', 'a', 'b'].map((nibble) => `${nibble}.e.f.ip6.arpa`),
+  '8.b.d.0.1.0.0.2.ip6.arpa',
+]
+
+const loopbackReverse = ['1.0.0.127.in-addr.arpa', `1.${zeros(31)}ip6.arpa`]
+
+function zoneRules(localZones: readonly string[]): [Buffer, Rule][] {
+  const rules: [string, Rule][] = [
+    ...localZones.map((zone): [string, Rule] => [zone, local]),
+    ...loopbackReverse.map((zone): [string, Rule] => [
+      zone,
+      special((type, isApex) => (isApex ? (type === Type.PTR ? localhostPtr : nodata) : nxdomain)),
+    ]),
+    ...privateReverse.map((zone): [string, Rule] => [zone, local]),
+    ...emptyReverse.map((zone): [string, Rule] => [zone, empty]),
+    ['localhost', special(answerLocalhost)],
+    // RFC 9462 §6.1: DDR would lead clients round us; never forwarded.
+    ['resolver.arpa', special(() => nodata)],
+    // RFC 6761 §6.2, §6.4; RFC 7686 §2; RFC 9476 §3; RFC 6762 §22.1
+    ...['test', 'invalid', 'onion', 'alt', 'local'].map((zone): [string, Rule] => [zone, empty]),
+  ]
+  return rules.map(([zone, rule]) => [wire(zone), rule])
+}
+
+/** Names whose NXDOMAIN tells a browser or a phone to use the network's resolver; every type alike. */
+const canaries = ['use-application-dns.net', 'mask.icloud.com', 'mask-h2.icloud.com'].map(wire)
+
+/** Length and first octet of the last label: cheap enough for every query, and right for all but a few names. */
+function lastLabelMark(name: Uint8Array, lastLabel: number): number {
+  return ((name[lastLabel]! & 0x3f) << 8) | name[lastLabel + 1]!
+}
+
+function lastLabelOf(name: Buffer): number {
+  let label = 0
+  for (let next = name[0]! + 1; next < name.length - 1; next += name[next]! + 1) label = next
+  return label
+}
+
+/**
+ * Own and special names, before anything is looked up.
+ * @param localZones zones of the stock resolver; they beat the special-use registry, since the modem serves them
+ * @param refuseBypass answer the canary names while protecting
+ */
+export function specialNames(policy: Policy, localZones: readonly string[], refuseBypass: boolean): Step {
+  const zones = zoneRules(localZones)
+  const marked = new Uint8Array(1 << 14)
+  for (const [zone] of zones) marked[lastLabelMark(zone, lastLabelOf(zone))] = 1
+  const canaryLengths = new Uint8Array(256)
+  if (refuseBypass) for (const name of canaries) canaryLengths[name.length] = 1
+
+  const inZone = (query: Query): Outcome => {
+    const { nameLength } = query
+    for (const [zone, rule] of zones) {
+      if (isWithin(Question.name, nameLength, zone)) return rule(query, nameLength, zone)
+    }
+    return NEXT
+  }
+
+  const atCanary = (query: Query): Outcome => {
+    for (const name of canaries) {
+      if (name.length === query.nameLength && isWithin(Question.name, query.nameLength, name)) {
+        query.reason = 'relay-canary'
+        return replyWith(query, canary)
+      }
+    }
+    return NEXT
+  }
+
+  return (query) => {
+    if (canaryLengths[query.nameLength] && policy.protecting) {
+      const outcome = atCanary(query)
+      if (outcome !== NEXT) return outcome
+    }
+    // A name without a dot is a host of the household, or nothing.
+    if (query.lastLabel === 0 && query.nameLength > 1 && isAddress(query.type)) query.local = true
+    return marked[lastLabelMark(Question.name, query.lastLabel)] ? inZone(query) : NEXT
+  }
+}

@@ -1,0 +1,151 @@
+import { RandomPool, randomiseCase } from './random-pool.ts'
+import { appendCookie, endsInOpt, optLength, questionEndOf } from './message-parts.ts'
+import type { Queued } from './fair-queue.ts'
+import type { Server } from './server.ts'
+import type { TcpConnection } from './tcp-connections.ts'
+import { idle, type Timed } from './timer-wheel.ts'
+import type { UdpSocket } from './udp-sockets.ts'
+import type { Exchange, ExchangeDone } from './upstream.ts'
+
+const empty = Buffer.alloc(0)
+const usualQuery = 512
+/** COOKIE option with the longest server cookie (RFC 7873 §4). */
+const cookieRoom = 4 + 40
+
+/** One question in flight, and everybody who waits for it. Objects of this class are reused. */
+export class Pending implements Timed, Queued {
+  key = ''
+  clientKey = ''
+  message = empty
+  done: ExchangeDone | null = null
+  readonly sharers: ExchangeDone[] = []
+  probe = false
+
+  /** What goes out: `message` with its ID, case and options. */
+  query = Buffer.allocUnsafeSlow(usualQuery)
+  queryLength = 0
+  questionEnd = 0
+  hasOpt = false
+  /** The letters' case was drawn at random (0x20). */
+  cased = false
+  /** Sent without OPT from now on: a server did not understand it. */
+  plain = false
+  cookieSent = false
+  bareError = false
+
+  server: Server | null = null
+  readonly tried: Server[] = []
+  /** Unreachable in this exchange's time: not asked again. */
+  readonly dead: Server[] = []
+  readonly sockets: UdpSocket<Pending>[] = []
+  readonly ids: number[] = []
+  connection: TcpConnection<Pending> | null = null
+  connectionId = 0
+  /** `connection.messages` when the question went out. */
+  connectionMessages = 0
+  wantTcp = false
+  /** Somebody guessed at our IDs: asked over TCP as well, once. */
+  spoofed = false
+  tcpFailures = 0
+
+  triesLeft = 0
+  deadlineTick = 0
+  delayed = false
+  refusals = 0
+  badCookies = 0
+  /** SERVFAIL or REFUSED of a server, for want of a better one. */
+  secondBest: Buffer | null = null
+
+  wheelPrevious: Timed | null = null
+  wheelNext: Timed | null = null
+  dueTick = idle
+  queuePrevious: Queued | null = null
+  queueNext: Queued | null = null
+  queued = false
+
+  /** @returns false for a message that is no query */
+  begin(exchange: Exchange, done: ExchangeDone | null): boolean {
+    const { message } = exchange
+    this.questionEnd = questionEndOf(message)
+    if (this.questionEnd < 0) return false
+    this.key = exchange.key
+    this.clientKey = exchange.clientKey
+    this.message = message
+    this.done = done
+    this.wantTcp = exchange.tcp
+    this.hasOpt = endsInOpt(message)
+    const room = message.length + cookieRoom
+    if (room > this.query.length) this.query = Buffer.allocUnsafeSlow(room)
+    message.copy(this.query)
+    return true
+  }
+
+  /** Ready for the next question. Called when nothing refers to it any more. */
+  reset(): void {
+    this.message = empty
+    this.done = null
+    this.sharers.length = 0
+    this.probe = false
+    this.cased = false
+    this.plain = false
+    this.cookieSent = false
+    this.bareError = false
+    this.server = null
+    this.tried.length = 0
+    this.dead.length = 0
+    this.connection = null
+    this.spoofed = false
+    this.tcpFailures = 0
+    this.delayed = false
+    this.refusals = 0
+    this.badCookies = 0
+    this.secondBest = null
+    if (this.query.length > usualQuery) this.query = Buffer.allocUnsafeSlow(usualQuery)
+  }
+
+  /** Fits `query` to a server: its letters' case, and whether it gets OPT and cookie. */
+  write(server: Server, tick: number, random: RandomPool): void {
+    const { query, message } = this
+    if (this.sockets.length > 0) {
+      // What was sent before may still be in the system's hands.
+      for (const socket of this.sockets) if (socket.sending > 0) this.query = Buffer.from(query)
+    }
+    const opt = this.hasOpt && !this.plain && !(server.ednsOffUntil > tick)
+    this.cookieSent = false
+    if (!server.remote && opt === this.hasOpt && !this.cased) {
+      this.queryLength = message.length
+      if (this.sockets.length > 0) message.copy(this.query)
+      return
+    }
+    if (server.remote && !this.cased && !(server.caseOffUntil > tick)) {
+      this.cased = true
+      randomiseCase(this.query, 12, this.questionEnd - 4, random)
+    }
+    message.copy(this.query, this.questionEnd, this.questionEnd)
+    this.queryLength = opt || !this.hasOpt ? message.length : message.length - optLength
+    this.query.writeUInt16BE(message.readUInt16BE(10) - (this.hasOpt && !opt ? 1 : 0), 10)
+    if (opt && server.remote && !(server.cookiesOffUntil > tick)) {
+      this.cookieSent = true
+      this.queryLength = appendCookie(this.query, this.queryLength, server.clientCookie, server.serverCookie)
+    }
+  }
+
+  /** @returns the query for a stream: its length before it, and no cookie, for which TCP has no need (RFC 7873 §5.2.1) */
+  frame(id: number): Buffer {
+    const opt = this.hasOpt && !this.plain
+    const length = this.hasOpt && !opt ? this.message.length - optLength : this.message.length
+    const frame = Buffer.allocUnsafeSlow(2 + length)
+    this.message.copy(frame, 2, 0, length)
+    this.query.copy(frame, 2 + 12, 12, this.questionEnd)
+    frame.writeUInt16BE(length, 0)
+    frame.writeUInt16BE(id, 2)
+    frame.writeUInt16BE(this.message.readUInt16BE(10) - (this.hasOpt && !opt ? 1 : 0), 2 + 10)
+    return frame
+  }
+
+  /** What the OPT advertises (RFC 6891 §6.2.3); 512 without one. */
+  get advertised(): number {
+    if (!this.hasOpt || this.plain) return 512
+    return Math.max(512, this.message.readUInt16BE(this.message.length - optLength + 3))
+  }
+}

@@ -1,0 +1,31 @@
+import { codeOf, messageOf, SecureNetError } from '../../module/error.ts'
+
+/** What a script that calls the operator tool can rely on (docs/operating.md). */
+export const exitCodes = { ok: 0, failed: 1, usage: 2, unreachable: 3, timedOut: 4 } as const
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** An error of this tool that says which exit code it ends with. */
+export class OperatorError extends SecureNetError {
+  readonly exit: ExitCode
+
+  constructor(exit: ExitCode, code: string, message: string, wayOut = '', options?: ErrorOptions) {
+    super(code, message, wayOut, options)
+    this.exit = exit
+  }
+}
+
+export const refused = (code: string, message: string, wayOut = '') =>
+  new OperatorError(exitCodes.failed, code, message, wayOut)
+export const usage = (message: string, wayOut = '') =>
+  new OperatorError(exitCodes.usage, 'OPERATOR_USAGE', message, wayOut)
+export const unreachable = (message: string, wayOut = '', cause?: unknown) =>
+  new OperatorError(exitCodes.unreachable, 'OPERATOR_BROKER_UNREACHABLE', message, wayOut, { cause })
+export const timedOut = (message: string, wayOut = '') =>
+  new OperatorError(exitCodes.timedOut, 'OPERATOR_TIMED_OUT', message, wayOut)
+
+/** Anything thrown, as a person or a script is told it. */
+export function failure(error: unknown): { exit: ExitCode; code: string; message: string; wayOut: string } {
+  const exit = error instanceof OperatorError ? error.exit : exitCodes.failed
+  const wayOut = error instanceof SecureNetError ? error.wayOut : ''
+  return { exit, code: codeOf(error), message: messageOf(error), wayOut }
+}

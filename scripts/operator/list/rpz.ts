@@ -1,0 +1,73 @@
+import { isSink, type LineParser, type Sink, takeName } from './rule.ts'
+
+const triggers = /(^|\.)rpz-(client-ip|ip|nsdname|nsip)$/
+
+/** Tokens of a master-file line (RFC 1035 §5.1) without its comment. */
+function tokens(line: string): string[] {
+  const end = line.indexOf(';')
+  const text = end < 0 ? line : line.slice(0, end)
+  return text.split(/\s+/).filter((token) => token !== '')
+}
+
+/** Skips TTL and class, in either order. */
+function typeAndData(words: readonly string[]): { type: string; data: string } {
+  const rest = [...words]
+  while (rest[0] !== undefined && /^(\d+[smhdw]?|IN|CH|HS)$/i.test(rest[0])) rest.shift()
+  return { type: (rest[0] ?? '').toUpperCase(), data: rest[1] ?? '' }
+}
+
+/** @returns what to do with the name, by the record (draft-vixie-dnsop-dns-rpz §3), or undefined: it is no block */
+function policy(type: string, data: string, sink: Sink): Sink['block'] | undefined {
+  if (type === 'CNAME') {
+    // NXDOMAIN, NODATA, DROP; any other target leads somewhere else.
+    if (/^(\.|\*\.|rpz-drop\.?)$/i.test(data)) return sink.block
+    if (/^rpz-passthru\.?$/i.test(data)) return sink.except
+    return undefined
+  }
+  return (type === 'A' || type === 'AAAA') && isSink(data) ? sink.block : undefined
+}
+
+/** Response policy zone: a plain owner is that name alone, `*.name` the tree. */
+export function rpzParser(): LineParser {
+  let origin: string | undefined
+  let owner = ''
+  let depth = 0
+
+  /** @returns the trigger within the zone, or undefined if the owner lies outside of it */
+  const inZone = (text: string): string | undefined => {
+    if (!text.endsWith('.')) return text
+    const full = text.slice(0, -1).toLowerCase()
+    if (!origin) return full
+    return full.endsWith(`.${origin}`) ? full.slice(0, -origin.length - 1) : undefined
+  }
+
+  const record = (words: readonly string[], sink: Sink) => {
+    const { type, data } = typeAndData(words)
+    if (/^(SOA|NS|RRSIG|DNSKEY|NSEC|TXT)$/.test(type)) {
+      if (type === 'SOA' && owner.endsWith('.')) origin ??= owner.slice(0, -1).toLowerCase()
+      return
+    }
+    const take = policy(type, data, sink)
+    if (!take) return sink.drop(type === '' ? 'not-understood' : 'not-a-block')
+    const name = inZone(owner)
+    if (name === undefined) sink.drop('out-of-zone')
+    else if (triggers.test(name)) sink.drop('unsupported-trigger')
+    else if (name === '' || name === '@') sink.drop('not-understood')
+    else takeName(name, 'exact', take, sink)
+  }
+
+  return (line, sink) => {
+    const words = tokens(line)
+    const inside = depth > 0
+    for (const word of words) depth += word.split('(').length - word.split(')').length
+    depth = Math.max(0, depth)
+    if (inside || words.length === 0) return
+    if (words[0]?.toUpperCase() === '$ORIGIN') {
+      origin = (words[1] ?? '').replace(/\.$/, '').toLowerCase()
+      return
+    }
+    if (words[0]?.startsWith('$')) return
+    if (!/^\s/.test(line)) owner = words.shift() ?? ''
+    record(words, sink)
+  }
+}
