@@ -41,7 +41,7 @@ export class Question {
     if (message.length < HEADER_BYTES) return Reading.DROP
     this.id = (message[0]! << 8) | message[1]!
     this.flags = (message[2]! << 8) | message[3]!
-    // An answer to an answer is how two servers talk for ever (RFC 1035 §7.3, CVE-1999-0275 class).
+    // An answer to an answer is how two servers talk for ever (RFC 1035 §7.3).
     if (this.flags & Flag.QR) return Reading.DROP
     if (this.flags & Flag.OPCODE) return Reading.NOTIMP
     // RFC 9619 §4: QDCOUNT is 0 or 1, and a query that asks nothing has no answer.

@@ -1,0 +1,127 @@
+import type { Socket } from 'node:net'
+import type { Clock, Timer } from '../platform/clock.ts'
+import { PENDING, Query } from '../query/query.ts'
+import type { Handler } from './handler.ts'
+
+export interface TcpConnectionOptions {
+  socket: Socket
+  address: string
+  handle: Handler
+  clock: Clock
+  /** Patience with a silent client, in ms, as things are now. */
+  idleMs: () => number
+  onActive: () => void
+  onClose: () => void
+}
+
+/** Questions of one connection that may wait for upstream; reading pauses at this many. */
+const WAITING_MOST = 64
+const LENGTH_BYTES = 2
+
+/** One client's connection: messages with a two-octet length, answered in any order (RFC 7766 §6.2.1.1, §7). */
+export class TcpConnection {
+  readonly #options: TcpConnectionOptions
+  readonly #socket: Socket
+  #received: Buffer[] = []
+  #bytes = 0
+  /** Nothing is put together before so many octets are there: drops of one octet must not cost a copy each. */
+  #needed = LENGTH_BYTES
+  #waiting = 0
+  #halfClosed = false
+  #idle: Timer | null = null
+
+  constructor(options: TcpConnectionOptions) {
+    this.#options = options
+    this.#socket = options.socket
+  }
+
+  start(): void {
+    const socket = this.#socket
+    socket.on('data', (chunk) => this.#onData(chunk))
+    socket.on('drain', () => this.#resume())
+    socket.on('end', () => {
+      this.#halfClosed = true
+      this.#closeWhenDone()
+    })
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => {
+      this.#idle?.cancel()
+      this.#received = []
+      this.#options.onClose()
+    })
+    this.#restartIdle()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /** Only whole messages count as activity: an octet a second does not keep a slot (RFC 7766 §6.2.3, §10). */
+  #restartIdle(): void {
+    this.#idle?.cancel()
+    this.#idle = this.#options.clock.after(this.#options.idleMs(), () => this.#socket.destroy())
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#received.push(chunk)
+    this.#bytes += chunk.length
+    this.#readMessages()
+  }
+
+  #readMessages(): void {
+    while (this.#bytes >= this.#needed && this.#waiting < WAITING_MOST && !this.#socket.writableNeedDrain) {
+      const all = this.#received.length === 1 ? this.#received[0]! : Buffer.concat(this.#received)
+      this.#received = [all]
+      const end = LENGTH_BYTES + all.readUInt16BE(0)
+      if (all.length < end) {
+        this.#needed = end
+        break
+      }
+      this.#received = all.length > end ? [all.subarray(end)] : []
+      this.#bytes = all.length - end
+      this.#needed = LENGTH_BYTES
+      // Its own bytes: a slice would keep the whole segment alive while upstream is asked.
+      this.#ask(Buffer.from(all.subarray(2, end)))
+      if (this.#socket.destroyed) return
+    }
+    // RFC 7766 §10: a client that asks and does not read is not read either.
+    if (this.#waiting >= WAITING_MOST || this.#socket.writableNeedDrain) this.#socket.pause()
+  }
+
+  #ask(message: Buffer): void {
+    const query = new Query(message, this.#options.address, 'tcp')
+    this.#options.onActive()
+    this.#restartIdle()
+    const outcome = this.#options.handle(query)
+    if (outcome === PENDING) {
+      this.#waiting++
+      query.respond = (reply) => {
+        this.#waiting--
+        this.#send(reply)
+        this.#resume()
+        this.#closeWhenDone()
+      }
+    } else if (typeof outcome === 'symbol') this.#socket.destroy()
+    else this.#send(outcome)
+  }
+
+  #send(reply: Buffer): void {
+    if (this.#socket.destroyed || !this.#socket.writable) return
+    // RFC 7766 §8: length and message in one write.
+    const framed = Buffer.allocUnsafe(2 + reply.length)
+    framed.writeUInt16BE(reply.length, 0)
+    reply.copy(framed, 2)
+    this.#socket.write(framed)
+    this.#restartIdle()
+  }
+
+  #resume(): void {
+    if (this.#socket.destroyed || this.#socket.writableNeedDrain || this.#waiting >= WAITING_MOST) return
+    this.#socket.resume()
+    this.#readMessages()
+  }
+
+  #closeWhenDone(): void {
+    if (this.#halfClosed && this.#waiting === 0) this.#socket.end()
+  }
+}

@@ -1,0 +1,108 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Log } from '../log.ts'
+import type { Clock } from '../platform/clock.ts'
+import { clientKey } from '../query/client-key.ts'
+import type { Handler, Listener } from './handler.ts'
+import { listenError } from './listen-error.ts'
+import { TcpConnection } from './tcp-connection.ts'
+
+export interface TcpOptions {
+  address: string
+  port: number
+  handle: Handler
+  clock: Clock
+  log: Log
+  /** Connections in all, per client (IPv6: /64), and seconds that one may be idle while there is room. */
+  connections: number
+  connectionsPerClient: number
+  idleSeconds: number
+}
+
+const IDLE_LEAST_MS = 500
+
+/** DNS over TCP (RFC 7766), bounded: full slots shorten the patience with the idle, then the longest idle one goes. */
+export class TcpListener implements Listener {
+  readonly #options: TcpOptions
+  /** In order of last activity. */
+  readonly #open = new Set<TcpConnection>()
+  readonly #perClient = new Map<string, number>()
+  #server: Server | null = null
+
+  constructor(options: TcpOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const { address, port, log } = this.#options
+    // RFC 7766 §6.2.4: a client may close its side once it has asked, and still wants its answers.
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(listenError(error, 'TCP', address, port)))
+      server.listen({ host: address, port, ipv6Only: true }, resolve)
+    })
+    server.removeAllListeners('error')
+    server.on('error', (error) => log.warn('tcp-error', { address, message: error.message }))
+    this.#server = server
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server
+    this.#server = null
+    for (const connection of this.#open) connection.destroy()
+    if (server) await new Promise<void>((resolve) => server.close(() => resolve()))
+  }
+
+  #accept(socket: Socket): void {
+    const { connections, connectionsPerClient, handle, clock } = this.#options
+    const address = socket.remoteAddress
+    const port = socket.remotePort
+    if (address === undefined || port === 53 || port === 0) {
+      socket.destroy()
+      return
+    }
+    const key = clientKey(address)
+    const held = this.#perClient.get(key) ?? 0
+    if (held >= connectionsPerClient) {
+      socket.destroy()
+      return
+    }
+    if (this.#open.size >= connections) this.#evictLongestIdle()
+    this.#perClient.set(key, held + 1)
+    const connection = new TcpConnection({
+      socket,
+      address,
+      handle,
+      clock,
+      idleMs: () => this.#idleMs(),
+      onActive: () => this.#touch(connection),
+      onClose: () => this.#forget(connection, key),
+    })
+    this.#open.add(connection)
+    connection.start()
+  }
+
+  /** RFC 7766 §6.2.3: the idle time-out shrinks as slots fill. */
+  #idleMs(): number {
+    const { connections, idleSeconds } = this.#options
+    const free = 1 - this.#open.size / connections
+    return Math.max(IDLE_LEAST_MS, idleSeconds * 1000 * Math.min(1, free * 2))
+  }
+
+  #touch(connection: TcpConnection): void {
+    if (this.#open.delete(connection)) this.#open.add(connection)
+  }
+
+  #evictLongestIdle(): void {
+    for (const connection of this.#open) {
+      connection.destroy()
+      return
+    }
+  }
+
+  #forget(connection: TcpConnection, key: string): void {
+    if (!this.#open.delete(connection)) return
+    const held = (this.#perClient.get(key) ?? 1) - 1
+    if (held > 0) this.#perClient.set(key, held)
+    else this.#perClient.delete(key)
+  }
+}

@@ -1,0 +1,69 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { isIPv6 } from 'node:net'
+import type { Log } from '../log.ts'
+import { PENDING, Query } from '../query/query.ts'
+import type { Handler, Listener } from './handler.ts'
+import { listenError } from './listen-error.ts'
+
+export interface UdpOptions {
+  address: string
+  port: number
+  handle: Handler
+  log: Log
+}
+
+/** Room for a burst while the process is busy; the kernel grants what net.core.rmem_max allows. */
+const RECEIVE_BYTES = 1 << 20
+
+/** Addresses are literals here: dgram's default look-up would cost a turn of the event loop for every reply. */
+function literal(address: string, family: unknown, done: (...args: unknown[]) => void): void {
+  done(null, address, family)
+}
+
+export class UdpListener implements Listener {
+  readonly #options: UdpOptions
+  #socket: Socket | null = null
+
+  constructor(options: UdpOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const { address, port, log } = this.#options
+    const type = isIPv6(address) ? 'udp6' : 'udp4'
+    const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup: literal as never })
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', (error) => reject(listenError(error, 'UDP', address, port)))
+      socket.bind({ address, port, exclusive: false }, resolve)
+    })
+    socket.removeAllListeners('error')
+    // A failed send is a lost datagram: the client asks again.
+    socket.on('error', (error) => log.debug('udp-error', { address, message: error.message }))
+    try {
+      socket.setRecvBufferSize(RECEIVE_BYTES)
+    } catch (error) {
+      log.debug('udp-receive-buffer', { message: String(error) })
+    }
+    socket.on('message', (message, from) => this.#onMessage(socket, message, from))
+    this.#socket = socket
+  }
+
+  async stop(): Promise<void> {
+    const socket = this.#socket
+    this.#socket = null
+    if (socket) await new Promise<void>((resolve) => socket.close(resolve))
+  }
+
+  #onMessage(socket: Socket, message: Buffer, from: RemoteInfo): void {
+    const { address, port } = from
+    // Port 53 is a resolver and 0 is nobody: answering either would start a loop (3-dns.md, Limits).
+    if (port === 53 || port === 0) return
+    const query = new Query(message, address, 'udp')
+    const outcome = this.#options.handle(query)
+    if (typeof outcome !== 'symbol') socket.send(outcome, port, address)
+    else if (outcome === PENDING)
+      query.respond = (reply) => {
+        if (this.#socket === socket) socket.send(reply, port, address)
+      }
+  }
+}

@@ -1,0 +1,2 @@
+// Node's own streams instead of their copy for browsers.
+module.exports = require('node:stream')
