@@ -80,7 +80,8 @@ function newestIn(path) {
 }
 
 function buildBundle() {
-  const sources = ['module', 'build.mjs', 'package-lock.json', join('scripts', 'compile-schema.mjs')]
+  const scripts = ['compile-schema.mjs', 'bundle'].map((name) => join('scripts', name))
+  const sources = ['module', 'build.mjs', 'package.json', 'package-lock.json', ...scripts]
   const newest = Math.max(...sources.map((source) => newestIn(join(root, source))))
   if (newestIn(bundle) > newest) return
   say('building    dist/securenet …')

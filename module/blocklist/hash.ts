@@ -61,7 +61,6 @@ export function createNameHash({ k0, k1 }: HashKey): NameHash {
       const end = from + (wire[from] as number) + 1
       for (let at = from; at < end; at += 4) {
         let word = folded(wire, at)
-        if (at === from) word = (word & ~0xff) | (wire[at] as number)
         const left = end - at
         if (left < 4) word &= (1 << (left << 3)) - 1
         words += 1

@@ -80,7 +80,7 @@ export class Session {
   }
 
   status(): SessionStatus {
-    const connected = this.#link !== undefined
+    const connected = this.#running && this.#link !== undefined
     const protocol = this.#version === 5 ? '5' : '3.1.1'
     return {
       connected,

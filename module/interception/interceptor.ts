@@ -4,6 +4,13 @@ export interface Armed {
   refused: readonly { interface: string; why: string }[]
 }
 
+export interface Renewed extends Armed {
+  /** Somebody else had wiped or changed what is ours, and it stands again. */
+  rebuilt: boolean
+  /** As `translated()`, read in the same breath. */
+  translated: number | null
+}
+
 /**
  * A back-end that turns the LAN's DNS towards us while a lease in the kernel lasts.
  * Nothing here decides when: line/protection.ts does; interception/lease.ts carries it out.
@@ -18,11 +25,11 @@ export interface Interceptor {
   /** The first renewal: from here on the kernel intercepts until the lease runs out. */
   arm(interfaces: readonly string[]): Promise<Armed>
   /** Restarts the kernel's clock without a gap; rebuilds what somebody else has wiped. */
-  renew(interfaces: readonly string[]): Promise<Armed & { rebuilt: boolean }>
+  renew(interfaces: readonly string[]): Promise<Renewed>
   /** At once, and for good: nothing is left armed when it resolves. Safe to call at any time. */
   disarm(): Promise<void>
   /** Takes away everything of ours. */
   remove(): Promise<void>
-  /** Questions that the kernel has translated to us so far; null where the back-end cannot count. */
+  /** Questions that the kernel has sent our way so far (UDP packets); null where the back-end cannot count. */
   translated(): Promise<number | null>
 }

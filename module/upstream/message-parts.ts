@@ -99,4 +99,7 @@ export function appendCookie(query: Buffer, length: number, client: Buffer, serv
 }
 
 /** `. NS`, RD, one OPT: what a server that fails is asked until it answers. */
-export const probeMessage = Buffer.from('0000010000010000000000010000020001000029' + '04d0000000000000', 'hex')
+export const probeMessage = Buffer.from(
+  '0000010000010000000000010000020001000029' + '04d0000000000000',
+  'hex',
+)

@@ -1,6 +1,6 @@
-import { RandomPool, randomiseCase } from './random-pool.ts'
-import { appendCookie, endsInOpt, optLength, questionEndOf } from './message-parts.ts'
 import type { Queued } from './fair-queue.ts'
+import { appendCookie, endsInOpt, optLength, questionEndOf } from './message-parts.ts'
+import { type RandomPool, randomiseCase } from './random-pool.ts'
 import type { Server } from './server.ts'
 import type { TcpConnection } from './tcp-connections.ts'
 import { idle, type Timed } from './timer-wheel.ts'
@@ -11,6 +11,8 @@ const empty = Buffer.alloc(0)
 const usualQuery = 512
 /** COOKIE option with the longest server cookie (RFC 7873 §4). */
 const cookieRoom = 4 + 40
+
+const stillSending = (socket: UdpSocket<Pending>) => socket.sending > 0
 
 /** One question in flight, and everybody who waits for it. Objects of this class are reused. */
 export class Pending implements Timed, Queued {
@@ -30,7 +32,9 @@ export class Pending implements Timed, Queued {
   cased = false
   /** Sent without OPT from now on: a server did not understand it. */
   plain = false
+  optSent = false
   cookieSent = false
+  /** Somebody answered FORMERR or NOTIMP without a question: the next try goes without OPT. */
   bareError = false
 
   server: Server | null = null
@@ -46,6 +50,8 @@ export class Pending implements Timed, Queued {
   wantTcp = false
   /** Somebody guessed at our IDs: asked over TCP as well, once. */
   spoofed = false
+  /** A reply came with the letters' case changed. */
+  caseWrong = false
   tcpFailures = 0
 
   triesLeft = 0
@@ -80,6 +86,33 @@ export class Pending implements Timed, Queued {
     return true
   }
 
+  /** Nobody waits for datagrams of this question any more. */
+  releaseUdp(): void {
+    const { sockets, ids } = this
+    for (let i = 0; i < sockets.length; i++) {
+      const socket = sockets[i]!
+      // The system still holds the buffer: the next question needs one of its own.
+      if (socket.sending > 0) this.query = Buffer.from(this.query)
+      socket.owner.release(socket, ids[i]!)
+    }
+    sockets.length = 0
+    ids.length = 0
+  }
+
+  releaseTcp(): void {
+    this.connection?.owner.release(this.connection, this.connectionId)
+    this.connection = null
+  }
+
+  /** Forgets one try: its socket has failed. */
+  releaseSocket(socket: UdpSocket<Pending>): void {
+    const at = this.sockets.indexOf(socket)
+    if (at < 0) return
+    socket.owner.release(socket, this.ids[at]!)
+    this.sockets.splice(at, 1)
+    this.ids.splice(at, 1)
+  }
+
   /** Ready for the next question. Called when nothing refers to it any more. */
   reset(): void {
     this.message = empty
@@ -93,8 +126,11 @@ export class Pending implements Timed, Queued {
     this.server = null
     this.tried.length = 0
     this.dead.length = 0
+    this.sockets.length = 0
+    this.ids.length = 0
     this.connection = null
     this.spoofed = false
+    this.caseWrong = false
     this.tcpFailures = 0
     this.delayed = false
     this.refusals = 0
@@ -105,12 +141,11 @@ export class Pending implements Timed, Queued {
 
   /** Fits `query` to a server: its letters' case, and whether it gets OPT and cookie. */
   write(server: Server, tick: number, random: RandomPool): void {
-    const { query, message } = this
-    if (this.sockets.length > 0) {
-      // What was sent before may still be in the system's hands.
-      for (const socket of this.sockets) if (socket.sending > 0) this.query = Buffer.from(query)
-    }
+    const { message } = this
+    // What was sent before may still be in the system's hands.
+    if (this.sockets.some(stillSending)) this.query = Buffer.from(this.query)
     const opt = this.hasOpt && !this.plain && !(server.ednsOffUntil > tick)
+    this.optSent = opt
     this.cookieSent = false
     if (!server.remote && opt === this.hasOpt && !this.cased) {
       this.queryLength = message.length
@@ -132,20 +167,20 @@ export class Pending implements Timed, Queued {
 
   /** @returns the query for a stream: its length before it, and no cookie, for which TCP has no need (RFC 7873 §5.2.1) */
   frame(id: number): Buffer {
-    const opt = this.hasOpt && !this.plain
-    const length = this.hasOpt && !opt ? this.message.length - optLength : this.message.length
+    const stripped = this.hasOpt && !this.optSent
+    const length = stripped ? this.message.length - optLength : this.message.length
     const frame = Buffer.allocUnsafeSlow(2 + length)
     this.message.copy(frame, 2, 0, length)
     this.query.copy(frame, 2 + 12, 12, this.questionEnd)
     frame.writeUInt16BE(length, 0)
     frame.writeUInt16BE(id, 2)
-    frame.writeUInt16BE(this.message.readUInt16BE(10) - (this.hasOpt && !opt ? 1 : 0), 2 + 10)
+    frame.writeUInt16BE(this.message.readUInt16BE(10) - (stripped ? 1 : 0), 2 + 10)
     return frame
   }
 
   /** What the OPT advertises (RFC 6891 §6.2.3); 512 without one. */
   get advertised(): number {
-    if (!this.hasOpt || this.plain) return 512
+    if (!this.optSent) return 512
     return Math.max(512, this.message.readUInt16BE(this.message.length - optLength + 3))
   }
 }

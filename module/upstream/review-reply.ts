@@ -39,7 +39,7 @@ export function reviewReply(reply: Buffer, pending: Pending, server: Server, ove
   if (code === rcode.badcookie && cookieSent) return pending.badCookies > 0 ? 'tcp' : 'new-cookie'
   if (code === rcode.formerr && cookieSent && opt >= 0) return 'without-cookie'
   const optBlamed = code === rcode.badvers || ((code === rcode.formerr || code === rcode.notimp) && opt < 0)
-  if (optBlamed && pending.hasOpt && !pending.plain) return 'without-opt'
+  if (optBlamed && pending.optSent) return 'without-opt'
   if (code === rcode.refused) return 'refused'
   return code === rcode.servfail ? 'servfail' : 'accept'
 }

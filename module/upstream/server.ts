@@ -1,5 +1,5 @@
-import type { RandomPool } from './random-pool.ts'
 import type { Pending } from './pending.ts'
+import type { RandomPool } from './random-pool.ts'
 import type { TcpConnections } from './tcp-connections.ts'
 import type { UdpSockets } from './udp-sockets.ts'
 import type { ServerAddress, ServerStats } from './upstream.ts'
@@ -24,8 +24,6 @@ export class Server {
   caseOffUntil = 0
   ednsOffUntil = 0
   cookiesOffUntil = 0
-  /** Its case came back changed, over UDP, with nothing over TCP to compare. */
-  caseMismatches = 0
   inFlight = 0
   failures = 0
   healthy = true

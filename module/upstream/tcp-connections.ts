@@ -4,6 +4,7 @@ import type { RandomPool } from './random-pool.ts'
 
 export interface TcpConnection<T> {
   readonly socket: Socket
+  readonly owner: TcpConnections<T>
   readonly waiting: Map<number, T>
   /** Whole messages received: a connection that brings none in a question's time is given up. */
   messages: number
@@ -110,6 +111,7 @@ export class TcpConnections<T> {
     const socket = connect({ host: this.#address, port: this.#port, noDelay: true })
     const connection: TcpConnection<T> = {
       socket,
+      owner: this,
       waiting: new Map(),
       messages: 0,
       lengthHigh: -1,

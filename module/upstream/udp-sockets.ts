@@ -6,6 +6,7 @@ const retiredIds = 64
 /** One connected socket: the kernel drops what does not come from the server's address and port. */
 export interface UdpSocket<T> {
   readonly socket: Socket
+  readonly owner: UdpSockets<T>
   /** Who waits for which ID. */
   readonly waiting: Map<number, T>
   readonly sent: (error: Error | null) => void
@@ -27,7 +28,11 @@ export interface UdpHandlers<T> {
 }
 
 /** A numeric address needs no look-up, and a synchronous one makes the socket usable at once. */
-function numeric(address: string, family: unknown, done: (error: null, address: string, family: number) => void) {
+function numeric(
+  address: string,
+  family: unknown,
+  done: (error: null, address: string, family: number) => void,
+) {
   done(null, address, Number(family))
 }
 
@@ -134,6 +139,7 @@ export class UdpSockets<T> {
     const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', lookup: numeric as never })
     const opened: UdpSocket<T> = {
       socket,
+      owner: this,
       waiting: new Map(),
       sent: (error) => {
         opened.sending--

@@ -100,3 +100,9 @@ export function prepareHome(folder: string): Home {
   }
   return home
 }
+
+/** What the modem has stored stays: it protects from that alone. The broker's address and the socket's folder go. */
+export function leaveHome(home: Home): void {
+  rmSync(home.profile, { force: true })
+  if (!home.runDir.startsWith(home.folder)) rmSync(home.runDir, { recursive: true, force: true })
+}

@@ -1,0 +1,95 @@
+// One file that builds: bundle, schemas, native prebuilt, byte budget; `--packages` makes what is installed on modems.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { build } from 'esbuild'
+import { esbuildSchemas } from './scripts/compile-schema.mjs'
+
+const root = import.meta.dirname
+const require = createRequire(import.meta.url)
+const { version, releaseDate } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+/** Bytes that may lie on the modem's flash beside the runtime; more fails the build. */
+const budget = { bundle: 700_000, total: 2_000_000 }
+
+const stub = (name) => join(root, 'scripts', 'bundle', name)
+const alias = {
+  // The import condition's ES module cannot find its prebuilt from within a CommonJS bundle.
+  lmdb: join(root, 'node_modules', 'lmdb', 'dist', 'index.cjs'),
+  'ordered-binary': stub('ordered-binary.cjs'),
+  msgpackr: stub('msgpackr.cjs'),
+  mqtt: stub('mqtt.cjs'),
+  debug: stub('debug.cjs'),
+  'readable-stream': stub('readable-stream.cjs'),
+  'worker-timers': stub('worker-timers.cjs'),
+}
+
+function hostTarget() {
+  const glibc = process.report.getReport().header.glibcVersionRuntime
+  return `linux-${process.arch}-${glibc ? 'glibc' : 'musl'}`
+}
+
+async function bundle(out) {
+  mkdirSync(out, { recursive: true })
+  const fresh = join(out, `securenet.${process.pid}.cjs`)
+  const result = await build({
+    entryPoints: [join(root, 'module', 'main.ts')],
+    outfile: fresh,
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    minify: true,
+    legalComments: 'none',
+    sourcemap: 'external',
+    metafile: true,
+    alias: Object.fromEntries(Object.entries(alias).filter(([, path]) => existsSync(path))),
+    define: {
+      SECURENET_VERSION: JSON.stringify(version),
+      SECURENET_RELEASED: String(Math.floor(Date.parse(process.env.SOURCE_DATE_EPOCH ? new Date(process.env.SOURCE_DATE_EPOCH * 1000).toISOString() : releaseDate) / 1000)),
+    },
+    banner: { js: '#!/usr/bin/env node' },
+    plugins: [esbuildSchemas],
+    logLevel: 'warning',
+  })
+  const maps = join(root, 'dist', 'maps')
+  mkdirSync(maps, { recursive: true })
+  renameSync(`${fresh}.map`, join(maps, 'securenet.cjs.map'))
+  writeFileSync(join(maps, 'bundle-inputs.json'), JSON.stringify(result.metafile))
+  chmodSync(fresh, 0o755)
+  renameSync(fresh, join(out, 'securenet.cjs'))
+}
+
+/** The N-API prebuilt alone: it serves every supported Node, and one file is what flash has room for. */
+function nativeModule(target, out) {
+  const [platform, arch, libc] = target.split('-')
+  const folder = dirname(require.resolve(`@lmdb/lmdb-${platform}-${arch}/package.json`))
+  const name = ['armv7', 'arm'].includes(arch) ? 'node.napi.glibc.node' : `node.napi.${libc}.node`
+  const into = join(out, 'prebuilds', `${platform}-${arch}`)
+  mkdirSync(into, { recursive: true })
+  const file = join(into, name)
+  const fresh = `${file}.${process.pid}`
+  cpSync(join(folder, name), fresh)
+  const strip = spawnSync('strip', ['--strip-unneeded', fresh], { stdio: 'ignore' })
+  renameSync(fresh, file)
+  return { file, stripped: strip.status === 0 }
+}
+
+function checkBudget(out, native) {
+  const bytes = { bundle: statSync(join(out, 'securenet.cjs')).size, native: statSync(native.file).size }
+  const total = bytes.bundle + bytes.native
+  console.error(`bundle ${bytes.bundle} bytes, native ${bytes.native} bytes${native.stripped ? '' : ' (not stripped: no `strip` here)'}, budget ${budget.bundle} / ${budget.total}`)
+  if (bytes.bundle > budget.bundle || (native.stripped && total > budget.total)) {
+    console.error('over the byte budget: see dist/maps/bundle-inputs.json for what is in it')
+    process.exit(1)
+  }
+}
+
+const { values } = parseArgs({
+  options: { target: { type: 'string', default: hostTarget() }, out: { type: 'string', default: join(root, 'dist', 'securenet') } },
+})
+rmSync(join(values.out, 'prebuilds'), { recursive: true, force: true })
+await bundle(values.out)
+checkBudget(values.out, nativeModule(values.target, values.out))

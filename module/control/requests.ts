@@ -1,0 +1,159 @@
+import { codeOf, messageOf, SecureNetError } from '../error.ts'
+import type { Log } from '../log.ts'
+import type { Clock } from '../platform/clock.ts'
+import { type Request, type RequestAction, sizeLimits } from './documents-kinds.ts'
+import type { Message, Session } from './session.ts'
+import { topics } from './topics.ts'
+
+/** What a request leads to; each result is answered as JSON. */
+export type RequestHandlers = Readonly<Record<RequestAction, (request: Request) => unknown>>
+
+export interface RequestsOptions {
+  modemId: string
+  session: Pick<Session, 'subscribe' | 'publish'>
+  clock: Clock
+  log: Log
+  /**
+   * Signed by the request role, for this modem, not expired, and its nonce never seen before: recorded when it resolves.
+   * @throws SecureNetError DOC_*, REQUEST_*
+   */
+  accept: (payload: Buffer) => Promise<Request>
+  handlers: RequestHandlers
+  /** The counter that `reported` shows. */
+  onRefused: (code: string) => void
+}
+
+/** Payload of `modem/{modemId}/response` (schemas/response.json). */
+export interface Response {
+  v: 1
+  modemId: string
+  /** Of the request; null where it could not be verified, so that nobody's words are echoed. */
+  id: string | null
+  ok: boolean
+  result?: unknown
+  error?: { code: string; message: string }
+}
+
+/** Requests that are taken up, and answers that go out, a second and at once. */
+const RATE = { perSecond: 1, burst: 10 }
+const MAX_RUNNING = 4
+const HANDLER_TIMEOUT_MS = 60_000
+/** Of a support bundle, before it is refused as too large to send. */
+const MAX_RESULT = 192 * 1024
+const MAX_CORRELATION = 128
+
+/** Takes signed requests, each executed once, and answers under the modem's own topic and nowhere else. */
+export class Requests {
+  readonly #options: RequestsOptions
+  readonly #topic: string
+  #tokens = RATE.burst
+  #filled: number
+  #running = 0
+
+  constructor(options: RequestsOptions) {
+    this.#options = options
+    this.#topic = topics.response(options.modemId)
+    this.#filled = options.clock.monotonic()
+  }
+
+  start(): void {
+    this.#options.session.subscribe(topics.request(this.#options.modemId), (message) => this.#receive(message))
+  }
+
+  /** Resolves when the nonce is recorded, which is before the request is executed. */
+  async #receive(message: Message): Promise<void> {
+    // A request is for now: a retained one is somebody's mistake and would come again after every connect.
+    if (message.payload.length === 0 || message.retained) return
+    // Without a word: an answer to each of a flood would be one too.
+    if (!this.#takeToken()) return this.#options.onRefused('REQUEST_RATE_LIMITED')
+    let request: Request
+    try {
+      request = await this.#accept(message)
+    } catch (error) {
+      this.#options.onRefused(codeOf(error))
+      this.#options.log.warn('request-refused', { code: codeOf(error), message: messageOf(error) })
+      return this.#answer(message, { id: idOf(error), ok: false, error: described(error) })
+    }
+    void this.#execute(request, message)
+  }
+
+  async #accept({ payload, responseTopic }: Message): Promise<Request> {
+    if (payload.length > sizeLimits.request)
+      throw new SecureNetError('DOC_TOO_LARGE', `the request has ${payload.length} bytes`, 'See docs/control.md.')
+    if (responseTopic !== undefined && responseTopic !== this.#topic)
+      throw new SecureNetError(
+        'REQUEST_RESPONSE_TOPIC',
+        `only ${this.#topic} is answered on`,
+        'Leave the response topic out, or name that one.',
+      )
+    if (this.#running >= MAX_RUNNING)
+      throw new SecureNetError('REQUEST_BUSY', `${MAX_RUNNING} requests are being worked on`, 'Ask again.')
+    return this.#options.accept(payload)
+  }
+
+  async #execute(request: Request, message: Message): Promise<void> {
+    this.#running++
+    try {
+      const result = await this.#withTimeout(request)
+      if (JSON.stringify(result ?? null).length > MAX_RESULT)
+        throw new SecureNetError('REQUEST_RESULT_TOO_LARGE', `the result of ${request.action} is too large`)
+      this.#answer(message, { id: request.id, ok: true, result: result ?? null })
+    } catch (error) {
+      this.#answer(message, { id: request.id, ok: false, error: described(error) })
+    } finally {
+      this.#running--
+    }
+  }
+
+  #withTimeout(request: Request): Promise<unknown> {
+    const { clock, handlers } = this.#options
+    return new Promise((resolve, reject) => {
+      const timer = clock.after(HANDLER_TIMEOUT_MS, () =>
+        reject(
+          new SecureNetError('REQUEST_TIMEOUT', `${request.action} took more than ${HANDLER_TIMEOUT_MS} ms`),
+        ),
+      )
+      new Promise((begin) => begin(handlers[request.action](request)))
+        .then(resolve, reject)
+        .finally(() => timer.cancel())
+    })
+  }
+
+  #answer({ correlationData }: Message, answer: Omit<Response, 'v' | 'modemId'>): void {
+    const { session, modemId, log } = this.#options
+    const response: Response = { v: 1, modemId, ...answer }
+    const correlated =
+      correlationData && correlationData.length <= MAX_CORRELATION ? { correlationData } : undefined
+    session
+      .publish(this.#topic, Buffer.from(JSON.stringify(response)), correlated)
+      .catch((error) => log.warn('response-lost', { code: codeOf(error), message: messageOf(error) }))
+  }
+
+  #takeToken(): boolean {
+    const now = this.#options.clock.monotonic()
+    const gained = ((now - this.#filled) / 1000) * RATE.perSecond
+    this.#tokens = Math.min(RATE.burst, this.#tokens + gained)
+    this.#filled = now
+    if (this.#tokens < 1) return false
+    this.#tokens--
+    return true
+  }
+}
+
+function described(error: unknown): { code: string; message: string } {
+  return { code: codeOf(error), message: messageOf(error).slice(0, 500) }
+}
+
+/** A refusal that comes after the signature was verified says which request it means. */
+export class RefusedRequest extends SecureNetError {
+  readonly requestId: string
+
+  constructor(cause: SecureNetError, requestId: string) {
+    super(cause.code, cause.message, cause.wayOut, { cause })
+    this.requestId = requestId
+  }
+}
+
+function idOf(error: unknown): string | null {
+  return error instanceof RefusedRequest ? error.requestId : null
+}

@@ -1,0 +1,31 @@
+import { isIPv4 } from 'node:net'
+import type { Config, Endpoint } from '../config/config.ts'
+
+/** Where the kernel is to send what it catches. One family may be left out; DNS in it is then not caught. */
+export interface Service {
+  dns4: Endpoint | null
+  dns6: Endpoint | null
+  page4: Endpoint | null
+  page6: Endpoint | null
+}
+
+// The self-test's own loopback listeners are no service addresses: the LAN cannot be translated to them.
+const loopback = (address: string) => address === '::1' || address.startsWith('127.')
+
+/** The service addresses as the configuration names them: the first of each family that is not loopback. */
+export function serviceOf(config: Pick<Config, 'dns' | 'page'>): Service {
+  const first = (endpoints: readonly Endpoint[], v4: boolean) =>
+    endpoints.find(({ address }) => !loopback(address) && isIPv4(address) === v4) ?? null
+  return {
+    dns4: first(config.dns.listen, true),
+    dns6: first(config.dns.listen, false),
+    page4: first(config.page.listen, true),
+    page6: first(config.page.listen, false),
+  }
+}
+
+/** Every service address once, IPv4 before IPv6. */
+export function serviceAddresses(service: Service): string[] {
+  const endpoints = [service.dns4, service.page4, service.dns6, service.page6]
+  return [...new Set(endpoints.flatMap((endpoint) => (endpoint ? [endpoint.address] : [])))]
+}

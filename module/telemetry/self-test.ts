@@ -1,0 +1,127 @@
+import { codeOf, messageOf } from '../error.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { IndependentClient, Target } from './independent-client.ts'
+
+/** One cell of the matrix that `reported` shows. */
+export type Cell = 'pass' | 'fail' | 'skipped'
+
+export interface SelfTestResult {
+  outcome: 'pass' | 'fail' | 'upstream-down'
+  /** Why it failed, for a person; empty otherwise. */
+  why: string
+  cells: { udp4: Cell; tcp4: Cell; udp6: Cell; tcp6: Cell; page: Cell; forward: Cell }
+  /** Wall clock, ms. */
+  at: number
+}
+
+export interface SelfTestOptions {
+  client: IndependentClient
+  /** Every socket that we answer on. */
+  listeners: readonly { address: string; port: number }[]
+  /** The resolver behind us, asked directly. */
+  upstream: () => { address: string; port: number } | null
+  /** A name that every list blocks, and the address it must get. */
+  testName: string
+  blockedAddress: string
+  /** False while there is no list, or the line is off: then only forwarding is tried. */
+  expectsBlock: () => boolean
+  /** A name nobody has asked before, that the resolver behind us answers by itself. */
+  freshName: () => string
+  /** Whether the page answers; left out where a quick check is wanted. */
+  page: () => Promise<boolean>
+  clock: Clock
+  timeoutMs: number
+}
+
+type Socket = 'udp4' | 'tcp4' | 'udp6' | 'tcp6'
+const SERVFAIL = 2
+
+/**
+ * Asks through every listening socket, with a client that is not ours: a listed test name, which must be blocked, and a
+ * fresh name, which must be forwarded; that one also goes to the resolver behind us directly. It answers and we don't:
+ * `fail`. Neither answers: `upstream-down`, which is no reason to step aside (6-modem.md, The renewal is earned).
+ */
+export class SelfTest {
+  readonly #options: SelfTestOptions
+  #last: SelfTestResult | null = null
+
+  constructor(options: SelfTestOptions) {
+    this.#options = options
+  }
+
+  get last(): SelfTestResult | null {
+    return this.#last
+  }
+
+  /** @param withPage the page too: for reports; the lease's check leaves it out */
+  async run(withPage: boolean): Promise<SelfTestResult> {
+    const { listeners, page, clock } = this.#options
+    const cells: SelfTestResult['cells'] = {
+      udp4: 'skipped',
+      tcp4: 'skipped',
+      udp6: 'skipped',
+      tcp6: 'skipped',
+      page: 'skipped',
+      forward: 'skipped',
+    }
+    const problems: string[] = []
+    const note = (cell: keyof typeof cells, problem: string | null) => {
+      if (problem !== null) problems.push(problem)
+      if (cells[cell] !== 'fail') cells[cell] = problem === null ? 'pass' : 'fail'
+    }
+    const asked = listeners.flatMap(({ address, port }) =>
+      (['udp', 'tcp'] as const).map(async (transport) => {
+        const socket: Socket = `${transport}${address.includes(':') ? 6 : 4}`
+        note(socket, await this.#tryBlocked({ transport, address, port }))
+      }),
+    )
+    const forward = this.#tryForward()
+    if (withPage) note('page', (await page()) ? null : 'the block page does not answer')
+    await Promise.all(asked)
+    const forwarded = await forward
+    note(
+      'forward',
+      forwarded === 'fail' ? 'a fresh name is not forwarded, but the resolver behind us answers' : null,
+    )
+    if (forwarded === 'upstream-down') cells.forward = 'fail'
+    const outcome = problems.length > 0 ? 'fail' : forwarded === 'upstream-down' ? 'upstream-down' : 'pass'
+    this.#last = { outcome, why: problems.join('; '), cells, at: clock.now() }
+    return this.#last
+  }
+
+  async #tryBlocked(target: Target): Promise<string | null> {
+    const { client, testName, blockedAddress, expectsBlock, timeoutMs } = this.#options
+    const name = expectsBlock() ? testName : 'localhost'
+    const expected = expectsBlock() ? blockedAddress : '127.0.0.1'
+    try {
+      const { addresses } = await client(target, name, 'A', timeoutMs)
+      if (addresses.includes(expected)) return null
+      return `${target.transport} ${target.address}: ${name} got ${addresses.join(' ') || 'no address'}, not ${expected}`
+    } catch (error) {
+      return `${codeOf(error)} ${messageOf(error)}`
+    }
+  }
+
+  async #tryForward(): Promise<'pass' | 'fail' | 'upstream-down'> {
+    const { upstream, listeners, freshName } = this.#options
+    const ours = listeners[0]
+    const behind = upstream()
+    if (!ours || !behind) return 'upstream-down'
+    const name = freshName()
+    const [through, direct] = await Promise.all([
+      this.#answers({ transport: 'udp', ...ours }, name),
+      this.#answers({ transport: 'udp', ...behind }, name),
+    ])
+    if (through) return 'pass'
+    return direct ? 'fail' : 'upstream-down'
+  }
+
+  async #answers(target: Target, name: string): Promise<boolean> {
+    const { client, timeoutMs } = this.#options
+    try {
+      return (await client(target, name, 'A', timeoutMs)).rcode !== SERVFAIL
+    } catch {
+      return false
+    }
+  }
+}

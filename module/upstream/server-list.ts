@@ -1,0 +1,108 @@
+import type { Log } from '../log.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Pending } from './pending.ts'
+import type { Server } from './server.ts'
+import type { ServerAddress } from './upstream.ts'
+
+const firstProbeMs = 1000
+const longestProbeMs = 30_000
+
+/** The servers in order of preference, and their health. */
+export class ServerList {
+  all: Server[] = []
+  readonly #limit: number
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #probe: (server: Server) => void
+
+  constructor(options: { inFlight: number; clock: Clock; log: Log; probe: (server: Server) => void }) {
+    this.#limit = options.inFlight
+    this.#clock = options.clock
+    this.#log = options.log
+    this.#probe = options.probe
+  }
+
+  /** @returns the servers that are no longer in the list; the caller closes them */
+  set(wanted: readonly ServerAddress[], make: (where: ServerAddress) => Server): Server[] {
+    const before = this.all
+    this.all = []
+    for (const where of wanted) {
+      const same = (server: Server) => server.address === where.address && server.port === where.port
+      if (!this.all.some(same)) this.all.push(before.find(same) ?? make(where))
+    }
+    const gone = before.filter((server) => !this.all.includes(server))
+    for (const server of gone) server.removed = true
+    return gone
+  }
+
+  /**
+   * The first that is healthy and new to this question, else healthy, else any: with all of them failing, asking is
+   * the quickest way to see one recover.
+   *
+   * @returns `full`: to wait for room; null: no server is left
+   */
+  pick(pending: Pending): Server | 'full' | null {
+    let best: Server | null = null
+    let bestRank = 4
+    let full = false
+    let healthyFull = false
+    for (const server of this.all) {
+      if (pending.dead.length > 0 && pending.dead.includes(server)) continue
+      if (server.inFlight >= this.#limit) {
+        full = true
+        if (server.healthy) healthyFull = true
+        continue
+      }
+      const rank =
+        (server.healthy ? 0 : 2) + (pending.tried.length > 0 && pending.tried.includes(server) ? 1 : 0)
+      if (rank === 0) return server
+      if (rank < bestRank) {
+        best = server
+        bestRank = rank
+      }
+    }
+    if (best && (best.healthy || !healthyFull)) return best
+    return full ? 'full' : null
+  }
+
+  /** @returns whether a waiting question would be sent now */
+  hasRoom(): boolean {
+    let failingRoom = false
+    let healthyFull = false
+    for (const server of this.all) {
+      const room = server.inFlight < this.#limit
+      if (server.healthy && room) return true
+      if (server.healthy) healthyFull = true
+      else if (room) failingRoom = true
+    }
+    return failingRoom && !healthyFull
+  }
+
+  /** @returns whether a healthy server other than this one could still be asked */
+  another(server: Server, pending: Pending): boolean {
+    return this.all.some(
+      (other) =>
+        other !== server && other.healthy && !pending.tried.includes(other) && !pending.dead.includes(other),
+    )
+  }
+
+  failed(server: Server, why: string, atOnce: boolean): void {
+    if (!server.failed(atOnce)) return
+    this.#log.warn('upstream-failing', { server: server.address, port: server.port, why })
+    this.scheduleProbe(server)
+  }
+
+  answered(server: Server): void {
+    if (!server.answered()) return
+    this.#log.info('upstream-recovered', { server: server.address, port: server.port })
+  }
+
+  /** A failing server is asked again and again, ever less often, until it answers. */
+  scheduleProbe(server: Server): void {
+    if (server.healthy || server.removed) return
+    server.probeDelayMs = Math.min(longestProbeMs, server.probeDelayMs * 2 || firstProbeMs)
+    this.#clock.after(server.probeDelayMs, () => {
+      if (!server.healthy && !server.removed) this.#probe(server)
+    })
+  }
+}

@@ -1,0 +1,134 @@
+import { join } from 'node:path'
+import { messageOf, SecureNetError } from '../module/error.ts'
+import { Backend } from './household/backend.ts'
+import { EmbeddedBroker } from './household/broker.ts'
+import { DemoUpstream } from './household/demo-upstream.ts'
+import { leaveHome, prepareHome } from './household/home.ts'
+import { household, writeModuleConfig } from './household/module-config.ts'
+import { ModuleProcess } from './household/module-process.ts'
+import { Parts } from './household/parts.ts'
+import { checkPorts, hasIpv6Loopback, type PortUse } from './household/ports.ts'
+import { projectRoot, readSettings, type Settings } from './household/settings.ts'
+import { onStopWanted } from './household/stop-signals.ts'
+import { answers, firstAnswering, type Resolver, resolverText, systemResolvers } from './household/upstream.ts'
+import { blockedInDns, ModuleWatch } from './household/watch-module.ts'
+
+const protectingWithinMs = 60_000
+const unlistedName = 'example.com'
+
+const say = (step: string, text: string) => void process.stdout.write(`${step.padEnd(11)} ${text}\n`)
+
+function portsOf({ dnsPort, pagePort }: Settings, addresses: readonly string[]): PortUse[] {
+  return addresses.flatMap((address): PortUse[] => [
+    { what: 'DNS', protocol: 'UDP', address, port: dnsPort, variable: 'SECURENET_DNS_PORT' },
+    { what: 'DNS', protocol: 'TCP', address, port: dnsPort, variable: 'SECURENET_DNS_PORT' },
+    { what: 'page', protocol: 'TCP', address, port: pagePort, variable: 'SECURENET_PAGE_PORT' },
+  ])
+}
+
+/** The resolver behind the module: the one that was named, the system's, or one that invents its answers. */
+async function chooseUpstream(settings: Settings, parts: Parts): Promise<Resolver> {
+  if (settings.upstream) {
+    const works = await answers(settings.upstream)
+    const warning = works ? '' : '; it does not answer now, so names that are not listed will not resolve'
+    say('upstream', `${resolverText(settings.upstream)} (SECURENET_UPSTREAM)${warning}`)
+    return settings.upstream
+  }
+  const system = systemResolvers()
+  const found = await firstAnswering(system)
+  if (found) {
+    say('upstream', `${resolverText(found)} (this system's resolver)`)
+    return found
+  }
+  const demo = await parts.add(new DemoUpstream()).start()
+  const why = system.length === 0 ? 'this system names no resolver' : `${system.map(resolverText).join(', ')} does not answer`
+  say('upstream', `embedded demo resolver: every name has the documentation address 192.0.2.1 (${why})`)
+  return demo
+}
+
+/** One line with everything to try from a second terminal. */
+function readyLine({ dnsPort, pagePort }: Settings, listed: string): string {
+  const page = `http://${household.pageAddress}:${pagePort}/`
+  return [
+    `blocked: dig -p ${dnsPort} @127.0.0.1 ${listed}`,
+    `resolves: dig -p ${dnsPort} @127.0.0.1 ${unlistedName}`,
+    `page: ${page} or curl -H 'Host: ${listed}' ${page}`,
+    `switch: npm run operator -- line disable ${household.lineId} (or enable, show)`,
+    'look: npm run operator -- list status, npm run securenet -- status',
+    'stop: Ctrl-C',
+  ].join(' | ')
+}
+
+async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<void> {
+  const settings = readSettings(process.env)
+  const ipv6 = await hasIpv6Loopback()
+  const addresses = ipv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']
+  if (!ipv6) say('note', 'this machine has no IPv6: the module listens on 127.0.0.1 only, not on ::1')
+  const brokerPort: PortUse = {
+    what: 'MQTT',
+    protocol: 'TCP',
+    address: '127.0.0.1',
+    port: settings.mqttPort,
+    variable: 'SECURENET_MQTT_PORT',
+  }
+  await checkPorts([...portsOf(settings, addresses), brokerPort])
+  const home = prepareHome(settings.home)
+  parts.add({ stop: async () => leaveHome(home) })
+  say('home', home.folder)
+  const upstream = await chooseUpstream(settings, parts)
+  const brokerUrl = await parts.add(new EmbeddedBroker(brokerPort)).start()
+  say('broker', brokerUrl)
+  const backend = parts.add(new Backend({ home, brokerUrl, lineId: household.lineId, say }))
+  const { list, listedName } = await backend.start()
+
+  writeModuleConfig({ home, settings, addresses, upstream, brokerUrl, list })
+  const watch = new ModuleWatch(say)
+  await watch.start(backend.broker)
+  const module = parts.add(
+    new ModuleProcess({
+      command: [process.execPath, join(projectRoot, 'dist', 'securenet', 'securenet.cjs'), 'run', '--config', home.configFile],
+      logFile: home.moduleLog,
+      say: (line) => say('module', line),
+      giveUp: fail,
+    }),
+  )
+  module.start()
+  say('module', `dist/securenet/securenet.cjs, its own process; log ${home.moduleLog}`)
+  try {
+    await watch.protecting(protectingWithinMs)
+    if (!(await blockedInDns(settings.dnsPort, listedName, 5000)))
+      throw new SecureNetError('HOUSEHOLD_NOT_BLOCKING', `${listedName} is listed, but DNS does not answer with the page`)
+  } catch (error) {
+    throw new Error(`${messageOf(error)}\n${module.logTail()}`, { cause: error })
+  }
+  module.served()
+  say('ready', readyLine(settings, listedName))
+}
+
+async function main(): Promise<void> {
+  const parts = new Parts()
+  let ending = false
+  const end = async (code: number) => {
+    if (ending) return
+    ending = true
+    await parts.stop()
+    process.exit(code)
+  }
+  const fail = (error: unknown) => {
+    if (ending) return
+    const wayOut = error instanceof SecureNetError && error.wayOut ? `\n${error.wayOut}` : ''
+    process.stderr.write(`household: ${messageOf(error)}${wayOut}\n`)
+    void end(1)
+  }
+  onStopWanted((why) => {
+    say('stopping', `(${why})`)
+    void end(0)
+  })
+  process.on('uncaughtException', fail)
+  process.on('unhandledRejection', fail)
+  // A terminal that has gone must not keep the parts from being stopped.
+  process.stdout.on('error', () => void end(0))
+  await bringUp(parts, fail).catch(fail)
+}
+
+await main()

@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto'
+import { InvalidArgumentError, Option } from 'commander'
+import { topics } from '../../../module/control/topics.ts'
+import type { FleetMode, FleetOrder } from '../../../module/line/types.ts'
+import { type AddCommands, manyLines, within } from '../commands.ts'
+import type { Context } from '../context.ts'
+import { claimsOf } from '../orders.ts'
+import { timeText } from '../output.ts'
+
+interface FleetOptions {
+  percent?: number
+  reason: string
+  dryRun?: boolean
+  yes?: boolean
+}
+
+const verbs = [
+  { verb: 'pause', mode: 'pause', says: 'fail-open on every line (or a share of them), until resumed', reason: 'maintenance' },
+  { verb: 'resume', mode: 'run', says: 'end a pause: every line is again as ordered', reason: 'resumed' },
+  { verb: 'retire', mode: 'retire', says: 'end the service: modems go dormant and clean up', reason: 'service-retired' },
+] as const satisfies { verb: string; mode: FleetMode; says: string; reason: string }[]
+
+function parsePercent(text: string): number {
+  const percent = Number(text)
+  if (!Number.isInteger(percent) || percent < 1 || percent > 100) throw new InvalidArgumentError('A whole number, 1 to 100.')
+  return percent
+}
+
+async function lastOrder(context: Context): Promise<FleetOrder | undefined> {
+  const broker = await context.broker()
+  const jws = (await broker.retained(topics.fleet())).get(topics.fleet())
+  const claims = jws && (claimsOf(jws) as FleetOrder | undefined)
+  return claims && Number.isSafeInteger(claims.sequence) ? claims : undefined
+}
+
+async function orderFleet(context: Context, mode: FleetMode, options: FleetOptions): Promise<void> {
+  const last = await lastOrder(context)
+  const lines = await context.knownLines()
+  const order: FleetOrder = {
+    v: 1,
+    sequence: (last?.sequence ?? 0) + 1,
+    mode,
+    // A fresh salt each time: else the same households would be first in every roll-out.
+    ...(options.percent === undefined ? {} : { percent: options.percent, salt: randomBytes(8).toString('hex') }),
+    reason: options.reason,
+    issuedAt: Math.floor(context.world.now() / 1000),
+  }
+  const share = options.percent === undefined ? '' : `${options.percent} % of `
+  const told = `fleet ${mode} for ${share}${lines.length} reported line${lines.length === 1 ? '' : 's'}`
+  if (options.dryRun) {
+    context.output.result({ dryRun: true, lines: lines.length, order }, [`would order: ${told}`])
+    return
+  }
+  const warning = mode === 'retire' ? ' The modems wipe their lists; this is for the end of the service.' : ''
+  await context.confirm(`${told[0]?.toUpperCase()}${told.slice(1)}.${warning}`, options.yes)
+  const { broker, sign } = await context.tools()
+  await broker.publish(topics.fleet(), await sign('fleet', order), true)
+  context.output.result({ lines: lines.length, order }, [`ordered: ${told} (sequence ${order.sequence})`])
+}
+
+export const addFleetCommands: AddCommands = (program, world) => {
+  const fleet = program.command('fleet').description('all lines at once: pause, resume, retire')
+  for (const { verb, mode, says, reason } of verbs) {
+    const command = fleet
+      .command(verb)
+      .description(says)
+      .addOption(new Option('--reason <text>', 'why, for the modems’ reports').default(reason))
+      .option(...manyLines.dryRun)
+      .option(...manyLines.yes)
+    if (mode !== 'run') command.option('--percent <n>', 'a share of the lines, chosen by hash with a fresh salt', parsePercent)
+    command.action(async (options: FleetOptions) => {
+      await within(world, command, (context) => orderFleet(context, mode, options))
+    })
+  }
+  const show = fleet
+    .command('show')
+    .description('the fleet order in force')
+    .action(async () => {
+      await within(world, show, async (context) => {
+        const order = await lastOrder(context)
+        const text = order
+          ? `${order.mode}${order.percent === undefined ? '' : ` (${order.percent} %)`}: ${order.reason}, sequence ${order.sequence}, ${timeText(order.issuedAt)}`
+          : 'run (nothing was ever ordered)'
+        context.output.result({ order: order ?? null }, [text])
+      })
+    })
+}

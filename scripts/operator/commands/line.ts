@@ -1,0 +1,137 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Desired, type OrderedService, reasonsOf } from '../../../module/line/types.ts'
+import { type AddCommands, within } from '../commands.ts'
+import { usage } from '../exit.ts'
+import { giveOrder, type LineView, type Order, type Ordered, viewLine } from '../orders.ts'
+import { timeText } from '../output.ts'
+import { protectionText } from '../reported.ts'
+
+interface OrderOptions {
+  reason: Desired['reason']
+  by: Desired['by']
+  until?: string
+  then?: 'enabled' | 'disabled'
+  notices?: boolean
+  wait: boolean
+  timeout: number
+}
+
+const verbs = [
+  { verb: 'enable', service: 'enabled', says: 'protect the line', reason: 'subscribed' },
+  { verb: 'disable', service: 'disabled', says: 'stop protecting the line; nothing is wiped', reason: 'support' },
+  { verb: 'suspend', service: 'suspended', says: 'interrupt protection, for a time or until told', reason: 'maintenance' },
+  { verb: 'terminate', service: 'terminated', says: 'end the service: the modem wipes the line’s data', reason: 'contract-ended' },
+] as const satisfies { verb: string; service: OrderedService; says: string; reason: Desired['reason'] }[]
+
+const unitSeconds = new Map([
+  ['s', 1],
+  ['m', 60],
+  ['h', 3600],
+  ['d', 86_400],
+])
+
+/** @param text `+90m`, `+2h`, `+1d` from now, or a date with time and zone (RFC 3339) @returns seconds since 1970 */
+export function parseUntil(text: string, nowMs: number): number {
+  const span = /^\+(\d+)([smhd])$/.exec(text)
+  const at = span
+    ? Math.floor(nowMs / 1000) + Number(span[1]) * unitSeconds.get(span[2]!)!
+    : /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text)
+      ? Math.floor(Date.parse(text) / 1000)
+      : Number.NaN
+  if (!Number.isSafeInteger(at))
+    throw usage(`--until ${text}: not a time`, 'For example +2h, +30m or 2026-12-01T06:00:00+01:00.')
+  if (at <= nowMs / 1000) throw usage(`--until ${text} has passed`)
+  return at
+}
+
+export function parseLineId(text: string): string {
+  if (!/^[A-Za-z0-9_.-]{1,64}$/.test(text))
+    throw new InvalidArgumentError('A line id is 1 to 64 letters, digits, "_", "." or "-".')
+  return text
+}
+
+export function parseMs(text: string): number {
+  const seconds = Number(text)
+  if (!(seconds > 0) || seconds > 3600) throw new InvalidArgumentError('Seconds, above 0, 3600 at most.')
+  return Math.round(seconds * 1000)
+}
+
+export function orderedText(ordered: Ordered): string {
+  const numbers = `generation ${ordered.generation}, sequence ${ordered.sequence}`
+  if (!ordered.applied) return `${ordered.lineId}  ${ordered.service} ordered (${numbers}); not waited for`
+  return `${ordered.lineId}  ${ordered.service}, ${protectionText(ordered.reported)}; measured after ${ordered.ms} ms (${numbers})`
+}
+
+function toOrder(lineId: string, service: OrderedService, options: OrderOptions, nowMs: number): Order {
+  const order: Order = { lineId, service, reason: options.reason, by: options.by }
+  if (options.then && !options.until) throw usage('--then says what comes back after --until, which is missing')
+  const until = options.until === undefined ? {} : { until: parseUntil(options.until, nowMs) }
+  return {
+    ...order,
+    ...until,
+    ...(options.then ? { then: options.then } : {}),
+    ...(options.notices ? { notices: true } : {}),
+  }
+}
+
+function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeof verbs)[number]): void {
+  const command = line
+    .command(entry.verb)
+    .description(entry.says)
+    .argument('<line>', 'line id', parseLineId)
+    .addOption(new Option('--reason <reason>', 'why').choices(reasonsOf[entry.service]).default(entry.reason))
+    .addOption(
+      new Option('--by <who>', 'who asked for it')
+        .choices(['customer', 'support', 'operator', 'system'])
+        .default('operator'),
+    )
+    .option('--no-wait', 'publish only; do not wait for what the modem measures')
+    .option('--timeout <seconds>', 'wait so long for the modem', parseMs, 10_000)
+  if (entry.verb === 'suspend')
+    command
+      .option('--until <time>', 'ends by itself: +2h, +30m, +1d, or 2026-12-01T06:00:00+01:00')
+      .addOption(new Option('--then <service>', 'what comes back then').choices(['enabled', 'disabled']))
+  if (entry.verb === 'enable')
+    command.option('--notices', 'the customer wants to be told the names that were blocked')
+  command.action(async (lineId: string, options: OrderOptions) => {
+    await within(world, command, async (context) => {
+      const order = toOrder(lineId, entry.service, options, world.now())
+      const ordered = await giveOrder(await context.tools(), order, { wait: options.wait, timeoutMs: options.timeout })
+      context.output.result(ordered, [orderedText(ordered)])
+    })
+  })
+}
+
+function shown({ lineId, desired, reported }: LineView): string[] {
+  const lines = [`line       ${lineId}`]
+  if (desired) {
+    const until = desired.until === undefined ? '' : `, until ${timeText(desired.until)}, then ${desired.then ?? 'enabled'}`
+    lines.push(
+      `ordered    ${desired.service} (${desired.reason}, by ${desired.by}${until})`,
+      `           generation ${desired.generation}, sequence ${desired.sequence}, ${timeText(desired.issuedAt)}`,
+    )
+  } else lines.push('ordered    nothing yet')
+  lines.push(`measured   ${protectionText(reported)}`)
+  if (!reported) return lines
+  lines.push(
+    `           ${reported.service ?? 'service unknown'}, generation ${reported.generation}, sequence ${reported.sequence}, ${reported.outcome ?? ''}${reported.code ? ` (${reported.code})` : ''}`,
+    `modem      ${reported.modemId ?? 'unknown'}, module ${reported.version ?? 'unknown'}`,
+    `list       version ${reported.list?.version ?? 'none'}, ${reported.list?.names ?? 0} names`,
+  )
+  return lines
+}
+
+export const addLineCommands: AddCommands = (program, world) => {
+  const line = program.command('line').description('switch a line on or off, and see what is')
+  for (const entry of verbs) addVerb(line, world, entry)
+  const show = line
+    .command('show')
+    .description('the last order and what the modem measures')
+    .argument('<line>', 'line id', parseLineId)
+    .action(async (lineId: string) => {
+      await within(world, show, async (context) => {
+        const view = await viewLine(await context.broker(), lineId)
+        context.output.result(view, shown(view))
+      })
+    })
+}

@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto'
+import { InvalidArgumentError } from 'commander'
+import { type Request, type RequestAction, requestActions } from '../../../module/control/documents-kinds.ts'
+import { topics } from '../../../module/control/topics.ts'
+import { awaitMessage } from '../broker.ts'
+import { type AddCommands, within } from '../commands.ts'
+import type { Context } from '../context.ts'
+import { OperatorError, usage } from '../exit.ts'
+import { parseJson } from '../reported.ts'
+import { parseMs } from './line.ts'
+
+interface RequestOptions {
+  name?: string
+  timeout: number
+}
+
+const says: Record<RequestAction, string> = {
+  status: 'what the modem is doing',
+  'self-test': 'test now, and answer with the matrix',
+  'check-name': 'would this name be blocked, and why (--name)',
+  'support-bundle': 'configuration without secrets, rules, counters, last log lines; no browsing history',
+  sync: 'read list head and orders again',
+}
+
+/** So long a request may be under way; afterwards the modem refuses it. */
+const lifeSeconds = 120
+
+function parseModemId(text: string): string {
+  if (!/^[A-Za-z0-9_.-]{1,64}$/.test(text))
+    throw new InvalidArgumentError('A modem id is 1 to 64 letters, digits, "_", "." or "-".')
+  return text
+}
+
+async function ask(context: Context, modemId: string, action: RequestAction, options: RequestOptions): Promise<void> {
+  if ((action === 'check-name') !== (options.name !== undefined))
+    throw usage(action === 'check-name' ? 'check-name needs --name NAME' : `--name belongs to check-name, not to ${action}`)
+  const issuedAt = Math.floor(context.world.now() / 1000)
+  const request: Request = {
+    v: 1,
+    id: randomUUID(),
+    modemId,
+    action,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    nonce: randomUUID().replaceAll('-', ''),
+    issuedAt,
+    expires: issuedAt + lifeSeconds,
+  }
+  const { broker, sign } = await context.tools()
+  const jws = await sign('request', request)
+  const started = performance.now()
+  const answer = await awaitMessage(
+    broker,
+    {
+      filter: topics.response(modemId),
+      timeoutMs: options.timeout,
+      what: `answer of modem ${modemId}`,
+      pick: (_topic, payload) => {
+        const data = parseJson(payload)
+        return data?.['id'] === request.id ? data : undefined
+      },
+    },
+    () => broker.publish(topics.request(modemId), jws, false),
+  )
+  const ms = Math.round(performance.now() - started)
+  if (typeof answer['code'] === 'string')
+    throw new OperatorError(1, answer['code'], `modem ${modemId} has refused ${action}: ${answer['message'] ?? answer['code']}`)
+  context.output.result({ ...answer, ms }, [JSON.stringify(answer['result'] ?? answer, null, 2)])
+}
+
+export const addRequestCommands: AddCommands = (program, world) => {
+  const request = program.command('request').description('ask one modem something; signed, executed once')
+  for (const action of requestActions) {
+    const command = request
+      .command(action)
+      .description(says[action])
+      .argument('<modem>', 'modem id', parseModemId)
+      .option('--timeout <seconds>', 'wait so long for the answer', parseMs, 10_000)
+    if (action === 'check-name') command.option('--name <name>', 'the name to check')
+    command.action(async (modemId: string, options: RequestOptions) => {
+      await within(world, command, (context) => ask(context, modemId, action, options))
+    })
+  }
+}

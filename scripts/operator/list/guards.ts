@@ -1,0 +1,147 @@
+import { parse } from 'tldts'
+import type { EntrySet } from '../../../module/blocklist/entries.ts'
+import { type Names, parents } from './gather.ts'
+import type { NameHasher } from './hasher.ts'
+
+/** What each guard found does: stop the build, leave the entry out, or (hosting suffixes) keep that one name of it. */
+export interface GuardPolicy {
+  /** The root, a bare TLD, or a tree on a suffix that registries sell names under (ICANN section). */
+  suffix: 'stop' | 'drop'
+  /** A tree on a suffix under which a host gives names away (private section): blogspot.com. */
+  hosting: 'stop' | 'demote' | 'drop'
+  /** An entry at, above or below a name of the never-block core. */
+  core: 'stop' | 'drop'
+  /** An entry that blocks a popular name. */
+  popular: 'stop' | 'drop'
+  /** Popular names that the operator means to block all the same. */
+  exempt: ReadonlySet<string>
+}
+
+export const strict: GuardPolicy = {
+  suffix: 'stop',
+  hosting: 'demote',
+  core: 'stop',
+  popular: 'stop',
+  exempt: new Set(),
+}
+
+export type GuardName = 'root' | 'bare-tld' | 'public-suffix' | 'hosting-suffix' | 'core' | 'popular' | 'collision'
+
+export interface Finding {
+  guard: GuardName
+  /** The entry. */
+  name: string
+  /** Number of the input it came from. */
+  input: number
+  /** The popular or core name that it hits. */
+  hits?: string
+  action: 'stop' | 'drop' | 'demote'
+}
+
+const lookup = { allowPrivateDomains: true, extractHostname: false, validateHostname: false, detectIp: false }
+
+/** @returns which suffix guard a tree on this name meets, if any (publicsuffix.org) */
+function suffixGuard(name: string): GuardName | undefined {
+  if (name === '') return 'root'
+  if (!name.includes('.')) return 'bare-tld'
+  const { publicSuffix, isPrivate } = parse(name, lookup)
+  if (publicSuffix !== name) return undefined
+  return isPrivate ? 'hosting-suffix' : 'public-suffix'
+}
+
+function settle(names: Names, finding: Finding): void {
+  if (finding.action === 'drop') names.delete(finding.name)
+  if (finding.action === 'demote') {
+    const entry = names.get(finding.name)
+    if (entry) entry.scope = 'exact'
+  }
+}
+
+/** Public suffixes; applies what the policy says. */
+export function guardSuffixes(names: Names, policy: GuardPolicy): Finding[] {
+  const findings: Finding[] = []
+  for (const [name, { scope, input }] of names) {
+    const guard = suffixGuard(name)
+    if (!guard || (scope === 'exact' && name.includes('.'))) continue
+    findings.push({ guard, name, input, action: guard === 'hosting-suffix' ? policy.hosting : policy.suffix })
+  }
+  for (const finding of findings) settle(names, finding)
+  return findings
+}
+
+/** @returns entries that block `name`: it itself, or a tree above it */
+function blockers(names: Names, name: string): string[] {
+  const found = names.has(name) ? [name] : []
+  for (const parent of parents(name)) if (names.get(parent)?.scope === 'tree') found.push(parent)
+  return found
+}
+
+/** @param core names never blocked, with everything below them */
+export function guardCore(names: Names, core: readonly string[], policy: GuardPolicy): Finding[] {
+  const findings: Finding[] = []
+  const found = (name: string, hits: string) =>
+    findings.push({ guard: 'core', name, input: names.get(name)?.input ?? 0, hits, action: policy.core })
+  const zones = new Set(core)
+  for (const zone of zones) for (const name of blockers(names, zone)) found(name, zone)
+  for (const name of names.keys()) {
+    // Such an entry would never block; it says that the source is wrong.
+    const zone = parents(name).find((parent) => zones.has(parent))
+    if (zone !== undefined) found(name, zone)
+  }
+  for (const finding of findings) settle(names, finding)
+  return findings
+}
+
+/** Popular names, and `www.` before each. */
+export function guardPopular(names: Names, popular: Iterable<string>, policy: GuardPolicy): Finding[] {
+  const findings = new Map<string, Finding>()
+  for (const site of popular) {
+    for (const asked of [site, `www.${site}`]) {
+      for (const name of blockers(names, asked)) {
+        if (policy.exempt.has(name) || findings.has(name)) continue
+        const input = names.get(name)?.input ?? 0
+        findings.set(name, { guard: 'popular', name, input, hits: asked, action: policy.popular })
+      }
+    }
+  }
+  for (const finding of findings.values()) settle(names, finding)
+  return [...findings.values()]
+}
+
+/** @returns the place of the first entry with this hash, or -1 */
+export function findHash({ count, hi, lo }: EntrySet, high: number, low: number): number {
+  let from = 0
+  let to = count
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    const h = hi[middle] as number
+    if (h < high || (h === high && (lo[middle] as number) < low)) from = middle + 1
+    else to = middle
+  }
+  return from < count && hi[from] === high && lo[from] === low ? from : -1
+}
+
+/**
+ * A name that is not listed, nor any name above it, but whose hash is: under another key it would not be.
+ * @param watched popular and core names
+ * @returns names that this set would block by accident
+ */
+export function collisions(
+  set: EntrySet,
+  names: Names,
+  watched: Iterable<string>,
+  hasher: NameHasher,
+): Finding[] {
+  const found: Finding[] = []
+  const seen = new Set<string>()
+  for (const site of watched) {
+    for (const name of [site, `www.${site}`, ...parents(site)]) {
+      if (seen.has(name) || names.has(name)) continue
+      if (name !== site) seen.add(name)
+      hasher.hash(name)
+      if (findHash(set, hasher.hi, hasher.lo) >= 0)
+        found.push({ guard: 'collision', name, input: 0, hits: site, action: 'stop' })
+    }
+  }
+  return found
+}

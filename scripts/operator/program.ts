@@ -1,0 +1,60 @@
+import { Command, CommanderError } from 'commander'
+import { addCompletionCommand } from './commands/completion.ts'
+import { addFleetCommands } from './commands/fleet.ts'
+import { addKeysCommands } from './commands/keys.ts'
+import { addLineCommands } from './commands/line.ts'
+import { addListCommands } from './commands/list.ts'
+import { addPackCommands } from './commands/pack.ts'
+import { addRequestCommands } from './commands/request.ts'
+import { addWatchCommand } from './commands/watch.ts'
+import type { World } from './context.ts'
+import { type ExitCode, exitCodes, failure } from './exit.ts'
+
+const help = `
+Examples:
+  operator line disable demo --reason customer
+  operator list status --json
+  operator pack enable family-1234.json --dry-run
+  operator --profile production.json fleet pause --percent 10
+
+Without --profile the household of \`npm start\` is meant. Exit codes: 0 done, 1 refused or failed,
+2 wrong use, 3 broker not reachable, 4 no report in time. docs/operating.md tells a day in the life.`
+
+function inherit(command: Command, world: World): void {
+  command.exitOverride().configureOutput({ writeOut: world.terminal.out, writeErr: world.terminal.err })
+  command.showHelpAfterError('(--help shows the use)')
+  for (const sub of command.commands) inherit(sub, world)
+}
+
+export function createProgram(world: World): Command {
+  const program = new Command('operator')
+    .description('The operator’s side of Secure Net: lines, packs, lists, keys, fleet.')
+    .option('--profile <file>', 'how the broker is reached and where keys and lists lie')
+    .option('--json', 'one JSON document on stdout instead of text')
+    .addHelpText('after', help)
+  addLineCommands(program, world)
+  addPackCommands(program, world)
+  addListCommands(program, world)
+  addFleetCommands(program, world)
+  addRequestCommands(program, world)
+  addKeysCommands(program, world)
+  addWatchCommand(program, world)
+  addCompletionCommand(program, world)
+  inherit(program, world)
+  return program
+}
+
+/** @param args without program and script */
+export async function runOperator(args: readonly string[], world: World): Promise<ExitCode> {
+  try {
+    await createProgram(world).parseAsync(args, { from: 'user' })
+    return exitCodes.ok
+  } catch (error) {
+    // commander has said what is wrong; asking for --help is no error.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    const { exit, code, message, wayOut } = failure(error)
+    if (args.includes('--json')) world.terminal.out(`${JSON.stringify({ error: { code, message, wayOut } })}\n`)
+    else world.terminal.err(`${code}: ${message}\n${wayOut ? `${wayOut}\n` : ''}`)
+    return exit
+  }
+}

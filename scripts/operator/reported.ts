@@ -1,0 +1,44 @@
+import type { Numbers } from './orders.ts'
+
+/**
+ * What this tool reads of `line/{lineId}/reported` (module/control/schemas/reported.json). Other fields are kept and
+ * shown by `line show`; a newer module may report more.
+ */
+export interface Reported extends Numbers {
+  lineId?: string
+  modemId?: string
+  service?: string
+  outcome?: string
+  /** Of an outcome other than `applied`. */
+  code?: string
+  protecting: boolean
+  /** Why (not). */
+  why?: string
+  list?: { version?: number; names?: number }
+  version?: string
+}
+
+export function parseJson(payload: Buffer | undefined): Record<string, unknown> | undefined {
+  if (!payload || payload.length === 0) return undefined
+  try {
+    const data: unknown = JSON.parse(payload.toString())
+    return typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** @returns undefined for what is no report: a modem that reports nonsense is shown as silent */
+export function parseReported(payload: Buffer | undefined): Reported | undefined {
+  const data = parseJson(payload)
+  if (!data || typeof data['protecting'] !== 'boolean') return undefined
+  const { generation, sequence } = data
+  if (!Number.isSafeInteger(generation) || !Number.isSafeInteger(sequence)) return undefined
+  return data as unknown as Reported
+}
+
+/** `protecting`, or what stands in the way. */
+export function protectionText(reported: Reported | undefined): string {
+  if (!reported) return 'no modem has reported'
+  return reported.protecting ? 'protecting' : `not protecting: ${reported.why ?? 'no reason given'}`
+}

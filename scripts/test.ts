@@ -1,0 +1,102 @@
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Programs that tests use for real, and the Debian package of each. */
+const tools: Readonly<Record<string, string>> = {
+  nft: 'nftables',
+  ip: 'iproute2',
+  ipset: 'ipset',
+  iptables: 'iptables',
+  conntrack: 'conntrack',
+  setpriv: 'util-linux',
+  openssl: 'openssl',
+  dnsmasq: 'dnsmasq-base',
+  unbound: 'unbound',
+  mosquitto: 'mosquitto',
+  mosquitto_pub: 'mosquitto-clients',
+  dig: 'bind9-dnsutils',
+  kdig: 'knot-dnsutils',
+  drill: 'ldnsutils',
+  busybox: 'busybox',
+  shellcheck: 'shellcheck',
+  chromium: 'chromium',
+  'qemu-aarch64-static': 'qemu-user-static',
+  strip: 'binutils',
+  ps: 'procps',
+}
+
+function isInstalled(tool: string): boolean {
+  const folders = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter)
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, tool), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+function missingTools(): string[] {
+  return Object.keys(tools).filter((tool) => !isInstalled(tool))
+}
+
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): number {
+  const { status, error } = spawnSync(command, args, { stdio: 'inherit', env })
+  if (error) console.error(`${command}: ${error.message}`)
+  return status ?? 1
+}
+
+/** Debian and root: what tests need is installed, after saying what. */
+function installMissing(): void {
+  const packages = [...new Set(missingTools().map((tool) => tools[tool] as string))]
+  if (packages.length === 0) return
+  const allowed = process.env['SECURENET_TEST_INSTALL'] !== '0'
+  if (!allowed || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return
+  console.log(
+    `installing Debian packages for the tests: ${packages.join(' ')}  (SECURENET_TEST_INSTALL=0 forbids it)`,
+  )
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  if (run('apt-get', ['update', '-qq'], env) === 0)
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], env)
+}
+
+interface Report {
+  numPassedTests: number
+  numFailedTests: number
+  numPendingTests: number
+  numFailedTestSuites: number
+  success: boolean
+  testResults: { name: string; assertionResults: { status: string; fullName: string }[] }[]
+}
+
+function printSkipped(report: Report): void {
+  const skipped = report.testResults.flatMap(({ name, assertionResults }) => {
+    const count = assertionResults.filter(({ status }) => status === 'pending' || status === 'skipped').length
+    return count > 0 ? [`  ${count} in ${name.replace(`${process.cwd()}/`, '')}`] : []
+  })
+  if (skipped.length === 0) return
+  const missing = missingTools()
+  console.log(`\nskipped:\n${skipped.join('\n')}`)
+  if (process.getuid?.() !== 0)
+    console.log('  why: not root, so no network namespaces; run as root to enable them')
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map((tool) => tools[tool]))].join(' ')
+    console.log(`  why: ${missing.join(', ')} not installed; enable with: apt-get install ${packages}`)
+  }
+}
+
+installMissing()
+const folder = join('dist', 'test')
+mkdirSync(folder, { recursive: true })
+const reportFile = join(folder, 'report.json')
+const vitest = join('node_modules', 'vitest', 'vitest.mjs')
+const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
+const env = { ...process.env, PATH: `${process.env['PATH']}${delimiter}/usr/sbin${delimiter}/sbin` }
+const status = run(process.execPath, [vitest, 'run', ...reporters, ...process.argv.slice(2)], env)
+const report = JSON.parse(readFileSync(reportFile, 'utf8')) as Report
+printSkipped(report)
+const failed = report.numFailedTests + (report.numFailedTests === 0 && !report.success ? 1 : 0)
+console.log(`\n${report.numPassedTests} passed, ${failed} failed`)
+process.exitCode = status === 0 && failed === 0 ? 0 : 1

@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { payloads, type TopicName, topics } from '../../module/control/topics.ts'
+
+const path = resolve(import.meta.dirname, '../../docs/asyncapi.yaml')
+const contract = parse(readFileSync(path, 'utf8'))
+const follow = (pointer: string) =>
+  pointer
+    .slice(2)
+    .split('/')
+    .reduce((node: any, key) => node?.[key], contract)
+
+/** Arguments of a topic function, as the contract writes its parameters. */
+const placeholders: Record<TopicName, string[]> = {
+  desired: ['lineId'],
+  reported: ['lineId'],
+  event: ['lineId'],
+  presence: ['modemId'],
+  telemetry: ['modemId'],
+  request: ['modemId'],
+  response: ['modemId'],
+  head: ['list'],
+  snapshot: ['list', 'version', 'index'],
+  delta: ['list', 'version', 'from', 'index'],
+  fleet: [],
+  keys: ['number'],
+}
+
+describe('docs/asyncapi.yaml', () => {
+  it('has every topic of the module, and no other', () => {
+    expect(contract.asyncapi).toBe('3.0.0')
+    expect(Object.keys(contract.channels).sort()).toEqual(Object.keys(topics).sort())
+  })
+
+  it.each(Object.keys(topics) as TopicName[])('%s: the same address, parameters and payload', (name) => {
+    const channel = contract.channels[name]
+    const make = topics[name] as (...args: string[]) => string
+    expect(make(...placeholders[name].map((parameter) => `{${parameter}}`))).toBe(channel.address)
+    expect(Object.keys(channel.parameters ?? {})).toEqual(placeholders[name])
+    expect(channel.description.startsWith('Retained')).toBe(payloads[name].retained)
+    const messages = Object.values<{ $ref: string }>(channel.messages).map(({ $ref }) => follow($ref))
+    expect(messages).toHaveLength(1)
+    const reference = messages[0].payload?.schema.$ref
+    const { schema, form } = payloads[name]
+    expect(messages[0].contentType).toBe(
+      { jws: 'application/jose', json: undefined, bytes: 'application/octet-stream' }[form],
+    )
+    if (schema === undefined) return expect(reference).toBeUndefined()
+    const file = resolve(dirname(path), reference)
+    expect(file).toBe(resolve(import.meta.dirname, '../../module/control/schemas', schema))
+    expect(existsSync(file)).toBe(true)
+  })
+
+  it.each(Object.keys(topics) as TopicName[])('%s: an operation in the right direction', (name) => {
+    const actions = Object.values<any>(contract.operations)
+      .filter((operation) => operation.channel.$ref === `#/channels/${name}`)
+      .map((operation) => operation.action)
+    expect(actions).toContain(payloads[name].from === 'modem' ? 'send' : 'receive')
+  })
+
+  it('has no reference that leads nowhere', () => {
+    const references: string[] = []
+    const walk = (node: unknown): void => {
+      if (typeof node !== 'object' || node === null) return
+      if ('$ref' in node && typeof node.$ref === 'string') references.push(node.$ref)
+      for (const inner of Object.values(node)) walk(inner)
+    }
+    walk(contract)
+    expect(references.length).toBeGreaterThan(30)
+    for (const reference of references)
+      expect(reference.startsWith('#') ? follow(reference) : existsSync(resolve(dirname(path), reference)), reference).toBeTruthy()
+  })
+})
