@@ -10,7 +10,13 @@ import { Parts } from './household/parts.ts'
 import { checkPorts, hasIpv6Loopback, type PortUse } from './household/ports.ts'
 import { projectRoot, readSettings, type Settings } from './household/settings.ts'
 import { onStopWanted } from './household/stop-signals.ts'
-import { answers, firstAnswering, type Resolver, resolverText, systemResolvers } from './household/upstream.ts'
+import {
+  answers,
+  firstAnswering,
+  type Resolver,
+  resolverText,
+  systemResolvers,
+} from './household/upstream.ts'
 import { blockedInDns, ModuleWatch } from './household/watch-module.ts'
 
 const protectingWithinMs = 60_000
@@ -41,7 +47,10 @@ async function chooseUpstream(settings: Settings, parts: Parts): Promise<Resolve
     return found
   }
   const demo = await parts.add(new DemoUpstream()).start()
-  const why = system.length === 0 ? 'this system names no resolver' : `${system.map(resolverText).join(', ')} does not answer`
+  const why =
+    system.length === 0
+      ? 'this system names no resolver'
+      : `${system.map(resolverText).join(', ')} does not answer`
   say('upstream', `embedded demo resolver: every name has the documentation address 192.0.2.1 (${why})`)
   return demo
 }
@@ -86,7 +95,13 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<vo
   await watch.start(backend.broker)
   const module = parts.add(
     new ModuleProcess({
-      command: [process.execPath, join(projectRoot, 'dist', 'securenet', 'securenet.cjs'), 'run', '--config', home.configFile],
+      command: [
+        process.execPath,
+        join(projectRoot, 'dist', 'securenet', 'securenet.cjs'),
+        'run',
+        '--config',
+        home.configFile,
+      ],
       logFile: home.moduleLog,
       say: (line) => say('module', line),
       giveUp: fail,
@@ -97,7 +112,10 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<vo
   try {
     await watch.protecting(protectingWithinMs)
     if (!(await blockedInDns(settings.dnsPort, listedName, 5000)))
-      throw new SecureNetError('HOUSEHOLD_NOT_BLOCKING', `${listedName} is listed, but DNS does not answer with the page`)
+      throw new SecureNetError(
+        'HOUSEHOLD_NOT_BLOCKING',
+        `${listedName} is listed, but DNS does not answer with the page`,
+      )
   } catch (error) {
     throw new Error(`${messageOf(error)}\n${module.logTail()}`, { cause: error })
   }

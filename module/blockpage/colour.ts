@@ -29,7 +29,12 @@ function mix(colour: string, other: string, share: number): string {
 }
 
 /** The colour, moved towards `towards` no further than the ratio against every background asks. */
-export function readable(colour: string, towards: string, backgrounds: readonly string[], ratio: number): string {
+export function readable(
+  colour: string,
+  towards: string,
+  backgrounds: readonly string[],
+  ratio: number,
+): string {
   for (let step = 0; step < 20; step++) {
     const candidate = mix(colour, towards, step / 20)
     if (backgrounds.every((background) => contrast(candidate, background) >= ratio)) return candidate

@@ -31,7 +31,8 @@ export function displayName(name: string): DisplayName {
   if (!name.includes('xn--')) return plain
   const unicode = domainToUnicode(name)
   // A form that does not lead back to the same name shows another site than the one that was asked for.
-  if (unicode === '' || unicode === name || UNSAFE.test(unicode) || domainToASCII(unicode) !== name) return plain
+  if (unicode === '' || unicode === name || UNSAFE.test(unicode) || domainToASCII(unicode) !== name)
+    return plain
   const labels = unicode.split('.')
   if (labels.some((label) => /^\p{M}/u.test(label))) return plain
   return { ascii: name, unicode: labels, mixed: labels.some(mixesAlphabets) }

@@ -22,26 +22,23 @@ export function weightOf(parameters: readonly string[]): number {
 }
 
 /**
- * Lookup by primary subtag (RFC 4647 §3.4): the range of the highest weight that we speak, the first of equals.
+ * Lookup by primary subtag (RFC 4647 §3.4): the range of the highest weight that we speak, the first of equals. A `*`
+ * names no language and so gives way to any that is named.
  * @param header value of Accept-Language (RFC 9110 §12.5.4), anything at all
  */
 export function negotiate(header: string | undefined): Language {
   let best: Language | undefined
   let bestWeight = 0
   const refused = new Set<Language>()
-  let wildcard = 0
   for (const item of (header ?? '').split(',', MAX_RANGES)) {
     const [range = '', ...parameters] = item.trim().toLowerCase().split(';')
     const weight = weightOf(parameters)
-    if (range.trim() === '*') wildcard = Math.max(wildcard, weight)
     const language = supported(range.trim())
     if (!language) continue
     if (weight === 0 && language === range.trim()) refused.add(language)
     if (weight > bestWeight) [best, bestWeight] = [language, weight]
   }
-  if (best && bestWeight >= wildcard) return best
-  const open = [fallback, ...languages].find((language) => !refused.has(language))
-  return best ?? open ?? fallback
+  return best ?? [fallback, ...languages].find((language) => !refused.has(language)) ?? fallback
 }
 
 /**

@@ -32,7 +32,8 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
  */
 export function parseHost(text: string): Host | null {
   if (text.length > 262) return null
-  const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([^[\]:@/?#\\]*))(?::(\d{0,5}))?$/i.exec(text) ?? []
+  const [, bracketed, plain, port] =
+    /^(?:\[([0-9a-f:.]+)\]|([^[\]:@/?#\\]*))(?::(\d{0,5}))?$/i.exec(text) ?? []
   if (port !== undefined && Number(port) > 65535) return null
   if (bracketed !== undefined) return isIP(bracketed) === 6 ? { kind: 'address' } : null
   if (plain === undefined) return null

@@ -62,8 +62,7 @@ export class Requests {
 
   /** Resolves when the nonce is recorded, which is before the request is executed. */
   async #receive(message: Message): Promise<void> {
-    // A request is for now: a retained one is somebody's mistake and would come again after every connect.
-    if (message.payload.length === 0 || message.retained) return
+    if (message.payload.length === 0) return
     // Without a word: an answer to each of a flood would be one too.
     if (!this.#takeToken()) return this.#options.onRefused('REQUEST_RATE_LIMITED')
     let request: Request

@@ -72,7 +72,7 @@ function payloadOf(payload: Json, packet: Packet): Value {
 }
 
 /** The packet's own value of the left side of a match; undefined where this model does not know it. */
-function valueOf(left: unknown, packet: Packet): Value {
+function fieldOf(left: unknown, packet: Packet): Value {
   if (!isObject(left)) return undefined
   const { meta, ct, payload } = left
   if (isObject(payload)) return payloadOf(payload, packet)
@@ -111,7 +111,7 @@ function any(truths: readonly Truth[]): Truth {
 }
 
 function holds(match: Json, packet: Packet): Truth {
-  const value = valueOf(match['left'], packet)
+  const value = fieldOf(match['left'], packet)
   if (value === undefined) return 'unknown'
   if (value === 'other') return false
   const truth = equals(value, match['right'])
@@ -166,9 +166,12 @@ class Walk {
   }
 
   #lookUp(vmap: Json): Json {
-    const value = valueOf(vmap['key'], this.#packet)
+    const value = fieldOf(vmap['key'], this.#packet)
     const data = isObject(vmap['data']) ? vmap['data']['set'] : undefined
-    if (value === undefined || !Array.isArray(data)) return {}
+    if (value === undefined || !Array.isArray(data)) {
+      this.doubtful = true
+      return {}
+    }
     for (const pair of data)
       if (Array.isArray(pair) && equals(value, pair[0]) === true && isObject(pair[1])) return pair[1]
     return {}

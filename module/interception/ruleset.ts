@@ -32,13 +32,19 @@ function pageRules(service: Service, served: string): string[] {
   })
 }
 
-/** IPv6 questions are put into the zone only where they are translated too. */
+/** A family without a service address is not touched at all. */
 function zoneRules(service: Service): string[] {
   const only = service.dns4 && service.dns6 ? '' : `meta nfproto ${service.dns4 ? 'ipv4' : 'ipv6'} `
-  return [
-    `iifname @armed ${only}udp dport 53 counter name questions`,
-    `iifname @armed ${only}meta l4proto { tcp, udp } th dport 53 ct original zone set ${zone}`,
-  ]
+  return [`iifname @armed ${only}meta l4proto { tcp, udp } th dport 53 ct original zone set ${zone}`]
+}
+
+/** Per packet, and only what was translated: one of a wrong checksum never is, so that it cannot end the lease. */
+function countRules(service: Service): string[] {
+  return [service.dns4, service.dns6].flatMap((dns) => {
+    if (!dns) return []
+    const to = `${family(dns.address)} daddr ${dns.address} udp dport ${dns.port}`
+    return `iifname @armed ct status dnat ${to} counter name questions`
+  })
 }
 
 const chain = (name: string, head: string, rules: readonly string[]) =>
@@ -69,6 +75,7 @@ export function ruleset(service: Service, interfaces: readonly string[]): string
       ...dnsRules(service),
       ...pageRules(service, served),
     ]),
+    chain('count', 'type filter hook prerouting priority dstnat + 1; policy accept;', countRules(service)),
     // A quick refusal makes clients fall back to port 53; a drop would make them wait.
     chain('bypass', 'type filter hook forward priority filter - 5; policy accept;', [
       'iifname @armed tcp dport 853 reject with tcp reset',

@@ -1,45 +1,22 @@
 import { messageOf } from '../error.ts'
-import type { Log } from '../log.ts'
-import type { Clock } from '../platform/clock.ts'
 import { FairQueue } from './fair-queue.ts'
-import { matchReply } from './match-reply.ts'
 import { probeMessage } from './message-parts.ts'
 import { Pending } from './pending.ts'
-import { type FillRandom, RandomPool } from './random-pool.ts'
+import { RandomPool } from './random-pool.ts'
+import { Receiver } from './receiver.ts'
 import { type Review, reviewReply } from './review-reply.ts'
-import { isLoopback, Server } from './server.ts'
+import type { Server } from './server.ts'
 import { ServerList } from './server-list.ts'
-import { type TcpConnection, TcpConnections } from './tcp-connections.ts'
+import type { TcpConnection } from './tcp-connections.ts'
 import { TimerWheel } from './timer-wheel.ts'
-import { type UdpSocket, UdpSockets } from './udp-sockets.ts'
+import type { UdpSocket } from './udp-sockets.ts'
 import type * as upstream from './upstream.ts'
-
-export interface UpstreamOptions {
-  /** In order of preference: the first that is healthy and has room is asked. */
-  servers: readonly upstream.ServerAddress[]
-  /** For one try. */
-  timeoutMs: number
-  /** Questions in flight to one server. */
-  inFlight: number
-  clock: Clock
-  log: Log
-  random?: FillRandom
-  /** UDP sockets to one server, 1 to 256. */
-  sockets?: number
-  tries?: number
-  /** Everybody who may wait at once, queued ones included; half of them may be queued. */
-  maxWaiting?: number
-  tcpConnections?: number
-  tcpIdleMs?: number
-  /** What beyond-this-machine servers get (0x20, cookies, TCP after a wrong ID), for loopback too. */
-  hardenLoopback?: boolean
-}
+import type { UpstreamOptions } from './upstream-options.ts'
 
 const tickMs = 50
 /** dnsmasq holds a question that nobody answers for 10 s: two windows of 5 s. */
 const ghostWindowMs = 5000
 const optAgainMs = 600_000
-const caseAgainMs = 3_600_000
 const cookiesAgainMs = 3_600_000
 const spareObjects = 256
 const noSharers: readonly upstream.ExchangeDone[] = []
@@ -73,6 +50,8 @@ export class Exchanger implements upstream.ServersUpstream {
     junk: 0,
     overloads: 0,
   }
+  readonly #receiver: Receiver
+  readonly #makeServer = (where: upstream.ServerAddress) => this.#receiver.makeServer(where)
   #waiting = 0
   #running = false
 
@@ -84,6 +63,15 @@ export class Exchanger implements upstream.ServersUpstream {
     this.#queue = new FairQueue(this.#maxWaiting >> 1)
     this.#deadlineTicks = this.#wheel.ticks(options.timeoutMs * (options.tries ?? 3))
     this.#ghostTicks = this.#wheel.ticks(ghostWindowMs)
+    this.#receiver = new Receiver({
+      ...{ options, random: this.#random, wheel: this.#wheel, count: this.#count },
+      handlers: {
+        onReply: (pending, server, reply, overTcp) => this.#onReply(pending, server, reply, overTcp),
+        alsoTcp: (pending, server) => this.#alsoTcp(pending, server),
+        onSocketError: (server, socket, error) => this.#onSocketError(server, socket, error),
+        onGone: (server, connection, waiting) => this.#onGone(server, connection, waiting),
+      },
+    })
     const { clock, log, inFlight } = options
     this.#servers = new ServerList({ clock, log, inFlight, probe: (server) => this.#probe(server) })
   }
@@ -128,10 +116,14 @@ export class Exchanger implements upstream.ServersUpstream {
 
   exchange(exchange: upstream.Exchange, done: upstream.ExchangeDone): void {
     this.#count.exchanges++
-    if (!this.#running) return void process.nextTick(done, null, 'stopped')
+    if (!this.#running) {
+      process.nextTick(done, null, 'stopped')
+      return
+    }
     if (this.#waiting >= this.#maxWaiting) {
       this.#count.overloads++
-      return void process.nextTick(done, null, 'overload')
+      process.nextTick(done, null, 'overload')
+      return
     }
     const shared = this.#inFlight.get(exchange.key)
     if (shared) {
@@ -141,7 +133,10 @@ export class Exchanger implements upstream.ServersUpstream {
       return
     }
     const pending = this.#spare.pop() ?? new Pending()
-    if (!pending.begin(exchange, done)) return void process.nextTick(done, null, 'network')
+    if (!pending.begin(exchange, done)) {
+      process.nextTick(done, null, 'network')
+      return
+    }
     this.#waiting++
     this.#inFlight.set(exchange.key, pending)
     pending.triesLeft = this.#options.tries ?? 3
@@ -151,35 +146,16 @@ export class Exchanger implements upstream.ServersUpstream {
     else this.#dispatch(pending)
   }
 
-  #makeServer = (where: upstream.ServerAddress): Server => {
-    const { options, server } = { options: this.#options, server: { it: null as Server | null } }
-    const random = this.#random
-    const { address, port } = where
-    const udp = new UdpSockets<Pending>({
-      ...{ address, port, random, count: options.sockets ?? 16, lifeTicks: this.#wheel.ticks(120_000) },
-      handlers: {
-        onMessage: (socket, message) => this.#onDatagram(server.it!, socket, message),
-        onError: (socket, error) => this.#onSocketError(server.it!, socket, error),
-      },
-    })
-    const tcp = new TcpConnections<Pending>({
-      ...{ address, port, random, clock: options.clock },
-      limit: options.tcpConnections ?? 4,
-      idleMs: options.tcpIdleMs ?? 5000,
-      handlers: {
-        onMessage: (connection, message) => this.#onStream(server.it!, connection, message),
-        onGone: (connection, waiting) => this.#onGone(server.it!, connection, waiting),
-      },
-    })
-    const remote = options.hardenLoopback === true || !isLoopback(address)
-    server.it = new Server({ where, remote, udp, tcp, random })
-    return server.it
-  }
-
   #dispatch(pending: Pending): void {
     const server = this.#servers.pick(pending)
-    if (server === null) return this.#finish(pending, null, 'network')
-    if (server === 'full') return this.#enqueue(pending)
+    if (server === null) {
+      this.#finish(pending, null, 'network')
+      return
+    }
+    if (server === 'full') {
+      this.#enqueue(pending)
+      return
+    }
     pending.server = server
     server.inFlight++
     if (pending.wantTcp) this.#sendTcp(pending, server)
@@ -195,7 +171,10 @@ export class Exchanger implements upstream.ServersUpstream {
   #sendUdp(pending: Pending, server: Server): void {
     const { tick } = this.#wheel
     const socket = server.udp.draw(tick)
-    if (!socket) return this.#unreachable(pending, server, 'no socket')
+    if (!socket) {
+      this.#unreachable(pending, server, 'no socket')
+      return
+    }
     pending.write(server, tick, this.#random)
     const id = server.udp.freshId(socket)
     pending.query[0] = id >> 8
@@ -225,54 +204,20 @@ export class Exchanger implements upstream.ServersUpstream {
     this.#sendTcp(pending, server)
   }
 
-  #onDatagram(server: Server, socket: UdpSocket<Pending>, message: Buffer): void {
-    const id = message.length >= 12 ? (message[0]! << 8) | message[1]! : -1
-    const pending = socket.waiting.get(id)
-    if (!pending) return this.#onUnexpected(server, socket, message, id)
-    const exactCase = pending.cased && !(server.caseOffUntil > this.#wheel.tick)
-    const match = matchReply(message, id, pending.query, pending.questionEnd, exactCase)
-    if (match === 'match') return this.#onReply(pending, server, message, false)
-    this.#count.junk++
-    if (match === 'header-only') pending.bareError ||= (message[3]! & 15) === 1 || (message[3]! & 15) === 4
-    if (match !== 'wrong-case') return
-    pending.caseWrong = true
-    this.#alsoTcp(pending, server)
-  }
-
-  #onUnexpected(server: Server, socket: UdpSocket<Pending>, message: Buffer, id: number): void {
-    if (id < 0 || (message[2]! & 0x80) === 0) {
-      this.#count.junk++
-      return
-    }
-    if (socket.retired.includes(id)) return
-    this.#count.wrongId++
-    if (!server.remote) return
-    for (const pending of socket.waiting.values()) this.#alsoTcp(pending, server)
-  }
-
-  #onStream(server: Server, connection: TcpConnection<Pending>, message: Buffer): void {
-    const id = message.length >= 12 ? message.readUInt16BE(0) : -1
-    const pending = connection.waiting.get(id)
-    const match = pending
-      ? matchReply(message, id, pending.query, pending.questionEnd, pending.cased)
-      : 'wrong-id'
-    if (!pending || (match !== 'match' && match !== 'wrong-case')) {
-      this.#count.junk++
-      return
-    }
-    // Nobody forges a stream: this server itself does not keep the case.
-    if (match === 'wrong-case') server.caseOffUntil = this.#wheel.tick + this.#wheel.ticks(caseAgainMs)
-    this.#onReply(pending, server, message, true)
-  }
-
   #onReply(pending: Pending, server: Server, reply: Buffer, overTcp: boolean): void {
     this.#servers.answered(server)
-    if (pending.probe) return this.#finish(pending, reply, null)
+    if (pending.probe) {
+      this.#finish(pending, reply, null)
+      return
+    }
     const wholeOverTcp =
       !overTcp && ((reply[2]! & 2) !== 0 || (server.remote && reply.length > pending.advertised))
     if (wholeOverTcp || server.remote || (reply[3]! & 15) !== 0) {
       const review = wholeOverTcp ? 'tcp' : reviewReply(reply, pending, server, overTcp)
-      if (review !== 'accept') return this.#onReview(review, pending, server, reply)
+      if (review !== 'accept') {
+        this.#onReview(review, pending, server, reply)
+        return
+      }
     }
     const { tick } = this.#wheel
     if (pending.plain && (reply[3]! & 15) === 0) server.ednsOffUntil = tick + this.#wheel.ticks(optAgainMs)
@@ -293,18 +238,26 @@ export class Exchanger implements upstream.ServersUpstream {
         return
       case 'new-cookie':
         pending.badCookies++
-        return this.#resend(pending, server)
+        this.#resend(pending, server)
+        return
       case 'without-cookie':
         server.cookiesOffUntil = this.#wheel.tick + this.#wheel.ticks(cookiesAgainMs)
-        return this.#resend(pending, server)
+        this.#resend(pending, server)
+        return
       case 'without-opt':
         pending.plain = true
-        return this.#resend(pending, server)
+        this.#resend(pending, server)
+        return
       case 'refused':
-        return this.#onRefused(pending, server, reply)
+        this.#onRefused(pending, server, reply)
+        return
       case 'servfail':
-        if (this.#servers.another(server, pending)) return this.#elsewhere(pending, reply)
-        return this.#finish(pending, reply, null)
+        if (this.#servers.another(server, pending)) {
+          this.#elsewhere(pending, reply)
+          return
+        }
+        this.#finish(pending, reply, null)
+        return
     }
   }
 
@@ -327,11 +280,20 @@ export class Exchanger implements upstream.ServersUpstream {
   /** dnsmasq refuses what goes beyond its 150 questions in flight: that says nothing about the name. */
   #onRefused(pending: Pending, server: Server, reply: Buffer): void {
     server.refused++
-    if (this.#servers.another(server, pending)) return this.#elsewhere(pending, reply)
+    if (this.#servers.another(server, pending)) {
+      this.#elsewhere(pending, reply)
+      return
+    }
     const few = Math.max(8, this.#options.inFlight >> 3)
     const busy = server.held(this.#wheel.tick, this.#ghostTicks) > few
-    if (!busy && pending.refusals > 0) return this.#finish(pending, reply, null)
-    if (!busy && pending.secondBest) return this.#finish(pending, reply, null)
+    if (!busy && pending.refusals > 0) {
+      this.#finish(pending, reply, null)
+      return
+    }
+    if (!busy && pending.secondBest) {
+      this.#finish(pending, reply, null)
+      return
+    }
     pending.secondBest = null
     this.#detach(pending)
     pending.delayed = true
@@ -341,10 +303,14 @@ export class Exchanger implements upstream.ServersUpstream {
 
   #onDue(pending: Pending): void {
     const late = this.#wheel.tick >= pending.deadlineTick
-    if (pending.queued || (pending.delayed && late)) return this.#finish(pending, null, 'overload')
+    if (pending.queued || (pending.delayed && late)) {
+      this.#finish(pending, null, 'overload')
+      return
+    }
     if (pending.delayed) {
       pending.delayed = false
-      return this.#dispatch(pending)
+      this.#dispatch(pending)
+      return
     }
     const server = pending.server!
     const { connection } = pending
@@ -354,7 +320,10 @@ export class Exchanger implements upstream.ServersUpstream {
     // A length and then silence, or a stranger's tarpit: nothing whole came all the while.
     if (connection && connection.messages === pending.connectionMessages) server.tcp.drop(connection, null)
     if (pending.bareError) pending.plain = true
-    if (--pending.triesLeft <= 0 || late) return this.#finish(pending, null, 'timeout')
+    if (--pending.triesLeft <= 0 || late) {
+      this.#finish(pending, null, 'timeout')
+      return
+    }
     this.#count.retries++
     server.abandoned(this.#wheel.tick, this.#ghostTicks)
     server.inFlight--
@@ -378,7 +347,10 @@ export class Exchanger implements upstream.ServersUpstream {
 
   #unreachable(pending: Pending, server: Server, why: string): void {
     this.#servers.failed(server, why, true)
-    if (pending.probe) return this.#finish(pending, null, 'network')
+    if (pending.probe) {
+      this.#finish(pending, null, 'network')
+      return
+    }
     pending.dead.push(server)
     this.#detach(pending)
     this.#dispatch(pending)

@@ -7,7 +7,7 @@ import { idle, type Timed } from './timer-wheel.ts'
 import type { UdpSocket } from './udp-sockets.ts'
 import type { Exchange, ExchangeDone } from './upstream.ts'
 
-const empty = Buffer.alloc(0)
+const empty: Buffer = Buffer.alloc(0)
 const usualQuery = 512
 /** COOKIE option with the longest server cookie (RFC 7873 §4). */
 const cookieRoom = 4 + 40
@@ -24,7 +24,7 @@ export class Pending implements Timed, Queued {
   probe = false
 
   /** What goes out: `message` with its ID, case and options. */
-  query = Buffer.allocUnsafeSlow(usualQuery)
+  query: Buffer = Buffer.allocUnsafeSlow(usualQuery)
   queryLength = 0
   questionEnd = 0
   hasOpt = false

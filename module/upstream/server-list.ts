@@ -7,6 +7,11 @@ import type { ServerAddress } from './upstream.ts'
 const firstProbeMs = 1000
 const longestProbeMs = 30_000
 
+function rankOf(server: Server, pending: Pending): number {
+  const tried = pending.tried.length > 0 && pending.tried.includes(server)
+  return (server.healthy ? 0 : 2) + (tried ? 1 : 0)
+}
+
 /** The servers in order of preference, and their health. */
 export class ServerList {
   all: Server[] = []

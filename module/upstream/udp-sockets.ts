@@ -65,7 +65,7 @@ export class UdpSockets<T> {
   /** @returns a socket drawn at random, or null where the system gives none */
   draw(tick: number): UdpSocket<T> | null {
     const slot = this.#random.below(this.#sockets.length)
-    let drawn = this.#sockets[slot]!
+    let drawn = this.#sockets[slot] ?? null
     if (drawn && (drawn.left === 0 || tick - drawn.bornTick > this.#lifeTicks)) {
       this.#replace(drawn)
       drawn = null

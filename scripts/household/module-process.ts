@@ -75,7 +75,9 @@ export class ModuleProcess {
     this.#child = child
     if (child.pid !== undefined) this.#guardian.watch(child.pid)
     child.once('error', (error) => this.#died(`could not be started: ${error.message}`))
-    child.once('exit', (code, signal) => this.#died(signal ? `was ended by ${signal}` : `ended with code ${code}`))
+    child.once('exit', (code, signal) =>
+      this.#died(signal ? `was ended by ${signal}` : `ended with code ${code}`),
+    )
   }
 
   #died(how: string): void {

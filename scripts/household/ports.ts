@@ -39,8 +39,16 @@ export function portError(use: PortUse, error: unknown): SecureNetError {
       `Stop that program (a second household?), or: ${elsewhere}`,
     )
   if (codeOf(error) === 'EACCES')
-    return new SecureNetError('HOUSEHOLD_PORT_REFUSED', `${place} needs the administrator's rights`, elsewhere)
-  return new SecureNetError('HOUSEHOLD_PORT_REFUSED', `${place} cannot be opened: ${messageOf(error)}`, elsewhere)
+    return new SecureNetError(
+      'HOUSEHOLD_PORT_REFUSED',
+      `${place} needs the administrator's rights`,
+      elsewhere,
+    )
+  return new SecureNetError(
+    'HOUSEHOLD_PORT_REFUSED',
+    `${place} cannot be opened: ${messageOf(error)}`,
+    elsewhere,
+  )
 }
 
 /** Opens and closes each port once: a clash is found before anything else has begun. */

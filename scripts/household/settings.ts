@@ -28,7 +28,7 @@ function port(env: NodeJS.ProcessEnv, name: string, otherwise: number): number {
 export function parseUpstream(text: string): { address: string; port: number } {
   const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(text)
   const plain = /^([^:]+)(?::(\d+))?$/.exec(text)
-  const [address, digits] = isIP(text) === 6 ? [text] : (bracketed ?? plain)?.slice(1) ?? []
+  const [address, digits] = isIP(text) === 6 ? [text] : ((bracketed ?? plain)?.slice(1) ?? [])
   const number = Number(digits ?? 53)
   if (address && isIP(address) && number >= 1 && number <= 65535) return { address, port: number }
   throw new SecureNetError(

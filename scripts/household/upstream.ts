@@ -15,7 +15,9 @@ export function parseResolvConf(text: string): Resolver[] {
   return text
     .split('\n')
     .map((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1])
-    .filter((address): address is string => address !== undefined && isIP(address) > 0 && !address.includes('%'))
+    .filter(
+      (address): address is string => address !== undefined && isIP(address) > 0 && !address.includes('%'),
+    )
     .map((address) => ({ address, port: 53 }))
 }
 

@@ -110,7 +110,10 @@ class MqttBroker implements Broker {
 
   #mustBeConnected(): void {
     if (!this.#client.connected)
-      throw unreachable('the broker has closed the connection', 'Run the command again; it may be repeated safely.')
+      throw unreachable(
+        'the broker has closed the connection',
+        'Run the command again; it may be repeated safely.',
+      )
   }
 }
 
@@ -119,7 +122,8 @@ export async function connectBroker(address: BrokerAddress): Promise<Broker> {
   try {
     return new MqttBroker(await connectAsync(address.url, clientOptions(address), false))
   } catch (error) {
-    const why = messageOf(error) || (error instanceof AggregateError ? messageOf(error.errors[0]) : 'no answer')
+    const why =
+      messageOf(error) || (error instanceof AggregateError ? messageOf(error.errors[0]) : 'no answer')
     throw unreachable(
       `the broker ${address.url} cannot be reached: ${why}`,
       'Is it running, is the address of the profile right, and do the certificates fit?',
@@ -135,7 +139,12 @@ export async function connectBroker(address: BrokerAddress): Promise<Broker> {
  */
 export async function awaitMessage<T>(
   broker: Broker,
-  options: { filter: string; timeoutMs: number; what: string; pick: (topic: string, payload: Buffer) => T | undefined },
+  options: {
+    filter: string
+    timeoutMs: number
+    what: string
+    pick: (topic: string, payload: Buffer) => T | undefined
+  },
   before: () => Promise<void>,
 ): Promise<T> {
   let settle: (value: T) => void = () => {}

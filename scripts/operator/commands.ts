@@ -5,7 +5,11 @@ import { Context, type GlobalOptions, type World } from './context.ts'
 export type AddCommands = (program: Command, world: World) => void
 
 /** The action of a command: with its surroundings, which are closed whatever happens. */
-export async function within(world: World, command: Command, act: (context: Context) => Promise<void>): Promise<void> {
+export async function within(
+  world: World,
+  command: Command,
+  act: (context: Context) => Promise<void>,
+): Promise<void> {
   const context = new Context(world, command.optsWithGlobals<GlobalOptions>())
   try {
     await act(context)

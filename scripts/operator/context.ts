@@ -1,10 +1,10 @@
 import { topics } from '../../module/control/topics.ts'
 import { type Broker, connectBroker } from './broker.ts'
 import { usage } from './exit.ts'
+import { openKeys } from './keys.ts'
 import type { OrderTools, Sign } from './orders.ts'
 import { createOutput, type Output, type Terminal } from './output.ts'
 import { loadProfile, type Profile } from './profile.ts'
-import { openKeys } from './keys.ts'
 
 export interface GlobalOptions {
   json?: boolean

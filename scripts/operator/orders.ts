@@ -2,7 +2,7 @@ import type { Kind, Payloads } from '../../module/control/documents-kinds.ts'
 import { topics } from '../../module/control/topics.ts'
 import type { Desired } from '../../module/line/types.ts'
 import type { Broker } from './broker.ts'
-import { OperatorError, refused, timedOut } from './exit.ts'
+import { refused, timedOut } from './exit.ts'
 import { parseReported, type Reported } from './reported.ts'
 
 /** Signs with the key of the kind's role (scripts/operator/signing). */
@@ -87,7 +87,10 @@ export function nextNumbers({ lineId, desired, reported }: LineView, service: De
   const known: (Numbers & { service: string | undefined })[] = []
   if (desired) known.push(desired)
   if (reported) known.push({ ...reported, service: reported.service })
-  const last = known.reduce<(typeof known)[number] | undefined>((a, b) => (a && !newer(b, a) ? a : b), undefined)
+  const last = known.reduce<(typeof known)[number] | undefined>(
+    (a, b) => (a && !newer(b, a) ? a : b),
+    undefined,
+  )
   if (!last) return { generation: 1, sequence: 1 }
   if (last.service !== 'terminated' || service === 'terminated')
     return { generation: Math.max(1, last.generation), sequence: last.sequence + 1 }
@@ -99,28 +102,38 @@ export function nextNumbers({ lineId, desired, reported }: LineView, service: De
   )
 }
 
+const refusalsOf = (reported: Reported | undefined) =>
+  reported?.refusals?.find((refusal) => refusal.kind === 'desired')?.count ?? 0
+
+/** A refusal leaves the numbers of the order in force: only against the report before can it be seen as new. */
+function refusedSince(before: Reported | undefined, reported: Reported): boolean {
+  if (reported.outcome !== 'rejected') return false
+  if (before?.outcome !== 'rejected' || before.bootId !== reported.bootId) return true
+  return before.code !== reported.code || refusalsOf(reported) > refusalsOf(before)
+}
+
 /** The report as far as this order goes; throws where the modem has refused it or obeys a newer one. */
-function judge(lineId: string, numbers: Numbers, reported: Reported): 'applied' | 'not-yet' {
-  if (newer(reported, numbers))
+function judge(order: Desired, before: Reported | undefined, reported: Reported): 'applied' | 'not-yet' {
+  if (newer(reported, order))
     throw refused(
       'OPERATOR_SUPERSEDED',
-      `line ${lineId} obeys a newer order (${reported.generation}, ${reported.sequence}) than this one (${numbers.generation}, ${numbers.sequence})`,
+      `line ${order.lineId} obeys a newer order (${reported.generation}, ${reported.sequence}) than this one (${order.generation}, ${order.sequence})`,
       'Somebody else has given an order meanwhile: `line show` it, then repeat yours if it is still wanted.',
     )
-  if (reported.outcome === 'rejected')
-    throw new OperatorError(
-      1,
+  if (!newer(order, reported)) return 'applied'
+  if (refusedSince(before, reported))
+    throw refused(
       reported.code ?? 'OPERATOR_REJECTED',
-      `the modem of line ${lineId} has refused the order: ${reported.code ?? 'no code given'}`,
+      `the modem of line ${order.lineId} has refused the order: ${reported.code ?? 'no code given'}`,
       'docs/errors.md explains the code.',
     )
-  return newer(numbers, reported) ? 'not-yet' : 'applied'
+  return 'not-yet'
 }
 
 async function awaitApplied(
   tools: OrderTools,
   order: Desired,
-  options: { timeoutMs: number; publish: () => Promise<void> },
+  options: { before: Reported | undefined; timeoutMs: number; publish: () => Promise<void> },
 ): Promise<{ reported: Reported; ms: number }> {
   const { lineId } = order
   const wanted = order.service === 'enabled'
@@ -134,7 +147,7 @@ async function awaitApplied(
         const reported = parseReported(payload)
         // What was retained before the order was published tells nothing about it.
         if (!reported || !Number.isFinite(published)) return
-        if (judge(lineId, order, reported) === 'not-yet') return
+        if (judge(order, options.before, reported) === 'not-yet') return
         const first = applied === undefined
         applied = { reported, ms: Math.round(performance.now() - published) }
         if (reported.protecting === wanted) resolve(applied)
@@ -190,6 +203,10 @@ export async function giveOrder(
     await publish()
     return { ...result, applied: false }
   }
-  const seen = await awaitApplied(tools, desired, { timeoutMs: options.timeoutMs ?? defaultTimeoutMs, publish })
+  const seen = await awaitApplied(tools, desired, {
+    before: view.reported,
+    timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
+    publish,
+  })
   return { ...result, applied: true, ...seen }
 }

@@ -23,7 +23,8 @@ const lineIdPattern = /^[A-Za-z0-9_.-]{1,64}$/
 function lineIds(value: unknown, invalid: (why: string) => Error, name: string): string[] {
   if (!Array.isArray(value)) throw invalid(`${name} must be an array of line ids`)
   for (const id of value)
-    if (typeof id !== 'string' || !lineIdPattern.test(id)) throw invalid(`${name}: ${JSON.stringify(id)} is no line id`)
+    if (typeof id !== 'string' || !lineIdPattern.test(id))
+      throw invalid(`${name}: ${JSON.stringify(id)} is no line id`)
   if (new Set(value).size !== value.length) throw invalid(`${name} names a line twice`)
   return value
 }
@@ -43,7 +44,8 @@ export function parsePack(text: string, file: string): Pack {
   for (const name of options.keys())
     if (!['pack', 'lines', 'out', 'ordered'].includes(name)) throw invalid(`unknown option "${name}"`)
   const pack = options.get('pack')
-  if (typeof pack !== 'string' || !lineIdPattern.test(pack)) throw invalid('pack must be the name of the pack')
+  if (typeof pack !== 'string' || !lineIdPattern.test(pack))
+    throw invalid('pack must be the name of the pack')
   const lines = lineIds(options.get('lines'), invalid, 'lines')
   const out = lineIds(options.get('out') ?? [], invalid, 'out')
   const stranger = out.find((id) => !lines.includes(id))

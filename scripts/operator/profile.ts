@@ -30,7 +30,11 @@ export function householdHome(env: NodeJS.ProcessEnv = process.env): string {
 /** @throws OperatorError OPERATOR_PROFILE_INVALID naming the file and the option */
 export function parseProfile(text: string, file: string): Profile {
   const invalid = (why: string) =>
-    refused('OPERATOR_PROFILE_INVALID', `${file}: ${why}`, 'docs/operating.md lists the options of a profile.')
+    refused(
+      'OPERATOR_PROFILE_INVALID',
+      `${file}: ${why}`,
+      'docs/operating.md lists the options of a profile.',
+    )
   let data: unknown
   try {
     data = JSON.parse(text)

@@ -53,7 +53,8 @@ export async function runOperator(args: readonly string[], world: World): Promis
     // commander has said what is wrong; asking for --help is no error.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
     const { exit, code, message, wayOut } = failure(error)
-    if (args.includes('--json')) world.terminal.out(`${JSON.stringify({ error: { code, message, wayOut } })}\n`)
+    if (args.includes('--json'))
+      world.terminal.out(`${JSON.stringify({ error: { code, message, wayOut } })}\n`)
     else world.terminal.err(`${code}: ${message}\n${wayOut ? `${wayOut}\n` : ''}`)
     return exit
   }

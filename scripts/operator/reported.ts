@@ -1,12 +1,13 @@
 import type { Numbers } from './orders.ts'
 
 /**
- * What this tool reads of `line/{lineId}/reported` (module/control/schemas/reported.json). Other fields are kept and
- * shown by `line show`; a newer module may report more.
+ * What this tool reads of `line/{lineId}/reported` (module/control/schemas/reported.json); all of it is shown by
+ * `line show --json`. Optional is what an older or newer module may leave out.
  */
 export interface Reported extends Numbers {
-  lineId?: string
   modemId?: string
+  bootId?: string
+  moduleVersion?: string
   service?: string
   outcome?: string
   /** Of an outcome other than `applied`. */
@@ -14,8 +15,17 @@ export interface Reported extends Numbers {
   protecting: boolean
   /** Why (not). */
   why?: string
-  list?: { version?: number; names?: number }
-  version?: string
+  list?: {
+    name?: string
+    version?: number | null
+    names?: number
+    stale?: boolean
+    phase?: string
+    error?: string | null
+  }
+  selfTest?: Record<string, string>
+  interfaces?: { armed?: string[]; refused?: { interface: string; why: string }[] }
+  refusals?: { kind: string; code: string; count: number }[]
 }
 
 export function parseJson(payload: Buffer | undefined): Record<string, unknown> | undefined {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { topics } from '../../module/control/topics.ts'
 import type { Desired } from '../../module/line/types.ts'
+import { EmbeddedBroker } from '../../scripts/household/broker.ts'
 import { type Broker, connectBroker } from '../../scripts/operator/broker.ts'
 import type { World } from '../../scripts/operator/context.ts'
 import { claimsOf, type Sign } from '../../scripts/operator/orders.ts'
 import { runOperator } from '../../scripts/operator/program.ts'
-import { EmbeddedBroker } from '../../scripts/household/broker.ts'
 
 const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
@@ -25,7 +25,10 @@ export class FakeModem {
     ...(order.service === 'enabled' ? {} : { why: order.service }),
   })
   /** What it answers to a request; undefined: nothing. */
-  onRequest: (request: Record<string, unknown>) => object | undefined = (request) => ({ result: { did: request['action'] } })
+  onRequest: (request: Record<string, unknown>) => object | undefined = (request) => ({
+    ok: true,
+    result: { did: request['action'] },
+  })
   #broker: Broker | undefined
 
   constructor(id: string) {
@@ -41,21 +44,40 @@ export class FakeModem {
         if (!order) return
         this.orders.push(order)
         const report = this.onOrder(order)
-        if (report) void this.report(lineId, { generation: order.generation, sequence: order.sequence, service: order.service, ...report })
+        if (report)
+          void this.report(lineId, {
+            generation: order.generation,
+            sequence: order.sequence,
+            service: order.service,
+            ...report,
+          })
       })
     await broker.follow(topics.request(this.id), (_topic, payload) => {
       const request = claimsOf(payload) as Record<string, unknown>
       const answer = this.onRequest(request)
-      if (answer) void broker.publish(topics.response(this.id), JSON.stringify({ id: request['id'], ...answer }), false)
+      if (answer)
+        void broker.publish(
+          topics.response(this.id),
+          JSON.stringify({ v: 1, modemId: this.id, id: request['id'], ...answer }),
+          false,
+        )
     })
   }
 
   async report(lineId: string, report: object): Promise<void> {
-    await this.#broker?.publish(topics.reported(lineId), JSON.stringify({ lineId, modemId: this.id, ...report }), true)
+    await this.#broker?.publish(
+      topics.reported(lineId),
+      JSON.stringify({ lineId, modemId: this.id, ...report }),
+      true,
+    )
   }
 
   async present(online: boolean): Promise<void> {
-    await this.#broker?.publish(topics.presence(this.id), JSON.stringify({ bootId: 'b', session: 1, online }), true)
+    await this.#broker?.publish(
+      topics.presence(this.id),
+      JSON.stringify({ bootId: 'b', session: 1, online }),
+      true,
+    )
   }
 
   async stop(): Promise<void> {
@@ -73,7 +95,13 @@ export class CliBench {
   asked: string[] = []
   sign: Sign | undefined = fakeSign
   interrupt = () => {}
-  readonly #broker = new EmbeddedBroker({ what: 'MQTT', protocol: 'TCP', address: '127.0.0.1', port: 0, variable: '' })
+  readonly #broker = new EmbeddedBroker({
+    what: 'MQTT',
+    protocol: 'TCP',
+    address: '127.0.0.1',
+    port: 0,
+    variable: '',
+  })
 
   async start(lines: readonly string[]): Promise<void> {
     this.url = await this.#broker.start()

@@ -17,20 +17,52 @@ describe('line', () => {
     expect(exit).toBe(0)
     expect(out).toMatch(/^demo {2}enabled, protecting; measured after \d+ ms \(generation 1, sequence 1\)\n$/)
     expect(bench.modem.orders).toMatchObject([
-      { v: 1, lineId: 'demo', generation: 1, sequence: 1, service: 'enabled', reason: 'subscribed', by: 'operator' },
+      {
+        v: 1,
+        lineId: 'demo',
+        generation: 1,
+        sequence: 1,
+        service: 'enabled',
+        reason: 'subscribed',
+        by: 'operator',
+      },
     ])
   })
 
   it('counts on from the last order, with --json', async () => {
     await bench.run('line', 'enable', 'demo')
-    const { exit, json } = await bench.run('line', 'disable', 'demo', '--reason', 'customer', '--by', 'customer', '--json')
+    const { exit, json } = await bench.run(
+      'line',
+      'disable',
+      'demo',
+      '--reason',
+      'customer',
+      '--by',
+      'customer',
+      '--json',
+    )
     expect(exit).toBe(0)
-    expect(json()).toMatchObject({ lineId: 'demo', sequence: 2, applied: true, reported: { protecting: false, why: 'disabled' } })
-    expect(bench.modem.orders.at(-1)).toMatchObject({ service: 'disabled', reason: 'customer', by: 'customer' })
+    expect(json()).toMatchObject({
+      lineId: 'demo',
+      sequence: 2,
+      applied: true,
+      reported: { protecting: false, why: 'disabled' },
+    })
+    expect(bench.modem.orders.at(-1)).toMatchObject({
+      service: 'disabled',
+      reason: 'customer',
+      by: 'customer',
+    })
   })
 
   it('counts on from the report where the broker has lost the order', async () => {
-    await bench.modem.report('demo', { generation: 3, sequence: 41, protecting: true, service: 'enabled', outcome: 'applied' })
+    await bench.modem.report('demo', {
+      generation: 3,
+      sequence: 41,
+      protecting: true,
+      service: 'enabled',
+      outcome: 'applied',
+    })
     const { json } = await bench.run('line', 'disable', 'demo', '--json')
     expect(json()).toMatchObject({ generation: 3, sequence: 42 })
   })
@@ -50,7 +82,9 @@ describe('line', () => {
     const { exit, err } = await bench.run('line', 'enable', 'nobody', '--timeout', '0.2')
     expect(exit).toBe(4)
     expect(err).toContain('OPERATOR_TIMED_OUT')
-    expect((await bench.run('line', 'show', 'nobody', '--json')).json()).toMatchObject({ desired: { sequence: 1 } })
+    expect((await bench.run('line', 'show', 'nobody', '--json')).json()).toMatchObject({
+      desired: { sequence: 1 },
+    })
   })
 
   it('--no-wait publishes only', async () => {
@@ -59,11 +93,18 @@ describe('line', () => {
     expect(json()).toMatchObject({ applied: false, sequence: 1 })
   })
 
-  it('ends with 1 and the modem’s code where it refuses', async () => {
-    bench.modem.onOrder = () => ({ outcome: 'rejected', code: 'DOC_SIGNATURE', protecting: false })
+  it('ends with 1 and the modem’s code where it refuses; an old refusal is not taken for a new one', async () => {
+    const refusal = (count: number) => ({
+      ...{ generation: 0, sequence: 0, outcome: 'rejected', code: 'DOC_SIGNATURE', protecting: false },
+      ...{ bootId: 'b', refusals: [{ kind: 'desired', code: 'DOC_SIGNATURE', count }] },
+    })
+    bench.modem.onOrder = () => refusal(1)
     const { exit, json } = await bench.run('line', 'enable', 'demo', '--json')
     expect(exit).toBe(1)
     expect(json()).toMatchObject({ error: { code: 'DOC_SIGNATURE' } })
+    expect((await bench.run('line', 'enable', 'demo', '--timeout', '0.2')).exit).toBe(4)
+    bench.modem.onOrder = () => refusal(2)
+    expect((await bench.run('line', 'enable', 'demo', '--timeout', '0.2')).exit).toBe(1)
   })
 
   it('ends with 1 where a newer order has overtaken', async () => {
@@ -78,15 +119,30 @@ describe('line', () => {
     const refused = await bench.run('line', 'disable', 'demo')
     expect(refused.exit).toBe(1)
     expect(refused.err).toContain('OPERATOR_LINE_TERMINATED')
-    expect((await bench.run('line', 'enable', 'demo', '--json')).json()).toMatchObject({ generation: 2, sequence: 1 })
+    expect((await bench.run('line', 'enable', 'demo', '--json')).json()).toMatchObject({
+      generation: 2,
+      sequence: 1,
+    })
   })
 
   it('suspends until a time', async () => {
-    await bench.run('line', 'suspend', 'demo', '--until', '+2h', '--then', 'disabled', '--reason', 'network-protection')
+    await bench.run(
+      'line',
+      'suspend',
+      'demo',
+      '--until',
+      '+2h',
+      '--then',
+      'disabled',
+      '--reason',
+      'network-protection',
+    )
     const order = bench.modem.orders[0]!
     expect(order).toMatchObject({ service: 'suspended', reason: 'network-protection', then: 'disabled' })
     expect(order.until! - order.issuedAt).toBe(7200)
-    expect((await bench.run('line', 'show', 'demo')).out).toMatch(/suspended \(network-protection, by operator, until .*Z, then disabled\)/)
+    expect((await bench.run('line', 'show', 'demo')).out).toMatch(
+      /suspended \(network-protection, by operator, until .*Z, then disabled\)/,
+    )
   })
 
   it('is not misled by nonsense on the topics', async () => {
@@ -94,7 +150,11 @@ describe('line', () => {
       await broker.publish(topics.desired('demo'), 'not a JWS', true)
       await broker.publish(topics.reported('demo'), '{"protecting":', true)
     })
-    expect((await bench.run('line', 'enable', 'demo', '--json')).json()).toMatchObject({ generation: 1, sequence: 1, applied: true })
+    expect((await bench.run('line', 'enable', 'demo', '--json')).json()).toMatchObject({
+      generation: 1,
+      sequence: 1,
+      applied: true,
+    })
   })
 })
 
@@ -125,21 +185,50 @@ describe('wrong use ends with 2', () => {
 
 it('ends with 3 where the broker cannot be reached', async () => {
   const { writeFileSync } = await import('node:fs')
-  writeFileSync(bench.profileFile, JSON.stringify({ url: 'mqtt://127.0.0.1:9', keysDir: 'k', archiveDir: 'a' }))
+  writeFileSync(
+    bench.profileFile,
+    JSON.stringify({ url: 'mqtt://127.0.0.1:9', keysDir: 'k', archiveDir: 'a' }),
+  )
   const { exit, err } = await bench.run('line', 'show', 'demo')
   expect(exit).toBe(3)
   expect(err).toContain('mqtt://127.0.0.1:9')
 })
 
 describe('numbers of the next order', () => {
-  const view = (desired?: object, reported?: object) => ({ lineId: 'x', desired, reported }) as Parameters<typeof nextNumbers>[0]
+  const view = (desired?: object, reported?: object) =>
+    ({ lineId: 'x', desired, reported }) as Parameters<typeof nextNumbers>[0]
   it.each([
     ['nothing known', view(), 'enabled', { generation: 1, sequence: 1 }],
-    ['dormant modem', view(undefined, { generation: 0, sequence: 0 }), 'enabled', { generation: 1, sequence: 1 }],
-    ['an order', view({ generation: 2, sequence: 7, service: 'enabled' }), 'disabled', { generation: 2, sequence: 8 }],
-    ['the report is ahead', view({ generation: 2, sequence: 7 }, { generation: 3, sequence: 1 }), 'disabled', { generation: 3, sequence: 2 }],
-    ['terminated, again', view({ generation: 2, sequence: 7, service: 'terminated' }), 'terminated', { generation: 2, sequence: 8 }],
-    ['terminated, enabled', view({ generation: 2, sequence: 7, service: 'terminated' }), 'enabled', { generation: 3, sequence: 1 }],
+    [
+      'dormant modem',
+      view(undefined, { generation: 0, sequence: 0 }),
+      'enabled',
+      { generation: 1, sequence: 1 },
+    ],
+    [
+      'an order',
+      view({ generation: 2, sequence: 7, service: 'enabled' }),
+      'disabled',
+      { generation: 2, sequence: 8 },
+    ],
+    [
+      'the report is ahead',
+      view({ generation: 2, sequence: 7 }, { generation: 3, sequence: 1 }),
+      'disabled',
+      { generation: 3, sequence: 2 },
+    ],
+    [
+      'terminated, again',
+      view({ generation: 2, sequence: 7, service: 'terminated' }),
+      'terminated',
+      { generation: 2, sequence: 8 },
+    ],
+    [
+      'terminated, enabled',
+      view({ generation: 2, sequence: 7, service: 'terminated' }),
+      'enabled',
+      { generation: 3, sequence: 1 },
+    ],
   ] as const)('%s', (_, given, service, expected) => {
     expect(nextNumbers(given, service)).toEqual(expected)
   })

@@ -42,7 +42,8 @@ export const en: Texts = {
     title: 'Site blocked',
     heading: 'We have blocked this site',
     inOwnScript: 'Written in its own letters:',
-    mixedScripts: 'This name mixes letters of different alphabets. That is often done to imitate a well-known name.',
+    mixedScripts:
+      'This name mixes letters of different alphabets. That is often done to imitate a well-known name.',
     listedAs: 'On the list as:',
     nothingLoaded: 'Nothing from this site has been loaded.',
     testName: 'This is a test address. That you see this page means that the protection works.',
@@ -75,9 +76,11 @@ export const en: Texts = {
       `${service} blocks dangerous sites on every device that is connected to this modem.`,
     why: {
       disabled: 'The service is switched off for this line. Your internet works as usual.',
-      suspended: 'The service is paused for maintenance or to protect the network. Your internet works as usual.',
+      suspended:
+        'The service is paused for maintenance or to protect the network. Your internet works as usual.',
       terminated: 'There is no subscription to the service on this line. Your internet works as usual.',
-      'no-list': 'The list of dangerous sites is still on its way to this modem. Your internet works as usual.',
+      'no-list':
+        'The list of dangerous sites is still on its way to this modem. Your internet works as usual.',
       'self-test': 'The modem found a fault and is trying to repair it. Your internet works as usual.',
       paused: 'The service is paused for everybody for a while. Your internet works as usual.',
       other: 'The service is not active at the moment. Your internet works as usual.',

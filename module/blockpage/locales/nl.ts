@@ -33,7 +33,8 @@ export const nl: Texts = {
     },
     'resolver-bypass': {
       name: 'Omzeiling',
-      sentence: 'Dit adres hoort bij een dienst waarmee toestellen de bescherming van je lijn zouden omzeilen.',
+      sentence:
+        'Dit adres hoort bij een dienst waarmee toestellen de bescherming van je lijn zouden omzeilen.',
     },
     other: { name: 'Andere gevaren', sentence: 'Van deze site is bekend dat ze gevaarlijk is.' },
   },
@@ -75,10 +76,12 @@ export const nl: Texts = {
       `${service} blokkeert gevaarlijke sites op elk toestel dat met deze modem verbonden is.`,
     why: {
       disabled: 'De dienst is voor deze lijn uitgeschakeld. Je internet werkt gewoon.',
-      suspended: 'De dienst is onderbroken voor onderhoud of om het netwerk te beschermen. Je internet werkt gewoon.',
+      suspended:
+        'De dienst is onderbroken voor onderhoud of om het netwerk te beschermen. Je internet werkt gewoon.',
       terminated: 'Er is geen abonnement op de dienst voor deze lijn. Je internet werkt gewoon.',
       'no-list': 'De lijst met gevaarlijke sites is nog onderweg naar deze modem. Je internet werkt gewoon.',
-      'self-test': 'De modem heeft een fout gevonden en probeert die te herstellen. Je internet werkt gewoon.',
+      'self-test':
+        'De modem heeft een fout gevonden en probeert die te herstellen. Je internet werkt gewoon.',
       paused: 'De dienst is voor iedereen even onderbroken. Je internet werkt gewoon.',
       other: 'De dienst is op dit moment niet actief. Je internet werkt gewoon.',
     },

@@ -8,7 +8,8 @@ export function completionWords(command: Command, path = ''): Map<string, string
   const options = command.options.map((option) => option.long).filter((long): long is string => Boolean(long))
   words.set(path, [...command.commands.map((sub) => sub.name()), ...options, '--help'])
   for (const sub of command.commands)
-    for (const [below, list] of completionWords(sub, path ? `${path} ${sub.name()}` : sub.name())) words.set(below, list)
+    for (const [below, list] of completionWords(sub, path ? `${path} ${sub.name()}` : sub.name()))
+      words.set(below, list)
   return words
 }
 

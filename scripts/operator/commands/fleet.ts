@@ -15,14 +15,25 @@ interface FleetOptions {
 }
 
 const verbs = [
-  { verb: 'pause', mode: 'pause', says: 'fail-open on every line (or a share of them), until resumed', reason: 'maintenance' },
+  {
+    verb: 'pause',
+    mode: 'pause',
+    says: 'fail-open on every line (or a share of them), until resumed',
+    reason: 'maintenance',
+  },
   { verb: 'resume', mode: 'run', says: 'end a pause: every line is again as ordered', reason: 'resumed' },
-  { verb: 'retire', mode: 'retire', says: 'end the service: modems go dormant and clean up', reason: 'service-retired' },
+  {
+    verb: 'retire',
+    mode: 'retire',
+    says: 'end the service: modems go dormant and clean up',
+    reason: 'service-retired',
+  },
 ] as const satisfies { verb: string; mode: FleetMode; says: string; reason: string }[]
 
 function parsePercent(text: string): number {
   const percent = Number(text)
-  if (!Number.isInteger(percent) || percent < 1 || percent > 100) throw new InvalidArgumentError('A whole number, 1 to 100.')
+  if (!Number.isInteger(percent) || percent < 1 || percent > 100)
+    throw new InvalidArgumentError('A whole number, 1 to 100.')
   return percent
 }
 
@@ -41,7 +52,9 @@ async function orderFleet(context: Context, mode: FleetMode, options: FleetOptio
     sequence: (last?.sequence ?? 0) + 1,
     mode,
     // A fresh salt each time: else the same households would be first in every roll-out.
-    ...(options.percent === undefined ? {} : { percent: options.percent, salt: randomBytes(8).toString('hex') }),
+    ...(options.percent === undefined
+      ? {}
+      : { percent: options.percent, salt: randomBytes(8).toString('hex') }),
     reason: options.reason,
     issuedAt: Math.floor(context.world.now() / 1000),
   }
@@ -67,7 +80,8 @@ export const addFleetCommands: AddCommands = (program, world) => {
       .addOption(new Option('--reason <text>', 'why, for the modems’ reports').default(reason))
       .option(...manyLines.dryRun)
       .option(...manyLines.yes)
-    if (mode !== 'run') command.option('--percent <n>', 'a share of the lines, chosen by hash with a fresh salt', parsePercent)
+    if (mode !== 'run')
+      command.option('--percent <n>', 'a share of the lines, chosen by hash with a fresh salt', parsePercent)
     command.action(async (options: FleetOptions) => {
       await within(world, command, (context) => orderFleet(context, mode, options))
     })

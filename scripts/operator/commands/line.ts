@@ -18,9 +18,24 @@ interface OrderOptions {
 
 const verbs = [
   { verb: 'enable', service: 'enabled', says: 'protect the line', reason: 'subscribed' },
-  { verb: 'disable', service: 'disabled', says: 'stop protecting the line; nothing is wiped', reason: 'support' },
-  { verb: 'suspend', service: 'suspended', says: 'interrupt protection, for a time or until told', reason: 'maintenance' },
-  { verb: 'terminate', service: 'terminated', says: 'end the service: the modem wipes the line’s data', reason: 'contract-ended' },
+  {
+    verb: 'disable',
+    service: 'disabled',
+    says: 'stop protecting the line; nothing is wiped',
+    reason: 'support',
+  },
+  {
+    verb: 'suspend',
+    service: 'suspended',
+    says: 'interrupt protection, for a time or until told',
+    reason: 'maintenance',
+  },
+  {
+    verb: 'terminate',
+    service: 'terminated',
+    says: 'end the service: the modem wipes the line’s data',
+    reason: 'contract-ended',
+  },
 ] as const satisfies { verb: string; service: OrderedService; says: string; reason: Desired['reason'] }[]
 
 const unitSeconds = new Map([
@@ -64,7 +79,8 @@ export function orderedText(ordered: Ordered): string {
 
 function toOrder(lineId: string, service: OrderedService, options: OrderOptions, nowMs: number): Order {
   const order: Order = { lineId, service, reason: options.reason, by: options.by }
-  if (options.then && !options.until) throw usage('--then says what comes back after --until, which is missing')
+  if (options.then && !options.until)
+    throw usage('--then says what comes back after --until, which is missing')
   const until = options.until === undefined ? {} : { until: parseUntil(options.until, nowMs) }
   return {
     ...order,
@@ -96,7 +112,10 @@ function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeo
   command.action(async (lineId: string, options: OrderOptions) => {
     await within(world, command, async (context) => {
       const order = toOrder(lineId, entry.service, options, world.now())
-      const ordered = await giveOrder(await context.tools(), order, { wait: options.wait, timeoutMs: options.timeout })
+      const ordered = await giveOrder(await context.tools(), order, {
+        wait: options.wait,
+        timeoutMs: options.timeout,
+      })
       context.output.result(ordered, [orderedText(ordered)])
     })
   })
@@ -105,7 +124,10 @@ function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeo
 function shown({ lineId, desired, reported }: LineView): string[] {
   const lines = [`line       ${lineId}`]
   if (desired) {
-    const until = desired.until === undefined ? '' : `, until ${timeText(desired.until)}, then ${desired.then ?? 'enabled'}`
+    const until =
+      desired.until === undefined
+        ? ''
+        : `, until ${timeText(desired.until)}, then ${desired.then ?? 'enabled'}`
     lines.push(
       `ordered    ${desired.service} (${desired.reason}, by ${desired.by}${until})`,
       `           generation ${desired.generation}, sequence ${desired.sequence}, ${timeText(desired.issuedAt)}`,
@@ -115,9 +137,14 @@ function shown({ lineId, desired, reported }: LineView): string[] {
   if (!reported) return lines
   lines.push(
     `           ${reported.service ?? 'service unknown'}, generation ${reported.generation}, sequence ${reported.sequence}, ${reported.outcome ?? ''}${reported.code ? ` (${reported.code})` : ''}`,
-    `modem      ${reported.modemId ?? 'unknown'}, module ${reported.version ?? 'unknown'}`,
-    `list       version ${reported.list?.version ?? 'none'}, ${reported.list?.names ?? 0} names`,
+    `modem      ${reported.modemId ?? 'unknown'}, module ${reported.moduleVersion ?? 'unknown'}`,
+    `list       version ${reported.list?.version ?? 'none'}, ${reported.list?.names ?? 0} names${reported.list?.stale ? ', STALE' : ''}${reported.list?.error ? `, ${reported.list.error}` : ''}`,
   )
+  const tests = Object.entries(reported.selfTest ?? {})
+  if (tests.length > 0)
+    lines.push(`self-test  ${tests.map(([path, result]) => `${path} ${result}`).join(', ')}`)
+  for (const { interface: name, why } of reported.interfaces?.refused ?? [])
+    lines.push(`not armed  ${name}: ${why}`)
   return lines
 }
 

@@ -29,7 +29,9 @@ async function viewsOf(context: Context, pack: Pack): Promise<LineView[]> {
   return inTurns(pack.lines, (lineId) => viewLine(broker, lineId))
 }
 
-type Done = { lineId: string; act: 'ordered'; ordered: Ordered } | { lineId: string; act: 'failed'; code: string; message: string }
+type Done =
+  | { lineId: string; act: 'ordered'; ordered: Ordered }
+  | { lineId: string; act: 'failed'; code: string; message: string }
 
 async function orderOne(
   tools: OrderTools,
@@ -50,7 +52,12 @@ async function orderOne(
 }
 
 /** A published order counts as the pack's own, also where its modem sleeps: so the numbers are read back. */
-async function remember(context: Context, file: string, pack: Pack, lineIds: readonly string[]): Promise<void> {
+async function remember(
+  context: Context,
+  file: string,
+  pack: Pack,
+  lineIds: readonly string[],
+): Promise<void> {
   const broker = await context.broker()
   const ordered = new Map(Object.entries(pack.ordered))
   for (const { lineId, desired } of await inTurns(lineIds, (id) => viewLine(broker, id)))
@@ -67,7 +74,12 @@ function doneText(done: Done | Step): string {
   return stepText(done)
 }
 
-async function sendPack(context: Context, file: string, service: 'enabled' | 'disabled', options: SendOptions) {
+async function sendPack(
+  context: Context,
+  file: string,
+  service: 'enabled' | 'disabled',
+  options: SendOptions,
+) {
   const read = readPack(file)
   const views = await viewsOf(context, read)
   const pack = { ...read, out: linesOut(read, views) }
@@ -107,7 +119,13 @@ async function sendPack(context: Context, file: string, service: 'enabled' | 'di
   }
 }
 
-async function moveLine(context: Context, file: string, lineId: string, act: 'take-out' | 'put-back', options: SendOptions) {
+async function moveLine(
+  context: Context,
+  file: string,
+  lineId: string,
+  act: 'take-out' | 'put-back',
+  options: SendOptions,
+) {
   const pack = readPack(file)
   if (!pack.lines.includes(lineId)) throw usage(`pack ${pack.pack} has no line ${lineId}`)
   const view = await viewLine(await context.broker(), lineId)
@@ -128,8 +146,14 @@ A line taken out (here or by "line disable") stays out when the pack is sent aga
 until it is put back (here or by "line enable").`
 
 export const addPackCommands: AddCommands = (program, world) => {
-  const pack = program.command('pack').description('lines sold together: one order per line').addHelpText('after', packHelp)
-  for (const [verb, service] of [['enable', 'enabled'], ['disable', 'disabled']] as const) {
+  const pack = program
+    .command('pack')
+    .description('lines sold together: one order per line')
+    .addHelpText('after', packHelp)
+  for (const [verb, service] of [
+    ['enable', 'enabled'],
+    ['disable', 'disabled'],
+  ] as const) {
     const command = pack
       .command(verb)
       .description(`${verb} every line of the pack that is not out`)
@@ -172,7 +196,10 @@ export const addPackCommands: AddCommands = (program, world) => {
           view.desired?.service ?? 'nothing ordered',
           protectionText(view.reported),
         ])
-        context.output.result({ pack: read.pack, out, lines: views }, table([['LINE', 'PACK', 'ORDERED', 'MEASURED'], ...rows]))
+        context.output.result(
+          { pack: read.pack, out, lines: views },
+          table([['LINE', 'PACK', 'ORDERED', 'MEASURED'], ...rows]),
+        )
       })
     })
 }

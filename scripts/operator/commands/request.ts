@@ -5,7 +5,7 @@ import { topics } from '../../../module/control/topics.ts'
 import { awaitMessage } from '../broker.ts'
 import { type AddCommands, within } from '../commands.ts'
 import type { Context } from '../context.ts'
-import { OperatorError, usage } from '../exit.ts'
+import { refused, usage } from '../exit.ts'
 import { parseJson } from '../reported.ts'
 import { parseMs } from './line.ts'
 
@@ -31,9 +31,18 @@ function parseModemId(text: string): string {
   return text
 }
 
-async function ask(context: Context, modemId: string, action: RequestAction, options: RequestOptions): Promise<void> {
+async function ask(
+  context: Context,
+  modemId: string,
+  action: RequestAction,
+  options: RequestOptions,
+): Promise<void> {
   if ((action === 'check-name') !== (options.name !== undefined))
-    throw usage(action === 'check-name' ? 'check-name needs --name NAME' : `--name belongs to check-name, not to ${action}`)
+    throw usage(
+      action === 'check-name'
+        ? 'check-name needs --name NAME'
+        : `--name belongs to check-name, not to ${action}`,
+    )
   const issuedAt = Math.floor(context.world.now() / 1000)
   const request: Request = {
     v: 1,
@@ -62,8 +71,13 @@ async function ask(context: Context, modemId: string, action: RequestAction, opt
     () => broker.publish(topics.request(modemId), jws, false),
   )
   const ms = Math.round(performance.now() - started)
-  if (typeof answer['code'] === 'string')
-    throw new OperatorError(1, answer['code'], `modem ${modemId} has refused ${action}: ${answer['message'] ?? answer['code']}`)
+  if (answer['ok'] !== true) {
+    const { code, message } = (answer['error'] ?? {}) as { code?: string; message?: string }
+    throw refused(
+      code ?? 'OPERATOR_REJECTED',
+      `modem ${modemId} has refused ${action}: ${message ?? 'no reason given'}`,
+    )
+  }
   context.output.result({ ...answer, ms }, [JSON.stringify(answer['result'] ?? answer, null, 2)])
 }
 

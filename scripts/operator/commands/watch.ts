@@ -54,7 +54,7 @@ export class LineTable {
           measured: protectionText(reported),
           modem: modem || 'no modem claims it',
           online: online === undefined ? '?' : online ? 'yes' : 'no',
-          list: reported?.list?.version === undefined ? '-' : String(reported.list.version),
+          list: String(reported?.list?.version ?? '-'),
         }
       })
   }
@@ -86,7 +86,8 @@ async function watch(context: Context): Promise<void> {
   }
   const broker = await context.broker()
   const interrupted = context.world.interrupted()
-  for (const filter of [topics.desired('+'), topics.reported('+'), topics.presence('+')]) await broker.follow(filter, hear)
+  for (const filter of [topics.desired('+'), topics.reported('+'), topics.presence('+')])
+    await broker.follow(filter, hear)
   dirty ??= setTimeout(draw, redrawMs)
   await interrupted
   clearTimeout(dirty)

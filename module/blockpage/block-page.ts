@@ -1,0 +1,73 @@
+import type { Category } from '../category.ts'
+import type { Branding } from '../config/config.ts'
+import { type DisplayName, displayName } from './display-name.ts'
+import type { Document } from './document.ts'
+import { type Html, html } from './html.ts'
+import type { Texts } from './locales/texts.ts'
+import { categoryText } from './locales/texts-of.ts'
+
+export interface Blocked {
+  readonly name: string
+  readonly category: Category
+  /** The listed name that matched: `name` or a parent of it. */
+  readonly suffix: string
+  readonly isTest: boolean
+}
+
+/** The configured address with the blanks filled in; nothing is sent before the reader opens it. */
+export function reportUrl(branding: Branding, { name, category }: Blocked): string {
+  return branding.reportUrl
+    .replaceAll('{name}', () => encodeURIComponent(name))
+    .replaceAll('{category}', () => encodeURIComponent(category))
+}
+
+/** Labels isolated one by one: a right-to-left one must not change places with its neighbours (UAX 9 §4.3). */
+function isolated(labels: readonly string[]): Html {
+  return html`<bdi dir="ltr">${labels.map((label, i) => (i === 0 ? html`<bdi>${label}</bdi>` : html`.<wbr><bdi>${label}</bdi>`))}</bdi>`
+}
+
+/** @param name A-labels only: plain ASCII, so one isolate will do; may break after each dot */
+export function asciiName(name: string): Html {
+  return html`<bdi dir="ltr" translate="no">${name.split('.').map((label, i) => (i === 0 ? html`${label}` : html`.<wbr>${label}`))}</bdi>`
+}
+
+function nameDetails({ unicode, mixed }: DisplayName, { name, suffix }: Blocked, texts: Texts): Html {
+  const { inOwnScript, mixedScripts, listedAs } = texts.blocked
+  return html`${unicode && html`<p class="soft">${inOwnScript} <b translate="no">${isolated(unicode)}</b></p>`}
+${mixed ? html`<p class="soft">${mixedScripts}</p>` : null}
+${suffix === name ? null : html`<p class="soft">${listedAs} ${asciiName(suffix)}</p>`}`
+}
+
+export function blockPage(blocked: Blocked, branding: Branding, texts: Texts): Document {
+  const words = texts.blocked
+  const { name, sentence } = categoryText(texts, blocked.category)
+  const main = html`<div class="card">
+<h1>${words.heading}</h1>
+<p class="name">${asciiName(blocked.name)}</p>
+${nameDetails(displayName(blocked.name), blocked, texts)}
+<p class="lead"><strong>${name}.</strong> ${sentence}</p>
+<p>${words.nothingLoaded}</p>
+${blocked.isTest ? html`<p><strong>${words.testName}</strong></p>` : null}
+</div>
+<section>
+<h2>${words.nowHeading}</h2>
+<ul>
+<li>${words.goBack}</li>
+<li>${words.forward(html`<a href="mailto:suspicious@safeonweb.be">suspicious@safeonweb.be</a>`)}</li>
+</ul>
+</section>
+<section>
+<h2>${words.passwordHeading}</h2>
+<ul>
+<li>${words.password}</li>
+<li>${words.bank(html`<a href="tel:+3278170170">078&nbsp;170&nbsp;170</a>`)}</li>
+<li>${words.advice(html`<a href="${texts.safeonweb}" rel="noreferrer">Safeonweb</a>`)}</li>
+</ul>
+</section>
+<section>
+<h2>${words.mistakeHeading}</h2>
+<p>${words.mistake}</p>
+<p><a class="button" href="${reportUrl(branding, blocked)}" rel="noreferrer">${words.mistakeLink}</a></p>
+</section>`
+  return { texts, title: `${words.title}: ${blocked.name}`, main }
+}

@@ -1,0 +1,138 @@
+import type { Branding } from '../config/config.ts'
+import { type Blocked, blockPage, reportUrl } from './block-page.ts'
+import { createDocument, type Document } from './document.ts'
+import { chosen, type Language, negotiate } from './language.ts'
+import { textsOf } from './locales/texts-of.ts'
+import type { PageData, ProtectionStatus } from './page-data.ts'
+import { statusPage } from './status-page.ts'
+import { createStyle } from './style.ts'
+import { isLocalName, parseTarget, type RawRequest, type Target } from './target.ts'
+import { type Wanted, wanted } from './wants.ts'
+
+export interface PageRequest extends RawRequest {
+  readonly method: string
+  readonly accept: string | undefined
+  readonly acceptLanguage: string | undefined
+  readonly fetchDest: string | undefined
+}
+
+export interface PageResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface ResponderOptions {
+  readonly branding: Branding
+  readonly data: PageData
+  /** Names of the page itself, such as the operator's `securenet.example`: they get the status page with its figures. */
+  readonly ownNames?: readonly string[]
+}
+
+/**
+ * No Cross-Origin-Opener-Policy: browsers ignore it over HTTP and complain on the console (HTML §7.1.3).
+ * No Strict-Transport-Security: it would shut the reader out of a site that is not ours.
+ */
+function fixedHeaders(digest: string): Readonly<Record<string, string>> {
+  return {
+    'Cache-Control': 'no-store',
+    'Content-Security-Policy': `default-src 'none'; style-src '${digest}'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'`,
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Permissions-Policy': 'camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()',
+    'Referrer-Policy': 'no-referrer',
+    'X-Content-Type-Options': 'nosniff',
+    'X-Frame-Options': 'DENY',
+    'X-Robots-Tag': 'noindex',
+  }
+}
+
+function statusJson(status: ProtectionStatus, strangeName: string | null): object {
+  const { protecting, why, since, listVersion, listAgeSeconds, stoppedThisWeek, testNames } = status
+  const state = {
+    blocked: false,
+    protecting,
+    why,
+    since: since === null ? null : new Date(since).toISOString(),
+  }
+  if (strangeName !== null) return { ...state, name: strangeName }
+  return {
+    ...state,
+    list: { version: listVersion, ageSeconds: listAgeSeconds },
+    stoppedThisWeek: Object.fromEntries(stoppedThisWeek),
+    testNames,
+  }
+}
+
+/** @returns a pure function of the request and what `data` says: no socket, no clock */
+export function createResponder({ branding, data, ownNames = [] }: ResponderOptions) {
+  const style = createStyle(branding.colour)
+  const render = createDocument(branding, style)
+  const fixed = fixedHeaders(style.digest)
+  const own = new Set(ownNames)
+
+  const empty = (status: number, more: Record<string, string> = {}): PageResponse => ({
+    status,
+    headers: { ...fixed, ...more },
+    body: '',
+  })
+  const page = (status: number, language: Language, document: Document): PageResponse => ({
+    status,
+    headers: {
+      ...fixed,
+      'Content-Type': 'text/html; charset=utf-8',
+      'Content-Language': language,
+      Vary: 'Accept, Accept-Language, Sec-Fetch-Dest',
+    },
+    body: render(document),
+  })
+  const json = (status: number, value: object): PageResponse => ({
+    status,
+    headers: { ...fixed, 'Content-Type': 'application/json', Vary: 'Accept, Sec-Fetch-Dest' },
+    body: `${JSON.stringify(value)}\n`,
+  })
+
+  const answerBlocked = (blocked: Blocked, want: Wanted, language: Language): PageResponse => {
+    if (want === 'nothing') return empty(403)
+    if (want === 'page') return page(403, language, blockPage(blocked, branding, textsOf(language)))
+    const { name, category, suffix } = blocked
+    const { service, helpUrl } = branding
+    return json(403, {
+      blocked: true,
+      name,
+      category,
+      listed: suffix,
+      service,
+      helpUrl,
+      reportUrl: reportUrl(branding, blocked),
+    })
+  }
+
+  const answerStatus = (
+    request: PageRequest,
+    target: Target,
+    want: Wanted,
+    language: Language,
+  ): PageResponse => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return empty(405, { Allow: 'GET, HEAD' })
+    if (want === 'nothing') return empty(404)
+    const { host } = target
+    // Its script, if it has one, would share our origin and read the counters of this household (DNS rebinding).
+    const strangeName =
+      host.kind === 'name' && !own.has(host.name) && !isLocalName(host.name) ? host.name : null
+    const status = data.status()
+    if (want === 'json') return json(200, statusJson(status, strangeName))
+    return page(200, language, statusPage({ status, strangeName }, branding, textsOf(language)))
+  }
+
+  return (request: PageRequest): PageResponse => {
+    const target = parseTarget(request)
+    if (!target) return empty(400)
+    const language = chosen(target.query) ?? negotiate(request.acceptLanguage)
+    const want = wanted({ ...request, path: target.path })
+    const { host } = target
+    const hit = host.kind === 'name' && !own.has(host.name) ? data.blockedAs(host.name) : null
+    if (hit === null || host.kind !== 'name') return answerStatus(request, target, want, language)
+    const isTest = data.status().testNames.includes(host.name)
+    return answerBlocked({ name: host.name, ...hit, isTest }, want, language)
+  }
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { readable } from './colour.ts'
+
+export interface Style {
+  readonly css: string
+  /** For Content-Security-Policy, without quotes: `sha256-...`. */
+  readonly digest: string
+}
+
+const light = { page: '#f5f4f7', card: '#ffffff' }
+const dark = { page: '#141218', card: '#1f1c25' }
+
+const rules = `
+*,::before,::after{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
+body{margin:0;background:var(--page);color:var(--text);font:1.0625rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif;border-top:.3125rem solid var(--accent)}
+header,main,footer{max-width:42rem;margin:0 auto;padding:0 1.25rem}
+header{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.25rem 1rem;padding-top:.875rem;padding-bottom:.875rem}
+.brand{display:flex;align-items:center;gap:.625rem;margin:0;font-weight:650}
+.brand svg{width:1.75rem;height:1.75rem;color:var(--accent);flex:none}
+.brand img{display:block;max-height:2rem;max-width:9rem;border-radius:.25rem}
+nav ul{display:flex;list-style:none;margin:0 -.625rem;padding:0;font-size:.9375rem}
+nav a{display:flex;align-items:center;min-height:2.75rem;padding:0 .625rem;color:var(--soft);text-decoration:none}
+nav a:hover{text-decoration:underline}
+nav a[aria-current]{color:var(--text);font-weight:650;text-decoration:underline;text-decoration-thickness:2px;text-underline-offset:.4em;text-decoration-color:var(--accent)}
+section{margin:1.75rem 0 0}
+.card{background:var(--card);border:1px solid var(--line);border-radius:1rem;padding:1.5rem 1.25rem;margin-top:.5rem}
+h1{margin:0;font-size:clamp(1.5rem,1.2rem + 1.6vw,2rem);line-height:1.2;letter-spacing:-.015em;font-weight:700;text-wrap:balance}
+h2{margin:0 0 .375rem;font-size:1.125rem;line-height:1.35;font-weight:650}
+p{margin:.5rem 0 0}
+ul{margin:.5rem 0 0;padding-left:1.25rem}
+li{margin:.375rem 0}
+li::marker{color:var(--accent)}
+a{color:var(--accent);text-underline-offset:.15em;overflow-wrap:anywhere}
+a:focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:.25rem}
+bdi,.name{overflow-wrap:anywhere}
+.name{margin:1rem 0 0;padding:.75rem 1rem;border-left:.25rem solid var(--accent);border-radius:.25rem .5rem .5rem .25rem;background:var(--page);font-size:1.125rem;line-height:1.45;font-weight:650}
+.soft{color:var(--soft);font-size:.9375rem}
+.soft b{font-weight:600;color:var(--text)}
+.lead{margin-top:1rem}
+.state{display:flex;align-items:center;gap:.875rem}
+.state svg{width:2.75rem;height:2.75rem;flex:none;color:var(--accent)}
+.button{display:inline-flex;align-items:center;min-height:2.75rem;margin-top:.75rem;padding:.5rem 1.25rem;border:2px solid var(--accent);border-radius:.625rem;font-weight:650;text-decoration:none}
+.button:hover{background:var(--accent);color:var(--on)}
+.total{display:flex;align-items:baseline;gap:.5rem;margin:.25rem 0 0}
+.total b{font-size:2.25rem;line-height:1.2;letter-spacing:-.02em}
+table{width:100%;border-collapse:collapse;margin-top:.5rem}
+th,td{padding:.5rem 0;border-top:1px solid var(--line);text-align:left;font-weight:400}
+td{text-align:right;font-variant-numeric:tabular-nums;font-weight:650}
+thead th{color:var(--soft);font-size:.9375rem;border-top:0}
+th+th{text-align:right}
+.try a{display:inline-flex;align-items:center;min-height:2.75rem}
+.try{list-style:none;padding:0}
+.try li{margin:0}
+footer{margin-top:2rem;padding-bottom:2.5rem}
+footer>div{border-top:1px solid var(--line);padding-top:1.25rem}
+footer h2{font-size:1rem}
+footer p{color:var(--soft);font-size:.9375rem}
+@media(min-width:40rem){.card{padding:2rem}header{padding-top:1.25rem}section{margin-top:2rem}}
+@media print{body{background:#fff;color:#000;font-size:11pt;border:0}nav{display:none}header,main,footer{max-width:none;padding-left:0;padding-right:0}.card{border:0;padding:0}.name{background:none;border-color:#000}section,footer{break-inside:avoid;margin-top:1rem}a{color:#000}footer p,.soft{color:#000}main a[href^=https]::after,footer a[href^=https]::after{content:" (" attr(href) ")";font-weight:400;overflow-wrap:anywhere}.button{border:0;padding:0;min-height:0;text-decoration:underline;display:inline}}
+`
+
+/**
+ * @param colour the operator's, `#rrggbb`; in each scheme it is moved as far as 4.5:1 (WCAG 2.2 §1.4.3) asks, as text and as
+ *   a surface under text
+ */
+export function createStyle(colour: string): Style {
+  const onLight = readable(colour, '#000000', [light.page, light.card], 4.5)
+  const onDark = readable(colour, '#ffffff', [dark.page, dark.card], 6)
+  const scheme = (
+    page: string,
+    card: string,
+    text: string,
+    soft: string,
+    line: string,
+    accent: string,
+    on: string,
+  ) =>
+    `--page:${page};--card:${card};--text:${text};--soft:${soft};--line:${line};--accent:${accent};--on:${on}`
+  const css = `:root{color-scheme:light dark;${scheme(light.page, light.card, '#1d1a22', '#57525f', '#dedbe3', onLight, '#ffffff')}}
+@media(prefers-color-scheme:dark){:root{${scheme(dark.page, dark.card, '#f1eff4', '#b9b3c2', '#3a3543', onDark, dark.page)}}.brand img{background:#fff;padding:.25rem}}
+@media print{:root{${scheme('#ffffff', '#ffffff', '#000000', '#000000', '#999999', '#000000', '#ffffff')}}}${rules}`
+  return { css, digest: `sha256-${createHash('sha256').update(css).digest('base64')}` }
+}

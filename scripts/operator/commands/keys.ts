@@ -1,0 +1,2 @@
+import type { AddCommands } from '../commands.ts'
+export const addKeysCommands: AddCommands = () => {}

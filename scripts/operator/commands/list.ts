@@ -1,0 +1,2 @@
+import type { AddCommands } from '../commands.ts'
+export const addListCommands: AddCommands = () => {}

@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest'
+import { type Reported, type ReportParts, reported } from '../../module/control/reported.ts'
+import { ReportedPublisher } from '../../module/control/reported-publisher.ts'
+import { validate as validatePresence } from '../../module/control/schemas/presence.json?compiled'
+import { validate } from '../../module/control/schemas/reported.json?compiled'
+import type { LineState } from '../../module/line/types.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
+
+const line: LineState = {
+  lineId: 'l1',
+  epoch: 1,
+  generation: 3,
+  sequence: 9,
+  service: 'enabled',
+  reason: 'subscribed',
+  by: 'customer',
+  issuedAt: 1_790_000_000,
+  digest: 'd',
+}
+
+const parts: ReportParts = {
+  identity: { modemId: 'm1', bootId: 'b1', moduleVersion: '0.1.0' },
+  line,
+  order: { outcome: 'applied' },
+  keys: 4,
+  fleet: { mode: 'run', sequence: 0 },
+  refusals: [],
+  measured: {
+    active: true,
+    protecting: true,
+    why: 'protecting',
+    interfaces: { armed: ['br-lan'], refused: [] },
+    list: { name: 'securenet', version: 12, names: 13_752, stale: false, phase: 'idle', error: null },
+    selfTest: { udp4: 'pass', tcp4: 'pass', udp6: 'pass', tcp6: 'off', page: 'pass', forward: 'unknown' },
+  },
+  at: 1_790_000_100,
+}
+
+describe('reported', () => {
+  const cases: [string, Partial<ReportParts>, Partial<Reported>][] = [
+    ['an order in force', {}, { generation: 3, sequence: 9, outcome: 'applied', service: 'enabled' }],
+    [
+      'an order that was rejected: what is in force stays',
+      { order: { outcome: 'rejected', code: 'DOC_SIGNATURE' } },
+      { generation: 3, sequence: 9, outcome: 'rejected', code: 'DOC_SIGNATURE', service: 'enabled' },
+    ],
+    [
+      'a suspension, and a clock that stepped during it',
+      {
+        line: {
+          ...line,
+          service: 'suspended',
+          reason: 'maintenance',
+          until: 1_790_001_000,
+          clockStep: { by: -90, believed: false },
+        },
+      },
+      { service: 'suspended', until: 1_790_001_000, clockStep: { by: -90, believed: false } },
+    ],
+    [
+      'a modem that never got an order nor a list',
+      {
+        line: { ...line, generation: 0, sequence: 0, service: 'dormant', reason: 'never-ordered', by: 'modem' },
+        order: { outcome: 'none' },
+        keys: 0,
+        measured: {
+          ...parts.measured,
+          active: false,
+          protecting: false,
+          why: 'dormant',
+          interfaces: { armed: [], refused: [{ interface: 'br-guest', why: 'input is REJECT' }] },
+          list: { name: 'securenet', version: null, names: 0, stale: false, phase: 'idle', error: 'LIST_CHUNK_MISSING' },
+        },
+      },
+      { service: 'dormant', outcome: 'none', protecting: false, keys: 0 },
+    ],
+    [
+      'what was refused',
+      { refusals: [{ kind: 'request', code: 'DOC_NOT_SIGNED', count: 3, at: 1_790_000_050 }] },
+      { refusals: [{ kind: 'request', code: 'DOC_NOT_SIGNED', count: 3, at: 1_790_000_050 }] },
+    ],
+  ]
+  it.each(cases)('%s', (_what, change, expected) => {
+    const report = reported({ ...parts, ...change })
+    expect(report).toMatchObject(expected)
+    const sent = JSON.parse(JSON.stringify(report))
+    expect(validate(sent), JSON.stringify(validate.errors)).toBe(true)
+  })
+
+  it('carries nothing else of the stored state', () => {
+    const sent = JSON.parse(JSON.stringify(reported(parts)))
+    for (const name of ['digest', 'epoch', 'by', 'countdown']) expect(sent).not.toHaveProperty(name)
+    expect(validate({ ...sent, digest: 'd' })).toBe(false)
+    expect(validate({ ...sent, outcome: 'perhaps' })).toBe(false)
+  })
+
+  it('has a schema for presence that holds', () => {
+    expect(validatePresence({ bootId: 'b', session: 1, online: true })).toBe(true)
+    expect(validatePresence({ bootId: 'b', session: 0, online: true })).toBe(false)
+  })
+})
+
+describe('publication of reported', () => {
+  function make() {
+    const clock = new FakeClock()
+    const sent: { at: number; report: Reported }[] = []
+    let order: ReportParts['order'] = { outcome: 'applied' }
+    const publisher = new ReportedPublisher({
+      clock,
+      session: { keep: (_topic, payload) => sent.push({ at: clock.monotonic(), report: JSON.parse(String(payload)) }) },
+      build: () => reported({ ...parts, order, at: Math.floor(clock.now() / 1000) }),
+    })
+    return { clock, sent, publisher, change: (code: string) => (order = { outcome: 'rejected', code }) }
+  }
+
+  it('says a change within 100 ms, and the newest of a burst, five times a second at most', () => {
+    const { clock, sent, publisher, change } = make()
+    publisher.changed('l1')
+    clock.advance(100)
+    expect(sent.map(({ at }) => at)).toEqual([20])
+    for (let i = 0; i < 1000; i++) {
+      change(`C${i}`)
+      publisher.changed('l1')
+      clock.advance(1)
+    }
+    clock.advance(1000)
+    expect(sent.length).toBeGreaterThan(4)
+    expect(sent.length).toBeLessThanOrEqual(7)
+    expect(sent.at(-1)?.report.code).toBe('C999')
+  })
+
+  it('is silent where nothing differs, unless a repeated order asks', () => {
+    const { clock, sent, publisher } = make()
+    publisher.changed('l1')
+    clock.advance(5000)
+    publisher.changed('l1')
+    clock.advance(5000)
+    expect(sent).toHaveLength(1)
+    publisher.changed('l1', true)
+    clock.advance(20)
+    expect(sent).toHaveLength(2)
+  })
+
+  it('says nothing after its end', () => {
+    const { clock, sent, publisher } = make()
+    publisher.changed('l1')
+    publisher.stop()
+    publisher.changed('l1')
+    clock.advance(5000)
+    expect(sent).toEqual([])
+  })
+})

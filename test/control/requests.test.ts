@@ -1,0 +1,154 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Request, RequestAction } from '../../module/control/documents-kinds.ts'
+import { RefusedRequest, type RequestHandlers, Requests } from '../../module/control/requests.ts'
+import { validate } from '../../module/control/schemas/response.json?compiled'
+import type { Message, MessageHandler } from '../../module/control/session.ts'
+import { SecureNetError } from '../../module/error.ts'
+import { createLog } from '../../module/log.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
+
+const turn = () => new Promise(setImmediate)
+
+describe('requests', () => {
+  let clock: FakeClock
+  let handler: MessageHandler
+  let answers: { topic: string; response: any; correlationData?: Buffer | undefined }[]
+  let executed: string[]
+  let refused: string[]
+  let slow: (() => void)[]
+
+  const request = (action: RequestAction, id = 'r1'): Request => ({
+    v: 1,
+    id,
+    modemId: 'm1',
+    action,
+    nonce: 'n',
+    issuedAt: 0,
+    expires: 0,
+  })
+  const message = (action: string, more: Partial<Message> = {}): Message => ({
+    topic: 'securenet/v1/modem/m1/request',
+    payload: Buffer.from(action),
+    retained: false,
+    ...more,
+  })
+
+  beforeEach(() => {
+    clock = new FakeClock()
+    answers = []
+    executed = []
+    refused = []
+    slow = []
+    const run = (result: unknown) => ({ action }: Request) => {
+      executed.push(action)
+      return result
+    }
+    const handlers: RequestHandlers = {
+      status: run({ serving: true }),
+      'self-test': ({ action }) => {
+        executed.push(action)
+        return new Promise((resolve) => slow.push(() => resolve({ passed: true })))
+      },
+      'check-name': () => {
+        throw new SecureNetError('NAME_BAD', 'not a name')
+      },
+      'support-bundle': run('x'.repeat(200_000)),
+      sync: run(undefined),
+    }
+    new Requests({
+      modemId: 'm1',
+      session: {
+        subscribe: (topic, given) => {
+          expect(topic).toBe('securenet/v1/modem/m1/request')
+          handler = given
+        },
+        publish: async (topic, payload, options) => {
+          const response = JSON.parse(payload.toString())
+          expect(validate(response), JSON.stringify(validate.errors)).toBe(true)
+          answers.push({ topic, response, correlationData: options?.correlationData })
+        },
+      },
+      clock,
+      log: createLog(() => undefined),
+      accept: async (payload) => {
+        const text = payload.toString()
+        if (text === 'unsigned') throw new SecureNetError('DOC_NOT_SIGNED', 'no signature')
+        if (text === 'replayed')
+          throw new RefusedRequest(new SecureNetError('REQUEST_REPLAYED', 'executed before'), 'r7')
+        return request(text as RequestAction)
+      },
+      handlers,
+      onRefused: (code) => refused.push(code),
+    }).start()
+  })
+
+  it('executes, and answers on its own topic with id and correlation data', async () => {
+    await handler(message('status', { correlationData: Buffer.from('c1') }))
+    await handler(message('sync', { responseTopic: 'securenet/v1/modem/m1/response' }))
+    await turn()
+    expect(executed).toEqual(['status', 'sync'])
+    expect(answers).toEqual([
+      {
+        topic: 'securenet/v1/modem/m1/response',
+        response: { v: 1, modemId: 'm1', id: 'r1', ok: true, result: { serving: true } },
+        correlationData: Buffer.from('c1'),
+      },
+      {
+        topic: 'securenet/v1/modem/m1/response',
+        response: { v: 1, modemId: 'm1', id: 'r1', ok: true, result: null },
+        correlationData: undefined,
+      },
+    ])
+  })
+
+  it.each<[string, Message, string, string | null]>([
+    ['unsigned', message('unsigned'), 'DOC_NOT_SIGNED', null],
+    ['replayed', message('replayed'), 'REQUEST_REPLAYED', 'r7'],
+    ['too large', message('x'.repeat(5000)), 'DOC_TOO_LARGE', null],
+    ['to be answered elsewhere', message('status', { responseTopic: 'elsewhere' }), 'REQUEST_RESPONSE_TOPIC', null],
+  ])('refuses one that is %s, without executing it', async (_what, given, code, id) => {
+    await handler(given)
+    await turn()
+    expect(executed).toEqual([])
+    expect(refused).toEqual([code])
+    expect(answers.map(({ topic, response }) => [topic, response.ok, response.id, response.error.code])).toEqual([
+      ['securenet/v1/modem/m1/response', false, id, code],
+    ])
+  })
+
+  it.each<[RequestAction, string]>([
+    ['check-name', 'NAME_BAD'],
+    ['support-bundle', 'REQUEST_RESULT_TOO_LARGE'],
+  ])('answers with a code where %s fails', async (action, code) => {
+    await handler(message(action))
+    await turn()
+    expect(answers[0]?.response).toMatchObject({ id: 'r1', ok: false, error: { code } })
+  })
+
+  it('answers a flood neither with work nor with words', async () => {
+    for (let i = 0; i < 100; i++) await handler(message('unsigned'))
+    await turn()
+    expect(answers).toHaveLength(10)
+    expect(refused.filter((code) => code === 'REQUEST_RATE_LIMITED')).toHaveLength(90)
+    clock.advance(3000)
+    for (let i = 0; i < 10; i++) await handler(message('status'))
+    await turn()
+    expect(executed).toHaveLength(3)
+  })
+
+  it('acknowledges before the work is done, works on four at a time, and gives up on what hangs', async () => {
+    for (let i = 0; i < 4; i++) await handler(message('self-test'))
+    await handler(message('status'))
+    await turn()
+    expect(answers.map(({ response }) => response.error?.code)).toEqual(['REQUEST_BUSY'])
+    slow[0]?.()
+    await turn()
+    expect(answers.at(-1)?.response.result).toEqual({ passed: true })
+    clock.advance(60_000)
+    await turn()
+    expect(answers.slice(2).map(({ response }) => response.error.code)).toEqual(Array(3).fill('REQUEST_TIMEOUT'))
+    await handler(message('status'))
+    await turn()
+    expect(executed.at(-1)).toBe('status')
+  })
+})

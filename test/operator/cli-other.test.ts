@@ -1,0 +1,169 @@
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { topics } from '../../module/control/topics.ts'
+import { topicMatches } from '../../scripts/operator/broker.ts'
+import { LineTable } from '../../scripts/operator/commands/watch.ts'
+import { claimsOf } from '../../scripts/operator/orders.ts'
+import { parseProfile } from '../../scripts/operator/profile.ts'
+import { CliBench } from './cli-bench.ts'
+
+let bench: CliBench
+beforeEach(async () => {
+  bench = new CliBench()
+  await bench.start(['demo', 'demo-2'])
+})
+afterEach(() => bench.stop())
+
+describe('fleet', () => {
+  const order = async () => {
+    let claims: unknown
+    await bench.other(async (broker) => {
+      claims = claimsOf((await broker.retained(topics.fleet())).get(topics.fleet())!)
+    })
+    return claims as Record<string, unknown>
+  }
+
+  it('pauses a share with a fresh salt each time, and resumes', async () => {
+    expect((await bench.run('fleet', 'pause', '--percent', '10', '--yes')).exit).toBe(0)
+    const first = await order()
+    expect(first).toMatchObject({ v: 1, sequence: 1, mode: 'pause', percent: 10, reason: 'maintenance' })
+    await bench.run('fleet', 'pause', '--percent', '10', '--yes', '--reason', 'incident 4711')
+    const second = await order()
+    expect(second).toMatchObject({ sequence: 2, reason: 'incident 4711' })
+    expect(second['salt']).not.toBe(first['salt'])
+    await bench.run('fleet', 'resume', '--yes')
+    expect(await order()).toMatchObject({ sequence: 3, mode: 'run' })
+    expect((await bench.run('fleet', 'show')).out).toMatch(/^run: resumed, sequence 3/)
+  })
+
+  it('names the number of lines before it acts; does nothing unasked', async () => {
+    await bench.run('line', 'enable', 'demo')
+    await bench.run('line', 'enable', 'demo-2')
+    expect((await bench.run('fleet', 'retire', '--dry-run')).out).toContain('2 reported lines')
+    expect((await bench.run('fleet', 'retire')).exit).toBe(2)
+    expect(bench.asked).toEqual([expect.stringContaining('2 reported lines')])
+    expect((await bench.run('fleet', 'show')).out).toContain('nothing was ever ordered')
+  })
+
+  it.each(['0', '101', '1.5', 'all'])('refuses --percent %s', async (percent) => {
+    expect((await bench.run('fleet', 'pause', '--percent', percent, '--yes')).exit).toBe(2)
+  })
+})
+
+describe('request', () => {
+  it('is answered by the modem', async () => {
+    const { exit, json } = await bench.run(
+      'request',
+      'check-name',
+      'modem-1',
+      '--name',
+      'a.example',
+      '--json',
+    )
+    expect(exit).toBe(0)
+    expect(json()).toMatchObject({ result: { did: 'check-name' }, ms: expect.any(Number) })
+  })
+
+  it('takes no other request’s answer', async () => {
+    bench.modem.onRequest = () => ({ id: 'another', ok: true, result: {} })
+    expect((await bench.run('request', 'status', 'modem-1', '--timeout', '0.3')).exit).toBe(4)
+  })
+
+  it('ends with 1 and the code where it is refused', async () => {
+    bench.modem.onRequest = () => ({
+      ok: false,
+      error: { code: 'REQUEST_RATE_LIMITED', message: 'too many' },
+    })
+    const { exit, json } = await bench.run('request', 'status', 'modem-1', '--json')
+    expect(exit).toBe(1)
+    expect(json()).toMatchObject({ error: { code: 'REQUEST_RATE_LIMITED' } })
+  })
+
+  it('wants a name for check-name, and for nothing else', async () => {
+    expect((await bench.run('request', 'check-name', 'modem-1')).exit).toBe(2)
+    expect((await bench.run('request', 'status', 'modem-1', '--name', 'x')).exit).toBe(2)
+  })
+})
+
+describe('watch', () => {
+  it('draws lines, also those that no modem claims, until interrupted', async () => {
+    await bench.run('line', 'enable', 'demo')
+    await bench.run('line', 'enable', 'orphan', '--no-wait')
+    await bench.modem.present(true)
+    const watching = bench.run('watch')
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    bench.interrupt()
+    const { exit, out } = await watching
+    expect(exit).toBe(0)
+    expect(out).toContain('2 lines, 1 protecting')
+    expect(out).toMatch(/demo +enabled +protecting +modem-1 +yes/)
+    expect(out).toMatch(/orphan +enabled +no modem has reported +no modem claims it +\?/)
+  })
+
+  it('forgets a report that was deleted, and survives nonsense', () => {
+    const table = new LineTable()
+    table.hear(topics.reported('a'), Buffer.from('{"protecting":true,"generation":1,"sequence":1}'))
+    table.hear(topics.presence('m'), Buffer.from('[]'))
+    table.hear(topics.desired('a'), Buffer.from('....'))
+    expect(table.rows()).toMatchObject([{ line: 'a', measured: 'protecting' }])
+    table.hear(topics.reported('a'), Buffer.alloc(0))
+    expect(table.rows()).toMatchObject([{ measured: 'no modem has reported' }])
+  })
+})
+
+describe('completion', () => {
+  const complete = async (...words: string[]) => {
+    const { out } = await bench.run('completion', 'bash')
+    const file = join(bench.folder, 'completion')
+    writeFileSync(file, out)
+    const line = words.map((word) => `'${word}'`).join(' ')
+    const script = `source ${file}; COMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _securenet_operator; echo "\${COMPREPLY[@]}"`
+    return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim().split(' ')
+  }
+  it.each([
+    [['operator', ''], 'line'],
+    [['operator', 'line', ''], 'suspend'],
+    [['operator', 'line', 'su'], 'suspend'],
+    [['npm', 'run', 'operator', '--', 'fleet', ''], 'retire'],
+    [['operator', 'line', 'suspend', 'demo', '--u'], '--until'],
+  ])('%j', async (words, expected) => {
+    expect(await complete(...words)).toContain(expected)
+  })
+  it('leaves other npm commands alone', async () => {
+    expect(await complete('npm', 'install', '')).toEqual([''])
+  })
+})
+
+describe('profile', () => {
+  const good = { url: 'mqtts://b.example:8883', keysDir: 'keys', archiveDir: '/a', caFile: 'ca.pem' }
+  it('resolves its paths from its own folder', () => {
+    expect(parseProfile(JSON.stringify(good), '/etc/op/p.json')).toEqual({
+      ...good,
+      keysDir: '/etc/op/keys',
+      caFile: '/etc/op/ca.pem',
+    })
+  })
+  it.each([
+    ['not JSON', '{', /not JSON/],
+    ['no URL', JSON.stringify({ keysDir: 'k', archiveDir: 'a' }), /url is missing/],
+    ['http', JSON.stringify({ ...good, url: 'http://b' }), /mqtts/],
+    ['unknown option', JSON.stringify({ ...good, user: 'x' }), /unknown option "user"/],
+    ['a certificate without its key', JSON.stringify({ ...good, certFile: 'c' }), /go together/],
+  ])('refuses %s', (_, text, message) => {
+    expect(() => parseProfile(text, '/p.json')).toThrow(message)
+  })
+})
+
+it.each([
+  ['a/+/c', 'a/b/c', true],
+  ['a/+/c', 'a/b/d', false],
+  ['a/#', 'a/b/c', true],
+  ['a/#', 'a', true],
+  ['a/b', 'a/b/c', false],
+  ['a/b/c', 'a/b', false],
+  ['a/+', 'a/', true],
+])('topic filter %s, topic %s: %s', (filter, topic, expected) => {
+  expect(topicMatches(filter, topic)).toBe(expected)
+})
