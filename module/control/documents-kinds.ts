@@ -71,10 +71,12 @@ export interface Payloads {
 export type Kind = keyof Payloads
 
 /** Which role may sign which kind; `keys` is the roots' own (control/trust.ts). */
-export const roleOf = { desired: 'line', head: 'list', request: 'request', fleet: 'fleet' } as const satisfies Record<
-  Exclude<Kind, 'keys'>,
-  Role
->
+export const roleOf = {
+  desired: 'line',
+  head: 'list',
+  request: 'request',
+  fleet: 'fleet',
+} as const satisfies Record<Exclude<Kind, 'keys'>, Role>
 
 /** Bytes of the whole JWS as it arrives. */
 export const sizeLimits = {

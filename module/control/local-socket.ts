@@ -100,14 +100,20 @@ export class LocalSocket {
       const url = new URL(asked.url ?? '/', 'http://local')
       const route = this.#routes.get(`${asked.method} ${url.pathname}`)
       if (!route)
-        throw new SecureNetError('LOCAL_UNKNOWN', `there is no ${asked.method} ${url.pathname}`, 'See --help.')
+        throw new SecureNetError(
+          'LOCAL_UNKNOWN',
+          `there is no ${asked.method} ${url.pathname}`,
+          'See --help.',
+        )
       send(answer, 200, await route(url, await bodyOf(asked)))
     } catch (error) {
       const code = codeOf(error)
       if (!(error instanceof SecureNetError))
         this.#options.log.warn('local-socket', { code, message: messageOf(error) })
       const wayOut = error instanceof SecureNetError ? error.wayOut : ''
-      send(answer, code === 'LOCAL_UNKNOWN' ? 404 : 422, { error: { code, message: messageOf(error), wayOut } })
+      send(answer, code === 'LOCAL_UNKNOWN' ? 404 : 422, {
+        error: { code, message: messageOf(error), wayOut },
+      })
     }
   }
 }
@@ -217,7 +223,8 @@ export async function askDaemon(
   }
   const result: unknown = JSON.parse(answer.text)
   if (answer.status === 200) return result
-  const { code, message, wayOut } = (result as { error: { code: string; message: string; wayOut: string } }).error
+  const { code, message, wayOut } = (result as { error: { code: string; message: string; wayOut: string } })
+    .error
   throw new SecureNetError(code, message, wayOut)
 }
 

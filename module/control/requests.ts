@@ -57,7 +57,9 @@ export class Requests {
   }
 
   start(): void {
-    this.#options.session.subscribe(topics.request(this.#options.modemId), (message) => this.#receive(message))
+    this.#options.session.subscribe(topics.request(this.#options.modemId), (message) =>
+      this.#receive(message),
+    )
   }
 
   /** Resolves when the nonce is recorded, which is before the request is executed. */
@@ -78,7 +80,11 @@ export class Requests {
 
   async #accept({ payload, responseTopic }: Message): Promise<Request> {
     if (payload.length > sizeLimits.request)
-      throw new SecureNetError('DOC_TOO_LARGE', `the request has ${payload.length} bytes`, 'See docs/control.md.')
+      throw new SecureNetError(
+        'DOC_TOO_LARGE',
+        `the request has ${payload.length} bytes`,
+        'See docs/control.md.',
+      )
     if (responseTopic !== undefined && responseTopic !== this.#topic)
       throw new SecureNetError(
         'REQUEST_RESPONSE_TOPIC',

@@ -82,11 +82,12 @@ export class Link {
       () => settle('failed'),
     )
     const goOn = () => callback(entry && new Error('acknowledged by session-link'))
-    if (this.#unsettled < MAX_UNSETTLED) return goOn()
-    this.#resume = () => {
-      this.#resume = undefined
-      goOn()
-    }
+    if (this.#unsettled < MAX_UNSETTLED) goOn()
+    else
+      this.#resume = () => {
+        this.#resume = undefined
+        goOn()
+      }
   }
 
   async #handle(packet: IPublishPacket): Promise<void> {

@@ -4,7 +4,13 @@ import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import { backoff } from './session-backoff.ts'
-import { Link, MAX_UNSETTLED, type Message, type MessageHandler, type PublishOptions } from './session-link.ts'
+import {
+  Link,
+  MAX_UNSETTLED,
+  type Message,
+  type MessageHandler,
+  type PublishOptions,
+} from './session-link.ts'
 import { type Broker, guarded, MAX_PACKET, openBroker, type Transport } from './session-transport.ts'
 
 export type { Message, MessageHandler } from './session-link.ts'
@@ -114,7 +120,11 @@ export class Session {
   /** QoS 1; resolves at the broker's acknowledgement. @throws SecureNetError MQTT_OFFLINE, MQTT_CONNECTION_LOST, ... */
   async publish(topic: string, payload: Buffer, options: PublishOptions = {}): Promise<void> {
     if (!this.#link)
-      throw new SecureNetError('MQTT_OFFLINE', `not connected: ${topic} was not published`, 'Try again later.')
+      throw new SecureNetError(
+        'MQTT_OFFLINE',
+        `not connected: ${topic} was not published`,
+        'Try again later.',
+      )
     await this.#link.publish(topic, payload, options)
   }
 
@@ -253,7 +263,10 @@ export class Session {
     if (!this.#running) return
     this.#failures++
     const code = (cause as { code?: unknown } | undefined)?.code
-    if (!wasUp && this.#otherVersion(code)) return this.#attempt()
+    if (!wasUp && this.#otherVersion(code)) {
+      this.#attempt()
+      return
+    }
     const { base, max } = this.#options.backoffMs ?? DEFAULT_BACKOFF
     const delay = backoff(this.#failures, this.#options.random(), base, max)
     this.#options.log.warn('mqtt-disconnected', {

@@ -32,10 +32,20 @@ function pageRules(service: Service, served: string): string[] {
   })
 }
 
-/** A family without a service address is not touched at all. */
-function zoneRules(service: Service): string[] {
+/**
+ * A family without a service address is not touched at all. Page requests share the zone, so that the firewall
+ * fragment can tell what is ours without knowing an address.
+ */
+function zoneRules(service: Service, served: string): string[] {
   const only = service.dns4 && service.dns6 ? '' : `meta nfproto ${service.dns4 ? 'ipv4' : 'ipv6'} `
-  return [`iifname @armed ${only}meta l4proto { tcp, udp } th dport 53 ct original zone set ${zone}`]
+  const pages = [service.page4, service.page6].flatMap((page) => {
+    if (!page) return []
+    return `iifname { ${served} } ${family(page.address)} daddr ${page.address} tcp dport 80 ct original zone set ${zone}`
+  })
+  return [
+    `iifname @armed ${only}meta l4proto { tcp, udp } th dport 53 ct original zone set ${zone}`,
+    ...pages,
+  ]
 }
 
 /** Per packet, and only what was translated: one of a wrong checksum never is, so that it cannot end the lease. */
@@ -69,7 +79,7 @@ export function ruleset(service: Service, interfaces: readonly string[]): string
     `table ${table} {\n`,
     '  counter questions {\n  }\n',
     '  set armed {\n    type ifname\n    flags timeout\n  }\n',
-    chain('zone', 'type filter hook prerouting priority raw; policy accept;', zoneRules(service)),
+    chain('zone', 'type filter hook prerouting priority raw; policy accept;', zoneRules(service, served)),
     // Before any redirection of the firewall's own (dstnat), which would decide first.
     chain('dns', 'type nat hook prerouting priority dstnat - 5; policy accept;', [
       ...dnsRules(service),

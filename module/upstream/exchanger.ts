@@ -61,7 +61,9 @@ export class Exchanger implements upstream.ServersUpstream {
     this.#wheel = new TimerWheel({ clock: options.clock, tickMs, onDue: (pending) => this.#onDue(pending) })
     this.#maxWaiting = options.maxWaiting ?? 8192
     this.#queue = new FairQueue(this.#maxWaiting >> 1)
-    this.#deadlineTicks = this.#wheel.ticks(options.timeoutMs * (options.tries ?? 3))
+    // The last try has its whole time, although each may take two ticks longer.
+    const tries = options.tries ?? 3
+    this.#deadlineTicks = this.#wheel.ticks(options.timeoutMs * tries) + 3 * tries
     this.#ghostTicks = this.#wheel.ticks(ghostWindowMs)
     this.#receiver = new Receiver({
       ...{ options, random: this.#random, wheel: this.#wheel, count: this.#count },
@@ -102,6 +104,10 @@ export class Exchanger implements upstream.ServersUpstream {
       this.#dispatch(pending)
     }
     for (const server of gone) server.close()
+  }
+
+  get hasServers(): boolean {
+    return this.#servers.all.length > 0
   }
 
   stats(): upstream.UpstreamStats {

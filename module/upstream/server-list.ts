@@ -58,8 +58,7 @@ export class ServerList {
         if (server.healthy) healthyFull = true
         continue
       }
-      const rank =
-        (server.healthy ? 0 : 2) + (pending.tried.length > 0 && pending.tried.includes(server) ? 1 : 0)
+      const rank = rankOf(server, pending)
       if (rank === 0) return server
       if (rank < bestRank) {
         best = server

@@ -61,5 +61,7 @@ export interface UpstreamStats {
 export interface ServersUpstream extends Upstream {
   /** Replaces the list; exchanges with a server that is gone move to another. */
   setServers(servers: readonly ServerAddress[]): void
+  /** False while the list is empty: every exchange would fail with `network`. */
+  readonly hasServers: boolean
   stats(): UpstreamStats
 }

@@ -70,6 +70,9 @@ describe('docs/asyncapi.yaml', () => {
     walk(contract)
     expect(references.length).toBeGreaterThan(30)
     for (const reference of references)
-      expect(reference.startsWith('#') ? follow(reference) : existsSync(resolve(dirname(path), reference)), reference).toBeTruthy()
+      expect(
+        reference.startsWith('#') ? follow(reference) : existsSync(resolve(dirname(path), reference)),
+        reference,
+      ).toBeTruthy()
   })
 })

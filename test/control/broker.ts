@@ -83,7 +83,13 @@ export async function startMosquitto(
 ): Promise<TestBroker & { log: () => string }> {
   const folder = mkdtempSync(join(tmpdir(), 'securenet-mosquitto-'))
   const port = await freePort()
-  const lines = [`listener ${port} 127.0.0.1`, 'persistence false', 'log_dest stderr', 'log_type all', 'user root']
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    'persistence false',
+    'log_dest stderr',
+    'log_type all',
+    'user root',
+  ]
   const { tls, acl } = options
   if (tls)
     lines.push(
@@ -103,7 +109,9 @@ export async function startMosquitto(
   let child: ChildProcess
   let log = ''
   const restart = async () => {
-    child = spawn('mosquitto', ['-c', join(folder, 'mosquitto.conf')], { stdio: ['ignore', 'ignore', 'pipe'] })
+    child = spawn('mosquitto', ['-c', join(folder, 'mosquitto.conf')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
     child.stderr?.on('data', (bytes) => {
       log += bytes
     })
@@ -140,10 +148,25 @@ async function listening(port: number, log: () => string): Promise<void> {
 }
 
 /** A CA, a broker and modems, made by openssl in `folder`. */
-export function makeCertificates(folder: string, modems: string[]): { ca: string; files: (name: string) => string[] } {
+export function makeCertificates(
+  folder: string,
+  modems: string[],
+): { ca: string; files: (name: string) => string[] } {
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  openssl('req', '-x509', ...curve, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test-ca', '-days', '2')
+  openssl(
+    'req',
+    '-x509',
+    ...curve,
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.pem',
+    '-subj',
+    '/CN=test-ca',
+    '-days',
+    '2',
+  )
   for (const name of ['broker', ...modems]) {
     openssl('req', ...curve, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`)
     writeFileSync(join(folder, 'ext'), 'subjectAltName=IP:127.0.0.1\n')

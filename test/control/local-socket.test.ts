@@ -50,7 +50,12 @@ describe('local socket', () => {
     ['an unknown path', '/__proto__', {}, 'LOCAL_UNKNOWN'],
     ['no name', '/check', {}, 'LOCAL_BAD_REQUEST'],
     ['a name too long', `/check?name=${'a'.repeat(254)}`, {}, 'LOCAL_BAD_REQUEST'],
-    ['a hostile interface', '/active-interface', { method: 'POST', body: { interface: 'a;b' } }, 'LOCAL_BAD_REQUEST'],
+    [
+      'a hostile interface',
+      '/active-interface',
+      { method: 'POST', body: { interface: 'a;b' } },
+      'LOCAL_BAD_REQUEST',
+    ],
     ['no interface', '/active-interface', { method: 'POST' }, 'LOCAL_BAD_REQUEST'],
     ['a body too long', '/active-interface', { method: 'POST', body: 'x'.repeat(5000) }, 'LOCAL_BAD_REQUEST'],
   ])('says what is wrong with %s', async (_what, path, options, code) => {
@@ -67,7 +72,11 @@ describe('local socket', () => {
 
   it('takes over what a killed daemon left, but not from a living one', async () => {
     await socket.start()
-    const second = new LocalSocket({ runDir: join(runDir, 'deep'), handlers, log: createLog(() => undefined) })
+    const second = new LocalSocket({
+      runDir: join(runDir, 'deep'),
+      handlers,
+      log: createLog(() => undefined),
+    })
     await expect(second.start()).rejects.toMatchObject({ code: 'DAEMON_ALREADY_RUNNING' })
     expect(await ask('/status')).toEqual({ serving: true })
     await socket.stop()
@@ -87,7 +96,11 @@ describe('local socket', () => {
   })
 
   it('refuses a folder whose name is too long for a socket', async () => {
-    const long = new LocalSocket({ runDir: `/tmp/${'a'.repeat(120)}`, handlers, log: createLog(() => undefined) })
+    const long = new LocalSocket({
+      runDir: `/tmp/${'a'.repeat(120)}`,
+      handlers,
+      log: createLog(() => undefined),
+    })
     await expect(long.start()).rejects.toMatchObject({ code: 'RUNDIR_PATH_TOO_LONG' })
   })
 })

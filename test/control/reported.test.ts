@@ -60,7 +60,14 @@ describe('reported', () => {
     [
       'a modem that never got an order nor a list',
       {
-        line: { ...line, generation: 0, sequence: 0, service: 'dormant', reason: 'never-ordered', by: 'modem' },
+        line: {
+          ...line,
+          generation: 0,
+          sequence: 0,
+          service: 'dormant',
+          reason: 'never-ordered',
+          by: 'modem',
+        },
         order: { outcome: 'none' },
         keys: 0,
         measured: {
@@ -69,7 +76,14 @@ describe('reported', () => {
           protecting: false,
           why: 'dormant',
           interfaces: { armed: [], refused: [{ interface: 'br-guest', why: 'input is REJECT' }] },
-          list: { name: 'securenet', version: null, names: 0, stale: false, phase: 'idle', error: 'LIST_CHUNK_MISSING' },
+          list: {
+            name: 'securenet',
+            version: null,
+            names: 0,
+            stale: false,
+            phase: 'idle',
+            error: 'LIST_CHUNK_MISSING',
+          },
         },
       },
       { service: 'dormant', outcome: 'none', protecting: false, keys: 0 },
@@ -107,7 +121,9 @@ describe('publication of reported', () => {
     let order: ReportParts['order'] = { outcome: 'applied' }
     const publisher = new ReportedPublisher({
       clock,
-      session: { keep: (_topic, payload) => sent.push({ at: clock.monotonic(), report: JSON.parse(String(payload)) }) },
+      session: {
+        keep: (_topic, payload) => sent.push({ at: clock.monotonic(), report: JSON.parse(String(payload)) }),
+      },
       build: () => reported({ ...parts, order, at: Math.floor(clock.now() / 1000) }),
     })
     return { clock, sent, publisher, change: (code: string) => (order = { outcome: 'rejected', code }) }

@@ -39,10 +39,12 @@ describe('requests', () => {
     executed = []
     refused = []
     slow = []
-    const run = (result: unknown) => ({ action }: Request) => {
-      executed.push(action)
-      return result
-    }
+    const run =
+      (result: unknown) =>
+      ({ action }: Request) => {
+        executed.push(action)
+        return result
+      }
     const handlers: RequestHandlers = {
       status: run({ serving: true }),
       'self-test': ({ action }) => {
@@ -105,15 +107,20 @@ describe('requests', () => {
     ['unsigned', message('unsigned'), 'DOC_NOT_SIGNED', null],
     ['replayed', message('replayed'), 'REQUEST_REPLAYED', 'r7'],
     ['too large', message('x'.repeat(5000)), 'DOC_TOO_LARGE', null],
-    ['to be answered elsewhere', message('status', { responseTopic: 'elsewhere' }), 'REQUEST_RESPONSE_TOPIC', null],
+    [
+      'to be answered elsewhere',
+      message('status', { responseTopic: 'elsewhere' }),
+      'REQUEST_RESPONSE_TOPIC',
+      null,
+    ],
   ])('refuses one that is %s, without executing it', async (_what, given, code, id) => {
     await handler(given)
     await turn()
     expect(executed).toEqual([])
     expect(refused).toEqual([code])
-    expect(answers.map(({ topic, response }) => [topic, response.ok, response.id, response.error.code])).toEqual([
-      ['securenet/v1/modem/m1/response', false, id, code],
-    ])
+    expect(
+      answers.map(({ topic, response }) => [topic, response.ok, response.id, response.error.code]),
+    ).toEqual([['securenet/v1/modem/m1/response', false, id, code]])
   })
 
   it.each<[RequestAction, string]>([
@@ -146,7 +153,9 @@ describe('requests', () => {
     expect(answers.at(-1)?.response.result).toEqual({ passed: true })
     clock.advance(60_000)
     await turn()
-    expect(answers.slice(2).map(({ response }) => response.error.code)).toEqual(Array(3).fill('REQUEST_TIMEOUT'))
+    expect(answers.slice(2).map(({ response }) => response.error.code)).toEqual(
+      Array(3).fill('REQUEST_TIMEOUT'),
+    )
     await handler(message('status'))
     await turn()
     expect(executed.at(-1)).toBe('status')

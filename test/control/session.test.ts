@@ -112,7 +112,13 @@ describe('back-off', () => {
     }
     const { session } = makeSession(
       { url: 'mqtts://127.0.0.1:1' },
-      { clock, transport, random: () => 0.99, backoffMs: { base: 500_000, max: 500_000 }, clockSane: () => clock.now() > 1e12 },
+      {
+        clock,
+        transport,
+        random: () => 0.99,
+        backoffMs: { base: 500_000, max: 500_000 },
+        clockSane: () => clock.now() > 1e12,
+      },
     )
     session.start()
     clock.advance(3_600_000)
@@ -410,7 +416,10 @@ describe('a broker that misbehaves', () => {
       for (const socket of sockets) socket.destroy()
       server.close()
     })
-    return { url: `mqtt://127.0.0.1:${(server.address() as { port: number }).port}`, count: () => connections }
+    return {
+      url: `mqtt://127.0.0.1:${(server.address() as { port: number }).port}`,
+      count: () => connections,
+    }
   }
 
   it('closes on an endless packet before it is collected', async () => {
@@ -516,10 +525,16 @@ describe('TLS with client certificates', () => {
     bare.start()
     await until(() => bare.status().error !== null)
     expect(bare.status().connected).toBe(false)
-    const { session: strange } = makeSession({ ...withFiles(broker.url, 'm1'), caFile: certificates.files('m2')[0]! })
+    const { session: strange } = makeSession({
+      ...withFiles(broker.url, 'm1'),
+      caFile: certificates.files('m2')[0]!,
+    })
     strange.start()
     await until(() => strange.status().error?.match(/certificate|issuer/i))
-    const { session: missing } = makeSession({ ...withFiles(broker.url, 'm1'), keyFile: join(folder, 'none.key') })
+    const { session: missing } = makeSession({
+      ...withFiles(broker.url, 'm1'),
+      keyFile: join(folder, 'none.key'),
+    })
     missing.start()
     await until(() => missing.status().error?.includes('none.key'))
   })

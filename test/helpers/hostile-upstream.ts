@@ -14,7 +14,7 @@ function nameOf(name: string): Buffer {
 
 function u16(...values: number[]): Buffer {
   const octets = Buffer.alloc(values.length * 2)
-  values.forEach((value, i) => octets.writeUInt16BE(value, i * 2))
+  for (const [i, value] of values.entries()) octets.writeUInt16BE(value, i * 2)
   return octets
 }
 

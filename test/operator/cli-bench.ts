@@ -91,6 +91,7 @@ export class CliBench {
   readonly profileFile = join(this.folder, 'operator.json')
   readonly modem = new FakeModem('modem-1')
   url = ''
+  readonly now = Date.UTC(2026, 10, 22)
   answer: string | null = null
   asked: string[] = []
   sign: Sign | undefined = fakeSign
@@ -133,7 +134,7 @@ export class CliBench {
         live: false,
       },
       env: { SECURENET_PROFILE: this.profileFile },
-      now: () => Date.now(),
+      now: () => this.now,
       connect: connectBroker,
       interrupted: () =>
         new Promise((resolve) => {

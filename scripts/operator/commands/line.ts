@@ -85,6 +85,7 @@ function toOrder(lineId: string, service: OrderedService, options: OrderOptions,
   return {
     ...order,
     ...until,
+    // biome-ignore lint/suspicious/noThenProperty: the contract's own word; nothing awaits an order
     ...(options.then ? { then: options.then } : {}),
     ...(options.notices ? { notices: true } : {}),
   }

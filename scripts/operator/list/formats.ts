@@ -112,7 +112,13 @@ function dnsmasq(): LineParser {
   }
 }
 
-const makers: Readonly<Record<Format, () => LineParser>> = { domains, hosts, adblock, dnsmasq, rpz: rpzParser }
+const makers: Readonly<Record<Format, () => LineParser>> = {
+  domains,
+  hosts,
+  adblock,
+  dnsmasq,
+  rpz: rpzParser,
+}
 
 /** @returns a parser for one input, with whatever it must remember from line to line */
 export function parserOf(format: Format): LineParser {

@@ -25,7 +25,14 @@ export const strict: GuardPolicy = {
   exempt: new Set(),
 }
 
-export type GuardName = 'root' | 'bare-tld' | 'public-suffix' | 'hosting-suffix' | 'core' | 'popular' | 'collision'
+export type GuardName =
+  | 'root'
+  | 'bare-tld'
+  | 'public-suffix'
+  | 'hosting-suffix'
+  | 'core'
+  | 'popular'
+  | 'collision'
 
 export interface Finding {
   guard: GuardName

@@ -28,7 +28,9 @@ export type LineParser = (line: string, sink: Sink) => void
 
 /** Where a list sends names that it blocks: nowhere, or to the host itself (RFC 1122 §3.2.1.3). */
 export function isSink(address: string): boolean {
-  return /^(0\.0\.0\.0|127\.\d+\.\d+\.\d+|::|::1|0)$/.test(address) && (address === '0' || isIP(address) !== 0)
+  return (
+    /^(0\.0\.0\.0|127\.\d+\.\d+\.\d+|::|::1|0)$/.test(address) && (address === '0' || isIP(address) !== 0)
+  )
 }
 
 /** A name with an optional `*.` before it: the subdomains, and in these lists always the name too. */

@@ -1,0 +1,206 @@
+import { codeOf, SecureNetError } from '../error.ts'
+import { missingAddresses } from '../platform/service-addresses.ts'
+import type { Ran, Run } from '../platform/spawn.ts'
+import type { WhyNot } from './devices.ts'
+import type { Armed, Interceptor, Renewed } from './interceptor.ts'
+import { createSerial } from './serial.ts'
+import { type Service, serviceAddresses } from './service.ts'
+
+export interface IptablesOptions {
+  run: Run
+  service: Service
+  leaseMs: number
+  whyNot: WhyNot
+  /** Program to run; looked up in PATH. */
+  ipset?: string
+}
+
+/** Rules of rootfs/usr/lib/securenet/firewall-iptables.sh that ask a set, each holding a reference on it. */
+export const references = 7
+
+const script = '/usr/lib/securenet/firewall-iptables.sh'
+const sets = {
+  dns4: { name: 'securenet4', any: '0.0.0.0/0' },
+  dns6: { name: 'securenet6', any: '::/0' },
+} as const
+type Family = keyof typeof sets
+
+export interface Listed {
+  references: number
+  /** Packets over all entries. */
+  packets: number
+}
+
+/** Reads what `ipset list NAME` printed. */
+export function listedSet(printed: string): Listed {
+  const packets = [...printed.matchAll(/^\S+ timeout \d+ packets (\d+) /gm)]
+  return {
+    references: Number(/^References: (\d+)$/m.exec(printed)?.[1] ?? 0),
+    packets: packets.reduce((sum, found) => sum + Number(found[1]), 0),
+  }
+}
+
+/** Adding an entry that is there restarts its clock without a gap. Rounded up: ipset counts in seconds. */
+export function setRenewal(
+  families: readonly Family[],
+  interfaces: readonly string[],
+  leaseMs: number,
+): string {
+  const seconds = Math.ceil(leaseMs / 1000)
+  return families
+    .flatMap((family) =>
+      interfaces.map((name) => `add ${sets[family].name} ${sets[family].any},${name} timeout ${seconds}\n`),
+    )
+    .join('')
+}
+
+class Iptables implements Interceptor {
+  readonly name = 'iptables'
+  readonly #options: IptablesOptions
+  readonly #families: readonly Family[]
+  readonly #serial = createSerial()
+  #armed: readonly string[] = []
+  /** The last renewal found the static rules incomplete. */
+  #wiped = false
+
+  constructor(options: IptablesOptions) {
+    this.#options = options
+    this.#families = (['dns4', 'dns6'] as const).filter((family) => options.service[family])
+  }
+
+  prepare(): Promise<void> {
+    return this.#serial.add(async (signal) => {
+      const missing = missingAddresses(serviceAddresses(this.#options.service))
+      if (missing.length > 0)
+        throw new SecureNetError(
+          'INTERCEPT_NO_SERVICE_ADDRESS',
+          `service address ${missing.join(', ')} is on no interface`,
+          'the init script puts it on lo; start the module by `/etc/init.d/securenet start`',
+        )
+      const listed = await this.#list(signal)
+      if (listed.some((set) => set.references < references))
+        throw noRules('some of the static rules are missing')
+    })
+  }
+
+  async arm(interfaces: readonly string[]): Promise<Armed> {
+    const { armed, refused } = await this.renew(interfaces)
+    return { armed, refused }
+  }
+
+  renew(interfaces: readonly string[]): Promise<Renewed> {
+    return this.#serial.add(async (signal) => {
+      const listed = await this.#list(signal)
+      const wiped = listed.some((set) => set.references < references)
+      const rebuilt = this.#wiped && !wiped
+      this.#wiped = wiped
+      const { armed, refused } = this.#sort(interfaces, wiped)
+      const gone = this.#armed.filter((name) => !armed.includes(name))
+      if (gone.length > 0) await this.#flush(signal)
+      await this.#ipset(
+        ['restore', '-exist'],
+        signal,
+        setRenewal(this.#families, armed, this.#options.leaseMs),
+      )
+      this.#armed = armed
+      return { armed, refused, rebuilt, translated: listed.reduce((sum, set) => sum + set.packets, 0) }
+    })
+  }
+
+  disarm(): Promise<void> {
+    return this.#serial.now(async () => {
+      this.#armed = []
+      await this.#flush()
+    })
+  }
+
+  /** The rules are root's: the init script takes them away. */
+  remove(): Promise<void> {
+    return this.disarm()
+  }
+
+  translated(): Promise<number | null> {
+    return this.#serial.add(async (signal) => {
+      const listed = await this.#list(signal)
+      return listed.reduce((sum, set) => sum + set.packets, 0)
+    })
+  }
+
+  #sort(interfaces: readonly string[], wiped: boolean): Armed {
+    const armed: string[] = []
+    const refused: { interface: string; why: string }[] = []
+    for (const name of interfaces) {
+      const why = wiped ? `the static rules were wiped: run ${script} add` : this.#options.whyNot(name)
+      if (why === null) armed.push(name)
+      else refused.push({ interface: name, why })
+    }
+    return { armed, refused }
+  }
+
+  async #flush(signal?: AbortSignal): Promise<void> {
+    const script = this.#families.map((family) => `flush ${sets[family].name}\n`).join('')
+    const ran = await this.#run(['restore'], signal, script)
+    // A set that somebody destroyed intercepts nothing.
+    if (ran.code !== 0 && !/does not exist/.test(ran.stderr)) throw refused(ran)
+  }
+
+  async #list(signal?: AbortSignal): Promise<Listed[]> {
+    const listed: Listed[] = []
+    for (const family of this.#families) {
+      const ran = await this.#run(['list', sets[family].name], signal)
+      if (/does not exist/.test(ran.stderr)) throw noRules(`set ${sets[family].name} is missing`)
+      if (ran.code !== 0) throw refused(ran)
+      if (!/^Type: hash:net,iface$/m.test(ran.stdout) || !/^Header: .*\btimeout \d/m.test(ran.stdout))
+        throw noRules(`set ${sets[family].name} is not a hash:net,iface with time-outs`)
+      listed.push(listedSet(ran.stdout))
+    }
+    return listed
+  }
+
+  async #ipset(args: readonly string[], signal: AbortSignal, stdin: string): Promise<void> {
+    const ran = await this.#run(args, signal, stdin)
+    if (ran.code !== 0) throw refused(ran)
+  }
+
+  async #run(args: readonly string[], signal?: AbortSignal, stdin = ''): Promise<Ran> {
+    const { run, ipset = 'ipset', leaseMs } = this.#options
+    try {
+      return await run([ipset, ...args], {
+        stdin,
+        timeoutMs: Math.max(1000, leaseMs / 2),
+        ...(signal && { signal }),
+      })
+    } catch (error) {
+      if (codeOf(error) !== 'SPAWN_NOT_FOUND') throw error
+      throw new SecureNetError(
+        'INTERCEPT_NO_IPSET',
+        'ipset is not installed or not in PATH',
+        'install the package ipset, or set interception.backend to nftables or none',
+        { cause: error },
+      )
+    }
+  }
+}
+
+function noRules(what: string): SecureNetError {
+  return new SecureNetError('INTERCEPT_NO_RULES', `iptables: ${what}`, `as root: ${script} add`)
+}
+
+function refused(ran: Ran): SecureNetError {
+  const line = ran.stderr.trim().split('\n', 1)[0] ?? ''
+  if (/Operation not permitted|permission denied/i.test(ran.stderr))
+    return new SecureNetError(
+      'INTERCEPT_NOT_PERMITTED',
+      `ipset may not change sets: ${line}`,
+      'the module needs CAP_NET_ADMIN as an ambient capability (/etc/capabilities/securenet.json)',
+    )
+  return new SecureNetError('INTERCEPT_IPSET_REFUSED', `ipset: ${line}`, 'see `ipset list`')
+}
+
+/**
+ * Interception by static iptables rules that root has laid, inert while their ipset sets are empty; this renews the
+ * sets' entries, for which CAP_NET_ADMIN is enough.
+ */
+export function createIptables(options: IptablesOptions): Interceptor {
+  return new Iptables(options)
+}

@@ -1,0 +1,254 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { FairQueue, type Queued } from '../../module/upstream/fair-queue.ts'
+import { localZones } from '../../module/upstream/local-zones.ts'
+import { matchReply } from '../../module/upstream/match-reply.ts'
+import {
+  cookieOf,
+  endsInOpt,
+  findOpt,
+  fullRcode,
+  questionEndOf,
+} from '../../module/upstream/message-parts.ts'
+import { SplitUpstream } from '../../module/upstream/split-upstream.ts'
+import { idle, type Timed, TimerWheel } from '../../module/upstream/timer-wheel.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
+import { answerTo, cookieOption, queryFor, questionEnd } from '../helpers/hostile-upstream.ts'
+
+const query = queryFor('www.Example.com')
+const end = questionEnd(query)
+const changed = (at: number, value: number) => {
+  const reply = answerTo(query)
+  reply[at] = value
+  return reply
+}
+
+describe('matchReply (RFC 5452 §9.1)', () => {
+  it.each<[string, Buffer, boolean, string]>([
+    ['the answer', answerTo(query), true, 'match'],
+    ['case folded, case free', changed(17, 0x65), false, 'match'],
+    ['case folded, case drawn', changed(17, 0x65), true, 'wrong-case'],
+    ['ID', changed(1, 0), false, 'wrong-id'],
+    ['QR', changed(2, 0x01), false, 'junk'],
+    ['opcode', changed(2, 0xa9), false, 'junk'],
+    ['QDCOUNT 0', changed(5, 0), false, 'header-only'],
+    ['QDCOUNT 257', changed(4, 1), false, 'wrong-question'],
+    ['label length', changed(12, 4), false, 'wrong-question'],
+    ['@ is not `', changed(13, 0x40), false, 'wrong-question'],
+    ['type', changed(end - 3, 2), false, 'wrong-question'],
+    ['class', changed(end - 1, 2), false, 'wrong-question'],
+    ['cut', answerTo(query).subarray(0, end - 1), false, 'wrong-question'],
+    ['header', answerTo(query).subarray(0, 11), false, 'junk'],
+  ])('%s', (_name, reply, exact, expected) => {
+    expect(matchReply(reply, 0x1234, query, end, exact)).toBe(expected)
+  })
+
+  it('never takes a mutated header or question', () => {
+    fc.assert(
+      fc.property(fc.nat(end - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const reply = answerTo(query)
+        reply[at]! ^= flip
+        const matched = matchReply(reply, 0x1234, query, end, true) === 'match'
+        // The rest of the flags, the RCODE and the other counts are the server's to choose.
+        const free = at === 3 || (at >= 6 && at < 12) || (at === 2 && (flip & 0xf8) === 0)
+        return matched === free
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('never takes noise, never throws', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), fc.boolean(), (octets, exact) => {
+        return matchReply(Buffer.from(octets), 0x1234, query, end, exact) !== 'match'
+      }),
+      { numRuns: 5000 },
+    )
+  })
+})
+
+describe('message parts', () => {
+  it('finds OPT, RCODE and cookie', () => {
+    const cookie = Buffer.alloc(24, 7)
+    const reply = answerTo(query, { rcode: 23, options: cookieOption(cookie) })
+    const opt = findOpt(reply, end)
+    expect(fullRcode(reply, opt)).toBe(23)
+    expect(cookieOf(reply, opt)).toEqual(cookie)
+    expect(findOpt(answerTo(query, { options: null }), end)).toBe(-1)
+  })
+
+  it('survives any reply', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (octets) => {
+        const reply = Buffer.concat([answerTo(query).subarray(0, end), Buffer.from(octets)])
+        const opt = findOpt(reply, end)
+        cookieOf(reply, opt)
+        return fullRcode(reply, opt) >= 0
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  it.each<[string, Buffer, number]>([
+    ['a query', query, end],
+    ['the root', queryFor(''), 17],
+    ['a pointer', Buffer.concat([query.subarray(0, 12), Buffer.from('c00c00010001', 'hex')]), -1],
+    ['cut', query.subarray(0, end - 1), -1],
+    ['256 octets', queryFor(Array(5).fill('a'.repeat(63)).join('.')), -1],
+  ])('questionEndOf %s', (_name, message, expected) => {
+    expect(questionEndOf(message)).toBe(expected)
+  })
+
+  it('endsInOpt', () => {
+    expect(endsInOpt(query)).toBe(true)
+    expect(endsInOpt(queryFor('a.example', { opt: false }))).toBe(false)
+  })
+})
+
+describe('localZones', () => {
+  const isLocal = localZones(['lan', 'home.arpa'])
+  it.each<[string, number, boolean]>([
+    ['printer.LAN', 1, true],
+    ['lan', 6, true],
+    ['wlan', 6, false],
+    ['printer.wlan', 1, false],
+    ['x.home.arpa', 28, true],
+    ['arpa', 6, false],
+    ['1.0.168.192.in-addr.arpa', 12, true],
+    ['1.0.0.8.in-addr.arpa', 12, false],
+    ['1.0.31.172.in-addr.arpa', 12, true],
+    ['1.0.32.172.in-addr.arpa', 12, false],
+    ['1.d.f.ip6.arpa', 12, true],
+    ['1.2.ip6.arpa', 12, false],
+    ['printer', 1, true],
+    ['com', 43, false],
+    ['', 2, false],
+    ['www.proximus.be', 1, false],
+  ])('%s type %i -> %s', (name, type, expected) => {
+    expect(isLocal(queryFor(name, { type }))).toBe(expected)
+  })
+
+  it('a dot within a label is no boundary', () => {
+    const message = queryFor('evil-lan.example')
+    message[12 + 5] = 0x2e
+    expect(isLocal(message)).toBe(false)
+    const single = queryFor('evil-lan', { type: 6 })
+    single[12 + 5] = 0x2e
+    expect(isLocal(single)).toBe(false)
+  })
+})
+
+describe('SplitUpstream', () => {
+  it('asks whose name it is, and the stock resolver while no other is known', () => {
+    const asked: string[] = []
+    const stock = { exchange: () => void asked.push('stock'), start: async () => {}, stop: async () => {} }
+    const operator = {
+      ...{ start: async () => {}, stop: async () => {}, setServers() {}, hasServers: false },
+      exchange: () => void asked.push('operator'),
+      stats: () => ({}) as never,
+    }
+    const split = new SplitUpstream({ stock, operator, isLocal: localZones(['lan']) })
+    const ask = (name: string) =>
+      split.exchange({ key: '', message: queryFor(name), clientKey: '', tcp: false }, () => {})
+    ask('a.example')
+    operator.hasServers = true
+    ask('a.example')
+    ask('a.lan')
+    expect(asked).toEqual(['stock', 'operator', 'stock'])
+  })
+})
+
+describe('TimerWheel', () => {
+  const entry = (): Timed => ({ wheelPrevious: null, wheelNext: null, dueTick: idle })
+
+  it('fires each once, never early, and stops its clock when nothing waits', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 40_000 }), { maxLength: 50 }),
+        fc.nat(500),
+        (delays, start) => {
+          const clock = new FakeClock()
+          clock.advance(start)
+          const fired = new Map<Timed, number>()
+          const wheel = new TimerWheel<Timed>({
+            clock,
+            tickMs: 50,
+            onDue: (due) => void fired.set(due, clock.monotonic() - start),
+          })
+          const entries = delays.map(entry)
+          delays.forEach((ms, i) => void wheel.schedule(entries[i]!, ms))
+          entries.forEach((one, i) => void (i % 5 === 4 && wheel.cancel(one)))
+          clock.advance(50_000)
+          const right = delays.every((ms, i) => {
+            const at = fired.get(entries[i]!)
+            return i % 5 === 4 ? at === undefined : at !== undefined && at >= ms && at <= ms + 150
+          })
+          return right && wheel.size === 0 && clock.waiting === 0
+        },
+      ),
+    )
+  })
+
+  it('after a standstill everything due fires at once', () => {
+    const clock = new FakeClock()
+    let fired = 0
+    const wheel = new TimerWheel<Timed>({ clock, tickMs: 50, onDue: () => void fired++ })
+    for (let i = 0; i < 300; i++) wheel.schedule(entry(), i * 50)
+    clock.advance(60_000)
+    expect(fired).toBe(300)
+  })
+})
+
+describe('FairQueue', () => {
+  const waiting = (clientKey: string): Queued => ({
+    clientKey,
+    queuePrevious: null,
+    queueNext: null,
+    queued: false,
+  })
+
+  it('gives each client its turn', () => {
+    const queue = new FairQueue<Queued>(100)
+    for (const key of ['a', 'a', 'a', 'b', 'c', 'b']) queue.add(waiting(key))
+    const order = Array.from({ length: 6 }, () => queue.next()!.clientKey)
+    expect(order.join('')).toBe('abcaba')
+    expect(queue.next()).toBeNull()
+  })
+
+  it('full: the longest queue pays, never a modest client', () => {
+    const queue = new FairQueue<Queued>(10)
+    for (let i = 0; i < 10; i++) queue.add(waiting('greedy'))
+    const one = waiting('modest')
+    expect(queue.add(one)?.clientKey).toBe('greedy')
+    expect(one.queued).toBe(true)
+    const more = waiting('greedy')
+    expect(queue.add(more)).toBe(more)
+    expect(queue.size).toBe(10)
+  })
+
+  it('keeps count whatever is added and removed', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(3), fc.nat(2))), (steps) => {
+        const queue = new FairQueue<Queued>(8)
+        const inside = new Set<Queued>()
+        for (const [client, action] of steps) {
+          if (action === 0) {
+            const added = waiting(`${client}`)
+            const dropped = queue.add(added)
+            inside.add(added)
+            if (dropped) inside.delete(dropped)
+          } else if (action === 1) {
+            const next = queue.next()
+            if (next) inside.delete(next)
+          } else {
+            const [first] = inside
+            if (first) queue.remove(first)
+            if (first) inside.delete(first)
+          }
+          if (queue.size !== inside.size || ![...inside].every((one) => one.queued)) return false
+        }
+        return true
+      }),
+    )
+  })
+})
