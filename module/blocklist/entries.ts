@@ -47,8 +47,11 @@ export const emptySet: EntrySet = {
   tag: new Uint8Array(0),
 }
 
-/** @param expected how many entries to make room for */
-export function createEntrySetBuilder(expected = 1024): EntrySetBuilder {
+/**
+ * @param expected how many entries to make room for
+ * @param ascending the caller adds in ascending order without duplicates, so that nothing need be sorted
+ */
+export function createEntrySetBuilder(expected = 1024, ascending = false): EntrySetBuilder {
   let size = Math.max(16, expected)
   let hi = new Uint32Array(size)
   let lo = new Uint32Array(size)
@@ -71,7 +74,8 @@ export function createEntrySetBuilder(expected = 1024): EntrySetBuilder {
       count += 1
     },
     build() {
-      const set = sortedSet(hi.subarray(0, count), lo.subarray(0, count), tag.subarray(0, count))
+      const arrays = { hi: hi.subarray(0, count), lo: lo.subarray(0, count), tag: tag.subarray(0, count) }
+      const set = ascending ? { count, ...arrays } : sortedSet(arrays.hi, arrays.lo, arrays.tag)
       size = 16
       hi = new Uint32Array(size)
       lo = new Uint32Array(size)
@@ -93,17 +97,17 @@ function sortedSet(hi: Uint32Array, lo: Uint32Array, tag: Uint8Array): EntrySet 
   let order: Uint32Array = new Uint32Array(count)
   for (let i = 0; i < count; i += 1) order[i] = i
   let spare: Uint32Array = new Uint32Array(count)
-  const passes: [Uint32Array | Uint8Array, number][] = [
-    [tag, 0],
-    [lo, 0],
-    [lo, 16],
-    [hi, 0],
-    [hi, 16],
-  ]
-  for (const [digits, shift] of passes) {
-    radixPass(order, spare, digits, shift)
-    ;[order, spare] = [spare, order]
+  // Small sets are not worth counting 65,536 digits.
+  const bits = count < 0x8000 ? 8 : 16
+  const sort = (digits: Uint32Array | Uint8Array, width: number) => {
+    for (let shift = 0; shift < width; shift += bits) {
+      radixPass(order, spare, digits, shift, bits)
+      ;[order, spare] = [spare, order]
+    }
   }
+  sort(tag, 8)
+  sort(lo, 32)
+  sort(hi, 32)
 
   const set = { hi: new Uint32Array(count), lo: new Uint32Array(count), tag: new Uint8Array(count) }
   let kept = 0
@@ -126,16 +130,23 @@ function sortedSet(hi: Uint32Array, lo: Uint32Array, tag: Uint8Array): EntrySet 
   }
 }
 
-function radixPass(from: Uint32Array, to: Uint32Array, digits: Uint32Array | Uint8Array, shift: number): void {
-  const starts = new Uint32Array(0x10001)
+function radixPass(
+  from: Uint32Array,
+  to: Uint32Array,
+  digits: Uint32Array | Uint8Array,
+  shift: number,
+  bits: number,
+): void {
+  const mask = 2 ** bits - 1
+  const starts = new Uint32Array(2 ** bits + 1)
   for (let i = 0; i < from.length; i += 1) {
-    const digit = ((digits[from[i] as number] as number) >>> shift) & 0xffff
+    const digit = ((digits[from[i] as number] as number) >>> shift) & mask
     starts[digit + 1] = (starts[digit + 1] as number) + 1
   }
-  for (let i = 1; i <= 0x10000; i += 1) starts[i] = (starts[i] as number) + (starts[i - 1] as number)
+  for (let i = 1; i <= mask; i += 1) starts[i] = (starts[i] as number) + (starts[i - 1] as number)
   for (let i = 0; i < from.length; i += 1) {
     const at = from[i] as number
-    const digit = ((digits[at] as number) >>> shift) & 0xffff
+    const digit = ((digits[at] as number) >>> shift) & mask
     const place = starts[digit] as number
     to[place] = at
     starts[digit] = place + 1

@@ -6,22 +6,32 @@ export interface PresenceDocument {
   bootId: string
   session: number
   online: boolean
+  /** Of this modem; those that no modem names are shown as such by the operator's tool. */
+  lines: readonly string[]
+}
+
+export interface PresenceOptions {
+  modemId: string
+  bootId: string
+  lines: readonly string[]
 }
 
 /** Whether the modem is there, by modem and not by line: a connection has one last will. */
 export class Presence {
   readonly #topic: string
   readonly #bootId: string
+  readonly #lines: readonly string[]
   #last: Buffer | undefined
 
-  constructor({ modemId, bootId }: { modemId: string; bootId: string }) {
+  constructor({ modemId, bootId, lines }: PresenceOptions) {
     this.#topic = topics.presence(modemId)
     this.#bootId = bootId
+    this.#lines = lines
   }
 
   /** For SessionOptions.presence. */
   readonly document = (session: number, online: boolean): { topic: string; payload: Buffer } => {
-    const document: PresenceDocument = { bootId: this.#bootId, session, online }
+    const document: PresenceDocument = { bootId: this.#bootId, session, online, lines: this.#lines }
     return { topic: this.#topic, payload: Buffer.from(JSON.stringify(document)) }
   }
 

@@ -53,7 +53,7 @@ export class ReportedPublisher {
 
   #publish(lineId: string, feed: LineFeed): void {
     const report = this.#options.build(lineId)
-    const content = JSON.stringify({ ...report, at: 0 })
+    const content = JSON.stringify({ ...report, at: 0, clock: { ...report.clock, floor: 0 } })
     if (content === feed.last && !feed.forced) return
     feed.last = content
     feed.forced = false

@@ -1,20 +1,22 @@
-import type { ClockStep, FleetMode, LineState, Outcome, Service } from '../line/types.ts'
+import type { FleetMode, LineState, Outcome, Service } from '../line/types.ts'
 
-/** `unknown`: not tested yet; `off`: not configured on this modem. */
-export type TestResult = 'pass' | 'fail' | 'unknown' | 'off'
+/** `unknown`: not tested yet; `skipped`: this modem has no such address or page. */
+export type TestResult = 'pass' | 'fail' | 'unknown' | 'skipped'
 export const selfTests = ['udp4', 'tcp4', 'udp6', 'tcp6', 'page', 'forward'] as const
 export type SelfTestMatrix = Readonly<Record<(typeof selfTests)[number], TestResult>>
 
 export interface ListReport {
   readonly name: string
-  /** null: none is being served. */
-  readonly version: number | null
-  readonly names: number
-  /** The head has expired: somebody keeps news from us, or the operator publishes none. */
-  readonly stale: boolean
+  /** `stale`: served, but its head has expired; somebody keeps news from us, or the operator publishes none. */
+  readonly state: 'none' | 'verified' | 'stale' | 'damaged'
+  /** Of the list that is served. */
+  readonly version?: number
+  readonly names?: number
+  readonly issuedAt?: number
   /** What the updater is doing (blocklist/update.ts). */
-  readonly phase: string
-  readonly error: string | null
+  readonly phase?: string
+  /** What keeps the newest version from being taken (docs/errors.md). */
+  readonly code?: string
 }
 
 /** What the daemon measures, at one moment, about one line. */
@@ -24,19 +26,23 @@ export interface Measured {
   readonly protecting: boolean
   /** Why, or why not (line/protection.ts). */
   readonly why: string
-  readonly interfaces: {
-    readonly armed: readonly string[]
-    readonly refused: readonly { readonly interface: string; readonly why: string }[]
-  }
+  readonly interfaces: Armed
   readonly list: ListReport
   readonly selfTest: SelfTestMatrix
+}
+
+/** interception/interceptor.ts */
+interface Armed {
+  readonly armed: readonly string[]
+  readonly refused: readonly { readonly interface: string; readonly why: string }[]
 }
 
 /** The modem itself; the same in every report. */
 export interface Identity {
   readonly modemId: string
   readonly bootId: string
-  readonly moduleVersion: string
+  /** Of the module. */
+  readonly version: string
 }
 
 /** What became of the newest order for the line. */
@@ -59,33 +65,43 @@ export interface ReportParts {
   readonly identity: Identity
   readonly line: LineState
   readonly order: OrderOutcome
-  readonly keys: number
-  readonly fleet: { readonly mode: FleetMode; readonly sequence: number }
+  readonly keys: { readonly number: number; readonly stale: boolean }
+  /** As it affects this line. */
+  readonly fleet: FleetMode
   readonly refusals: readonly Refusal[]
   readonly measured: Measured
-  /** Seconds since 1970. */
+  /** Seconds since 1970: the best estimate, and what the time surely is not before. */
   readonly at: number
+  readonly floor: number
 }
 
 /** Payload of `line/{lineId}/reported` (schemas/reported.json). */
-export interface Reported extends Identity, OrderOutcome, Measured {
+export interface Reported extends Identity, OrderOutcome, Omit<Measured, 'interfaces'> {
   readonly v: 1
   readonly lineId: string
   readonly generation: number
   readonly sequence: number
   readonly service: Service
   readonly reason: string
+  readonly by: string
   readonly until?: number
-  readonly clockStep?: ClockStep
-  readonly keys: number
-  readonly fleet: ReportParts['fleet']
+  readonly interfaces: {
+    readonly armed: readonly string[]
+    readonly refused: readonly { readonly name: string; readonly why: string }[]
+  }
+  readonly keysNumber: number
+  readonly keysStale: boolean
+  readonly fleet: FleetMode
   readonly refusals: readonly Refusal[]
+  readonly clock: { readonly floor: number; readonly steppedBy?: number; readonly believed?: boolean }
   readonly at: number
 }
 
 /** What *is*: nothing here is copied from an order that is not in force. */
 export function reported(parts: ReportParts): Reported {
-  const { identity, line, order, keys, fleet, refusals, measured, at } = parts
+  const { identity, line, order, keys, fleet, refusals, measured, at, floor } = parts
+  const { armed, refused } = measured.interfaces
+  const step = line.clockStep && { steppedBy: line.clockStep.by, believed: line.clockStep.believed }
   return {
     v: 1,
     ...identity,
@@ -96,17 +112,19 @@ export function reported(parts: ReportParts): Reported {
     ...(order.code !== undefined && { code: order.code }),
     service: line.service,
     reason: line.reason,
+    by: line.by,
     ...(line.until !== undefined && { until: line.until }),
-    ...(line.clockStep !== undefined && { clockStep: line.clockStep }),
     active: measured.active,
     protecting: measured.protecting,
     why: measured.why,
-    interfaces: measured.interfaces,
+    interfaces: { armed, refused: refused.map(({ interface: name, why }) => ({ name, why })) },
     list: measured.list,
     selfTest: measured.selfTest,
-    keys,
+    keysNumber: keys.number,
+    keysStale: keys.stale,
     fleet,
     refusals,
+    clock: { floor, ...step },
     at,
   }
 }

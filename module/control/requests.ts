@@ -27,11 +27,13 @@ export interface RequestsOptions {
 export interface Response {
   v: 1
   modemId: string
-  /** Of the request; null where it could not be verified, so that nobody's words are echoed. */
-  id: string | null
+  /** Of the request; left out where it could not be verified, so that nobody's words are echoed. */
+  id?: string
+  action?: RequestAction
   ok: boolean
   result?: unknown
-  error?: { code: string; message: string }
+  code?: string
+  message?: string
 }
 
 /** Requests that are taken up, and answers that go out, a second and at once. */
@@ -73,7 +75,7 @@ export class Requests {
     } catch (error) {
       this.#options.onRefused(codeOf(error))
       this.#options.log.warn('request-refused', { code: codeOf(error), message: messageOf(error) })
-      return this.#answer(message, { id: idOf(error), ok: false, error: described(error) })
+      return this.#answer(message, { ...idOf(error), ok: false, ...described(error) })
     }
     void this.#execute(request, message)
   }
@@ -97,14 +99,15 @@ export class Requests {
   }
 
   async #execute(request: Request, message: Message): Promise<void> {
+    const { id, action } = request
     this.#running++
     try {
       const result = await this.#withTimeout(request)
       if (JSON.stringify(result ?? null).length > MAX_RESULT)
-        throw new SecureNetError('REQUEST_RESULT_TOO_LARGE', `the result of ${request.action} is too large`)
-      this.#answer(message, { id: request.id, ok: true, result: result ?? null })
+        throw new SecureNetError('REQUEST_RESULT_TOO_LARGE', `the result of ${action} is too large`)
+      this.#answer(message, { id, action, ok: true, result: result ?? null })
     } catch (error) {
-      this.#answer(message, { id: request.id, ok: false, error: described(error) })
+      this.#answer(message, { id, action, ok: false, ...described(error) })
     } finally {
       this.#running--
     }
@@ -159,6 +162,6 @@ export class RefusedRequest extends SecureNetError {
   }
 }
 
-function idOf(error: unknown): string | null {
-  return error instanceof RefusedRequest ? error.requestId : null
+function idOf(error: unknown): { id?: string } {
+  return error instanceof RefusedRequest ? { id: error.requestId } : {}
 }

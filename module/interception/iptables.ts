@@ -1,10 +1,9 @@
 import { codeOf, SecureNetError } from '../error.ts'
-import { missingAddresses } from '../platform/service-addresses.ts'
 import type { Ran, Run } from '../platform/spawn.ts'
 import type { WhyNot } from './devices.ts'
 import type { Armed, Interceptor, Renewed } from './interceptor.ts'
 import { createSerial } from './serial.ts'
-import { type Service, serviceAddresses } from './service.ts'
+import { requireServiceAddresses, type Service } from './service.ts'
 
 export interface IptablesOptions {
   run: Run
@@ -54,6 +53,13 @@ export function setRenewal(
     .join('')
 }
 
+/** Takes entries out at once; with `-exist` one that is gone already is no error. */
+export function setRelease(families: readonly Family[], interfaces: readonly string[]): string {
+  return families
+    .flatMap((family) => interfaces.map((name) => `del ${sets[family].name} ${sets[family].any},${name}\n`))
+    .join('')
+}
+
 class Iptables implements Interceptor {
   readonly name = 'iptables'
   readonly #options: IptablesOptions
@@ -70,13 +76,7 @@ class Iptables implements Interceptor {
 
   prepare(): Promise<void> {
     return this.#serial.add(async (signal) => {
-      const missing = missingAddresses(serviceAddresses(this.#options.service))
-      if (missing.length > 0)
-        throw new SecureNetError(
-          'INTERCEPT_NO_SERVICE_ADDRESS',
-          `service address ${missing.join(', ')} is on no interface`,
-          'the init script puts it on lo; start the module by `/etc/init.d/securenet start`',
-        )
+      requireServiceAddresses(this.#options.service)
       const listed = await this.#list(signal)
       if (listed.some((set) => set.references < references))
         throw noRules('some of the static rules are missing')

@@ -1,13 +1,12 @@
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import type { Log } from '../log.ts'
-import { missingAddresses } from '../platform/service-addresses.ts'
 import type { Ran, Run } from '../platform/spawn.ts'
 import type { WhyNot } from './devices.ts'
 import { type Refusal, refusal } from './input-verdict.ts'
 import type { Armed, Interceptor, Renewed } from './interceptor.ts'
 import { fingerprint, listing, questionsIn, renewal, ruleset, table } from './ruleset.ts'
 import { createSerial } from './serial.ts'
-import { type Service, serviceAddresses } from './service.ts'
+import { requireServiceAddresses, type Service } from './service.ts'
 
 export interface NftablesOptions {
   run: Run
@@ -71,13 +70,7 @@ class Nftables implements Interceptor {
 
   prepare(): Promise<void> {
     return this.#serial.add(async (signal) => {
-      const missing = missingAddresses(serviceAddresses(this.#options.service))
-      if (missing.length > 0)
-        throw new SecureNetError(
-          'INTERCEPT_NO_SERVICE_ADDRESS',
-          `service address ${missing.join(', ')} is on no interface`,
-          'the init script puts it on lo; start the module by `/etc/init.d/securenet start`',
-        )
+      requireServiceAddresses(this.#options.service)
       await this.#check(signal)
       await this.#build([], signal)
     })

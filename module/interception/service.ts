@@ -1,4 +1,6 @@
 import { isIPv4 } from 'node:net'
+import { SecureNetError } from '../error.ts'
+import { missingAddresses } from '../platform/service-addresses.ts'
 import type { Config, Endpoint } from '../config/config.ts'
 
 /** Where the kernel is to send what it catches. One family may be left out; DNS in it is then not caught. */
@@ -28,4 +30,15 @@ export function serviceOf(config: Pick<Config, 'dns' | 'page'>): Service {
 export function serviceAddresses(service: Service): string[] {
   const endpoints = [service.dns4, service.page4, service.dns6, service.page6]
   return [...new Set(endpoints.flatMap((endpoint) => (endpoint ? [endpoint.address] : [])))]
+}
+
+/** @throws SecureNetError INTERCEPT_NO_SERVICE_ADDRESS: translated questions would leave towards the WAN */
+export function requireServiceAddresses(service: Service): void {
+  const missing = missingAddresses(serviceAddresses(service))
+  if (missing.length > 0)
+    throw new SecureNetError(
+      'INTERCEPT_NO_SERVICE_ADDRESS',
+      `service address ${missing.join(', ')} is on no interface`,
+      'the init script puts it on lo; start the module by `/etc/init.d/securenet start`',
+    )
 }

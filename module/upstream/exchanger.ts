@@ -54,6 +54,7 @@ export class Exchanger implements upstream.ServersUpstream {
   readonly #makeServer = (where: upstream.ServerAddress) => this.#receiver.makeServer(where)
   #waiting = 0
   #running = false
+  #draining = false
 
   constructor(options: UpstreamOptions) {
     this.#options = options
@@ -104,6 +105,7 @@ export class Exchanger implements upstream.ServersUpstream {
       this.#dispatch(pending)
     }
     for (const server of gone) server.close()
+    this.#drain()
   }
 
   get hasServers(): boolean {
@@ -436,17 +438,28 @@ export class Exchanger implements upstream.ServersUpstream {
     reply: Buffer | null,
     failure: upstream.ExchangeFailure | null,
   ): void {
-    done(reply, failure)
-    for (const sharer of sharers) sharer(reply, failure)
+    for (let i = -1; i < sharers.length; i++) {
+      try {
+        if (i < 0) done(reply, failure)
+        else sharers[i]!(reply, failure)
+      } catch (error) {
+        // One asker's fault must not cost the others their answer.
+        this.#options.log.error('upstream-asker-threw', { error: messageOf(error) })
+      }
+    }
   }
 
   #drain(): void {
+    // One that fails at once ends here again: a loop, not a stack as deep as the queue.
+    if (this.#draining) return
+    this.#draining = true
     while (this.#running && this.#queue.size > 0 && this.#servers.hasRoom()) {
       const pending = this.#queue.next()!
       this.#wheel.cancel(pending)
       this.#dispatch(pending)
-      if (pending.queued) return
+      if (pending.queued) break
     }
+    this.#draining = false
   }
 }
 

@@ -45,7 +45,9 @@ export function localZones(zones: readonly string[]): (query: Buffer) => boolean
     ) {
       return true
     }
-    const name = query.latin1Slice(headerLength, root).replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+    const name = query
+      .toString('latin1', headerLength, root)
+      .replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
     for (let at = 0; at < name.length; at += 1 + name.charCodeAt(at)) {
       if (owned.has(name.slice(at))) return true
     }

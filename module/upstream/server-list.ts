@@ -69,8 +69,9 @@ export class ServerList {
     return full ? 'full' : null
   }
 
-  /** @returns whether a waiting question would be sent now */
+  /** @returns whether a waiting question would be sent, or failed for want of any server, now */
   hasRoom(): boolean {
+    if (this.all.length === 0) return true
     let failingRoom = false
     let healthyFull = false
     for (const server of this.all) {

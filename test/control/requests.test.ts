@@ -92,26 +92,26 @@ describe('requests', () => {
     expect(answers).toEqual([
       {
         topic: 'securenet/v1/modem/m1/response',
-        response: { v: 1, modemId: 'm1', id: 'r1', ok: true, result: { serving: true } },
+        response: { v: 1, modemId: 'm1', id: 'r1', action: 'status', ok: true, result: { serving: true } },
         correlationData: Buffer.from('c1'),
       },
       {
         topic: 'securenet/v1/modem/m1/response',
-        response: { v: 1, modemId: 'm1', id: 'r1', ok: true, result: null },
+        response: { v: 1, modemId: 'm1', id: 'r1', action: 'sync', ok: true, result: null },
         correlationData: undefined,
       },
     ])
   })
 
-  it.each<[string, Message, string, string | null]>([
-    ['unsigned', message('unsigned'), 'DOC_NOT_SIGNED', null],
+  it.each<[string, Message, string, string | undefined]>([
+    ['unsigned', message('unsigned'), 'DOC_NOT_SIGNED', undefined],
     ['replayed', message('replayed'), 'REQUEST_REPLAYED', 'r7'],
-    ['too large', message('x'.repeat(5000)), 'DOC_TOO_LARGE', null],
+    ['too large', message('x'.repeat(5000)), 'DOC_TOO_LARGE', undefined],
     [
       'to be answered elsewhere',
       message('status', { responseTopic: 'elsewhere' }),
       'REQUEST_RESPONSE_TOPIC',
-      null,
+      undefined,
     ],
   ])('refuses one that is %s, without executing it', async (_what, given, code, id) => {
     await handler(given)
@@ -119,7 +119,7 @@ describe('requests', () => {
     expect(executed).toEqual([])
     expect(refused).toEqual([code])
     expect(
-      answers.map(({ topic, response }) => [topic, response.ok, response.id, response.error.code]),
+      answers.map(({ topic, response }) => [topic, response.ok, response.id, response.code]),
     ).toEqual([['securenet/v1/modem/m1/response', false, id, code]])
   })
 
@@ -129,7 +129,7 @@ describe('requests', () => {
   ])('answers with a code where %s fails', async (action, code) => {
     await handler(message(action))
     await turn()
-    expect(answers[0]?.response).toMatchObject({ id: 'r1', ok: false, error: { code } })
+    expect(answers[0]?.response).toMatchObject({ id: 'r1', ok: false, code })
   })
 
   it('answers a flood neither with work nor with words', async () => {
@@ -147,13 +147,13 @@ describe('requests', () => {
     for (let i = 0; i < 4; i++) await handler(message('self-test'))
     await handler(message('status'))
     await turn()
-    expect(answers.map(({ response }) => response.error?.code)).toEqual(['REQUEST_BUSY'])
+    expect(answers.map(({ response }) => response.code)).toEqual(['REQUEST_BUSY'])
     slow[0]?.()
     await turn()
     expect(answers.at(-1)?.response.result).toEqual({ passed: true })
     clock.advance(60_000)
     await turn()
-    expect(answers.slice(2).map(({ response }) => response.error.code)).toEqual(
+    expect(answers.slice(2).map(({ response }) => response.code)).toEqual(
       Array(3).fill('REQUEST_TIMEOUT'),
     )
     await handler(message('status'))

@@ -39,7 +39,7 @@ async function until(what: () => unknown, ms = 5000): Promise<void> {
 }
 
 function makeSession(broker: SessionOptions['broker'], more: Partial<SessionOptions> = {}) {
-  const presence = new Presence({ modemId: 'm1', bootId: 'boot-a' })
+  const presence = new Presence({ modemId: 'm1', bootId: 'boot-a', lines: ['l1'] })
   const session = new Session({
     broker,
     clientId: 'm1',
@@ -218,8 +218,8 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
     expect(Date.now() - begin).toBeLessThan(1000)
     await until(() => seen.length === 2)
     expect(seen).toEqual([
-      { bootId: 'boot-a', session: number, online: true },
-      { bootId: 'boot-a', session: number, online: false },
+      { bootId: 'boot-a', session: number, online: true, lines: ['l1'] },
+      { bootId: 'boot-a', session: number, online: false, lines: ['l1'] },
     ])
   })
 
@@ -262,7 +262,7 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
       { qos: 1, retain: true },
     )
     await until(() => seen.length === 3)
-    expect(seen[2]).toEqual({ bootId: 'boot-a', session: session.status().session, online: true })
+    expect(seen[2]).toEqual({ bootId: 'boot-a', session: session.status().session, online: true, lines: ['l1'] })
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(seen.length).toBe(3)
   })

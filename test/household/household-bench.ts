@@ -146,7 +146,7 @@ export class HouseholdBench {
     for (;;) {
       const addresses = await this.resolve(name).then(
         (reply) => reply.addresses,
-        () => [],
+        (): (string | undefined)[] => [],
       )
       const ms = performance.now() - start
       if (addresses.includes(address)) return ms
@@ -167,7 +167,8 @@ export class HouseholdBench {
 
   async stop(): Promise<void> {
     await this.interrupt('SIGTERM')
-    for (const child of this.#started) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    for (const child of this.#started)
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     rmSync(join(this.home, '..'), { recursive: true, force: true })
   }
 }
@@ -176,4 +177,5 @@ export function hasIpv6(): boolean {
   return existsSync('/proc/net/if_inet6') && readFileSync('/proc/net/if_inet6', 'utf8').includes(' lo')
 }
 
-export const dig = (...args: string[]) => execFileSync('dig', ['+tries=1', '+time=2', ...args], { encoding: 'utf8' })
+export const dig = (...args: string[]) =>
+  execFileSync('dig', ['+tries=1', '+time=2', ...args], { encoding: 'utf8' })

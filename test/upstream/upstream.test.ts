@@ -596,6 +596,22 @@ describe('the in-flight limit', () => {
     expect(order.lastIndexOf('modest')).toBeLessThan(30)
   })
 
+  it('thousands queued at a server that goes away fail one by one, and an asker that throws harms nobody', async () => {
+    const server = await hostile({ onUdp: () => {} })
+    const upstream = await upstreamTo([server.at], { inFlight: 1, timeoutMs: 5000 })
+    const asked = Array.from({ length: 4000 }, (_, i) => ask(upstream, `n${i}.example`))
+    const thrower = { key: 'n0', message: queryFor('t.example'), clientKey: 'c', tcp: false }
+    upstream.exchange(thrower, () => {
+      throw new Error('asker')
+    })
+    const sharer = ask(upstream, 't.example', { key: 'n0' })
+    upstream.setServers([])
+    const failures = await Promise.all([...asked, sharer])
+    expect(new Set(failures.map(({ failure }) => failure))).toEqual(new Set(['network']))
+    expect(lines).toContain('upstream-asker-threw')
+    expect(upstream.stats()).toMatchObject({ inFlight: 0, queued: 0 })
+  })
+
   it('REFUSED while many are in flight is asked again, never passed on', async () => {
     let now = 0
     const server = await hostile({

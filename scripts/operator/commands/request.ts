@@ -65,7 +65,9 @@ async function ask(
       what: `answer of modem ${modemId}`,
       pick: (_topic, payload) => {
         const data = parseJson(payload)
-        return data?.['id'] === request.id ? data : undefined
+        // A request that the modem could not verify is refused without its id.
+        const ours = data?.['id'] === request.id || (data?.['id'] === null && data?.['ok'] === false)
+        return ours ? data : undefined
       },
     },
     () => broker.publish(topics.request(modemId), jws, false),

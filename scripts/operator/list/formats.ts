@@ -59,64 +59,78 @@ function hosts(): LineParser {
 /** Modifiers that leave a rule a block of the whole name; every other one narrows or changes it. */
 const harmless = new Set(['important', 'all'])
 
-function adblockRule(rule: string, take: Sink['block'], sink: Sink): void {
+function adblockRule(rule: string, exception: boolean, sink: Sink): void {
   const dollar = rule.indexOf('$')
   const modifiers = dollar < 0 ? [] : rule.slice(dollar + 1).split(',')
-  const disabled = modifiers.includes('badfilter')
-  if (modifiers.some((modifier) => !harmless.has(modifier) && modifier !== 'badfilter'))
-    return sink.drop('unknown-modifier')
+  // `$badfilter` switches the very same rule off.
+  const disabled = !exception && modifiers.includes('badfilter')
+  if (modifiers.some((modifier) => !harmless.has(modifier) && !(disabled && modifier === 'badfilter'))) {
+    sink.drop('unknown-modifier')
+    return
+  }
   const pattern = dollar < 0 ? rule : rule.slice(0, dollar)
   const [, text] = /^\|\|(.*?)\^\|?$/.exec(pattern) ?? []
   // Without `^` it is a prefix: `||example.co` also matches example.com.
-  if (text === undefined) return sink.drop(pattern.slice(2).includes('/') ? 'path' : 'pattern')
-  // `$badfilter` switches the very same rule off.
-  takeName(text, 'tree', disabled && take === sink.block ? sink.except : take, sink)
+  if (text === undefined) sink.drop(pattern.slice(2).includes('/') ? 'path' : 'pattern')
+  else if (disabled) takeName(text, 'exact', sink.except, sink)
+  else takeName(text, 'tree', exception ? sink.except : sink.block, sink)
+}
+
+const comment = /^(!|\[|# |#$|#+[^#@?$%\w.])/
+
+/** AdGuard reads a bare name as that name alone, and two words as a line of a hosts file. */
+function adblockBare(text: string, sink: Sink): void {
+  if (/^\S+\s+\S/.test(text)) {
+    hostsLine(text, sink)
+    return
+  }
+  const found = normaliseName(text)
+  if (found.ok) sink.block(found.name, 'exact')
+  else sink.drop(found.fault === 'bad-name' ? 'pattern' : found.fault)
 }
 
 /** AdGuard and adblock rules; only `||name^` and `@@||name^` speak of whole names. */
-function adblock(): LineParser {
-  return (line, sink) => {
-    const text = line.trim()
-    if (text === '' || /^(!|\[|# |#$|#+[^#@?$%\w.])/.test(text)) return
-    if (/#@?[?$%]*#/.test(text)) return sink.drop('cosmetic')
-    if (text.startsWith('||')) return adblockRule(text, sink.block, sink)
-    if (text.startsWith('@@||')) return adblockRule(text.slice(2), sink.except, sink)
-    if (/^(@@|\/|\|)/.test(text)) return sink.drop(text.includes('://') ? 'path' : 'pattern')
-    if (text.includes('$')) return sink.drop('unknown-modifier')
-    if (/^\S+\s+\S/.test(text)) return hostsLine(text, sink)
-    // AdGuard reads a bare name as that name alone.
-    const found = normaliseName(text)
-    if (found.ok) sink.block(found.name, 'exact')
-    else sink.drop(found.fault === 'bad-name' ? 'pattern' : found.fault)
-  }
+function adblockLine(line: string, sink: Sink): void {
+  const text = line.trim()
+  if (text === '' || comment.test(text)) return
+  if (/#@?[?$%]*#/.test(text)) sink.drop('cosmetic')
+  else if (text.startsWith('||')) adblockRule(text, false, sink)
+  else if (text.startsWith('@@||')) adblockRule(text.slice(2), true, sink)
+  else if (/^(@@|\/|\|)/.test(text)) sink.drop(text.includes('://') ? 'path' : 'pattern')
+  else if (text.includes('$')) sink.drop('unknown-modifier')
+  else adblockBare(text, sink)
 }
 
 const hostsLine: LineParser = hosts()
 
-/** `address=/name/name/sink`; `server=` and `local=` say whom to ask, which is no block. */
-function dnsmasq(): LineParser {
-  return (line, sink) => {
-    const text = withoutComment(line)
-    if (text === '') return
-    const [, key, value = ''] = /^(?:--)?([a-z0-9-]+)\s*=\s*(.*)$/.exec(text) ?? []
-    if (key !== 'address') return sink.drop(key === undefined ? 'not-understood' : 'not-a-block')
-    if (!value.startsWith('/') || value.indexOf('/', 1) < 0) return sink.drop('not-understood')
-    const names = value.slice(1).split('/')
-    const target = names.pop() ?? ''
-    if (target !== '' && target !== '#' && !isSink(target))
-      return sink.drop(isIP(target) ? 'not-a-block' : 'path')
-    for (const name of names) {
-      if (name === '#') sink.block('', 'tree')
-      else takeName(name.replace(/^\./, ''), 'tree', sink.block, sink)
-    }
+function dnsmasqAddress(value: string, sink: Sink): void {
+  const names = value.slice(1).split('/')
+  const target = names.pop() ?? ''
+  if (target !== '' && target !== '#' && !isSink(target)) {
+    sink.drop(isIP(target) ? 'not-a-block' : 'path')
+    return
   }
+  for (const name of names) {
+    if (name === '#') sink.block('', 'tree')
+    else takeName(name.replace(/^\./, ''), 'tree', sink.block, sink)
+  }
+}
+
+/** `address=/name/name/sink`; `server=` and `local=` say whom to ask, which is no block. */
+function dnsmasqLine(line: string, sink: Sink): void {
+  const text = withoutComment(line)
+  if (text === '') return
+  const [, key, value = ''] = /^(?:--)?([a-z0-9-]+)\s*=\s*(.*)$/.exec(text) ?? []
+  if (key !== 'address') sink.drop(key === undefined ? 'not-understood' : 'not-a-block')
+  else if (!/^\/.*\//.test(value)) sink.drop('not-understood')
+  else dnsmasqAddress(value, sink)
 }
 
 const makers: Readonly<Record<Format, () => LineParser>> = {
   domains,
   hosts,
-  adblock,
-  dnsmasq,
+  adblock: () => adblockLine,
+  dnsmasq: () => dnsmasqLine,
   rpz: rpzParser,
 }
 

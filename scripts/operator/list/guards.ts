@@ -13,7 +13,7 @@ export interface GuardPolicy {
   core: 'stop' | 'drop'
   /** An entry that blocks a popular name. */
   popular: 'stop' | 'drop'
-  /** Popular names that the operator means to block all the same. */
+  /** Names that the operator means to block all the same, whatever the suffix and popular guards find. */
   exempt: ReadonlySet<string>
 }
 
@@ -69,7 +69,7 @@ export function guardSuffixes(names: Names, policy: GuardPolicy): Finding[] {
   const findings: Finding[] = []
   for (const [name, { scope, input }] of names) {
     const guard = suffixGuard(name)
-    if (!guard || (scope === 'exact' && name.includes('.'))) continue
+    if (!guard || policy.exempt.has(name) || (scope === 'exact' && name.includes('.'))) continue
     findings.push({ guard, name, input, action: guard === 'hosting-suffix' ? policy.hosting : policy.suffix })
   }
   for (const finding of findings) settle(names, finding)

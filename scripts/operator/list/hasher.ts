@@ -18,7 +18,7 @@ export function createHasher(key: string): NameHasher {
   return {
     /** @param name normalised: A-labels, lower case, no final dot (so it fits 255 octets) */
     hash(name) {
-      const end = wire.latin1Write(name, 1) + 1
+      const end = wire.write(name, 1, 'latin1') + 1
       let length = 0
       for (let at = end - 1; at >= 0; at -= 1) {
         if (at > 0 && wire[at] !== 0x2e) length += 1

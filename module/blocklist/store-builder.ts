@@ -1,0 +1,321 @@
+import { statSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
+import { SecureNetError } from '../error.ts'
+import { bucketBitsFor, encodeBucket } from './bucket.ts'
+import type { ChunkHeader } from './chunk.ts'
+import { type DecodedChunk, decodeChunk, rangeOf, wrongBase } from './codec.ts'
+import { createEntrySetBuilder, createResultHash, type EntrySet } from './entries.ts'
+import type { Digest, Release } from './head.ts'
+import {
+  digestFile,
+  METADATA_KEY,
+  openStoreFile,
+  readEntries,
+  removeStore,
+  STORE_FORMAT,
+  type Store,
+  type StoreFile,
+  type StoreMetadata,
+} from './store.ts'
+
+export interface BuildOptions {
+  /** The file to make, or to go on with. */
+  path: string
+  list: string
+  /** What must come out; `names` and `result` may be left out for a version in the middle of a chain of deltas. */
+  release: Pick<Release, 'version' | 'key'> & Partial<Pick<Release, 'names' | 'result'>>
+  /** How many chunks the snapshot or delta has. */
+  chunks: number
+  /** Of a delta: the store that it starts from; it must stay open until the end. */
+  base?: Store
+}
+
+export interface BuiltStore {
+  path: string
+  /** SHA-256 of the file, for verifyFile. */
+  digest: Digest
+  bytes: number
+  names: number
+  result: Digest
+}
+
+/**
+ * Builds a store from a snapshot, or from a store and a delta, chunk by chunk. Killed at any moment, another builder on
+ * the same path goes on where this one stopped.
+ */
+export interface StoreBuilder {
+  /** The chunk wanted next; equal to `chunks` when all are in. */
+  readonly next: number
+  /**
+   * Takes chunk `next`; resolves once it is on the medium. The caller has checked its SHA-256.
+   * @throws SecureNetError LIST_CHUNK_*, LIST_DELTA_BASE, LIST_DISK_FULL, LIST_STORE_IO
+   */
+  append(chunk: Uint8Array): Promise<void>
+  /**
+   * Checks number of entries and result hash against the release, seals and closes the file.
+   * @throws SecureNetError LIST_RESULT_MISMATCH (the file is removed), LIST_DISK_FULL, LIST_STORE_IO
+   */
+  finish(): Promise<BuiltStore>
+  /** Stops and keeps what is there. */
+  close(): Promise<void>
+  /** Stops and removes the file. */
+  abort(): Promise<void>
+}
+
+/** What is stored under key 0 until the file is finished. */
+interface Progress {
+  building: 1
+  list: string
+  version: number
+  key: string
+  from: number
+  chunks: number
+  /** Chunks wholly in. */
+  next: number
+  /** Buckets below this are written; within chunk `next` there may be some. */
+  bucket: number
+  names: number
+  written: number
+  bucketBits: number
+  tags: readonly number[]
+}
+
+/** Entries a transaction: some 400 KiB of dirty pages, and a few milliseconds between two turns of the event loop. */
+const SLICE_ENTRIES = 16_384
+
+/** @throws SecureNetError LIST_STORE_IO, LIST_DISK_FULL */
+export function createStoreBuilder(options: BuildOptions): StoreBuilder {
+  return new FileBuilder(options)
+}
+
+class FileBuilder implements StoreBuilder {
+  readonly #options: BuildOptions
+  #file: StoreFile
+  #progress: Progress
+
+  constructor(options: BuildOptions) {
+    this.#options = options
+    this.#file = openStoreFile(options.path, false)
+    this.#progress = this.#resumed() ?? this.#restart()
+  }
+
+  get next(): number {
+    return this.#progress.next
+  }
+
+  #fresh(): Progress {
+    const { list, release, chunks, base } = this.#options
+    return {
+      building: 1,
+      list,
+      version: release.version,
+      key: release.key,
+      from: base?.metadata.version ?? 0,
+      chunks,
+      next: 0,
+      bucket: 0,
+      names: -1,
+      written: 0,
+      bucketBits: 0,
+      tags: [],
+    }
+  }
+
+  /** What an earlier builder left, if it was after the same thing. */
+  #resumed(): Progress | null {
+    const record = this.#file.get(METADATA_KEY)
+    if (!record) return null
+    const wanted = this.#fresh()
+    const found = JSON.parse(record.toString()) as Progress
+    const same = (['building', 'list', 'version', 'key', 'from', 'chunks'] as const).every(
+      (field) => found[field] === wanted[field],
+    )
+    return same ? found : null
+  }
+
+  #restart(): Progress {
+    if (this.#file.get(METADATA_KEY)) {
+      void this.#file.close()
+      removeStore(this.#options.path)
+      this.#file = openStoreFile(this.#options.path, false)
+    }
+    return this.#fresh()
+  }
+
+  async append(chunk: Uint8Array): Promise<void> {
+    const decoded = decodeChunk(chunk)
+    this.#check(decoded.header)
+    try {
+      await this.#write(decoded)
+    } catch (error) {
+      if (error instanceof SecureNetError && error.code === 'LIST_DISK_FULL') await this.abort()
+      throw error
+    }
+  }
+
+  /** A chunk is hashed in the signed head; that it also fits its place guards against an operator's mistake. */
+  #check(header: ChunkHeader): void {
+    const { list, release, chunks, base } = this.#options
+    const progress = this.#progress
+    const fits =
+      header.kind === (base ? 'delta' : 'snapshot') &&
+      header.list === list &&
+      header.version === release.version &&
+      header.key === release.key &&
+      header.names === (release.names ?? header.names) &&
+      2 ** header.prefixBits === chunks &&
+      header.index === progress.next
+    if (!fits || (progress.names >= 0 && progress.names !== header.names)) {
+      throw new SecureNetError(
+        'LIST_CHUNK_MISPLACED',
+        `chunk ${header.index} of ${header.kind} ${header.version} of list ${header.list} came where chunk ${progress.next} of ${release.version} of ${list} was wanted`,
+        'Publish the list again.',
+      )
+    }
+    if (base && (header.from !== base.metadata.version || header.key !== base.metadata.key)) {
+      throw wrongBase(header, base.metadata.names)
+    }
+    if (base && header.baseNames !== base.metadata.names) throw wrongBase(header, base.metadata.names)
+    if (progress.names < 0) {
+      const bucketBits = Math.max(bucketBitsFor(header.names), header.prefixBits)
+      Object.assign(progress, { names: header.names, bucketBits, tags: header.tags })
+    }
+  }
+
+  async #write(decoded: DecodedChunk): Promise<void> {
+    const { prefixBits, index } = decoded.header
+    const { bucketBits } = this.#progress
+    const perChunk = 2 ** (bucketBits - prefixBits)
+    const step = this.#bucketsAStep()
+    const merge = createMerge(decoded, this.#options.base)
+    for (let bucket = index * perChunk; bucket < (index + 1) * perChunk; bucket += step) {
+      const end = Math.min(bucket + step, (index + 1) * perChunk)
+      const last = end === (index + 1) * perChunk
+      const entries = merge.upTo(end * 2 ** (32 - bucketBits), last)
+      if (end <= this.#progress.bucket) continue
+      await this.#commit(entries, bucket, end, last)
+      await turn()
+    }
+  }
+
+  #bucketsAStep(): number {
+    const { names, bucketBits } = this.#progress
+    return Math.max(1, Math.floor((SLICE_ENTRIES * 2 ** bucketBits) / Math.max(names, 1)))
+  }
+
+  async #commit(entries: EntrySet, first: number, end: number, last: boolean): Promise<void> {
+    const progress = this.#progress
+    const records: { key: number; value: Uint8Array }[] = []
+    for (let at = 0; at < entries.count; ) {
+      const bucket = progress.bucketBits === 0 ? 0 : (entries.hi[at] as number) >>> (32 - progress.bucketBits)
+      const to = rangeOf(entries, progress.bucketBits, bucket)[1]
+      records.push({ key: bucket + 1, value: encodeBucket(entries, at, to, progress) })
+      at = to
+    }
+    const after: Progress = {
+      ...progress,
+      bucket: end,
+      next: last ? progress.next + 1 : progress.next,
+      written: progress.written + entries.count,
+    }
+    await this.#file.put(jsonRecord(after), records)
+    this.#progress = after
+    void first
+  }
+
+  async finish(): Promise<BuiltStore> {
+    const { path, release } = this.#options
+    const progress = this.#progress
+    const result = await this.#result()
+    if (progress.next !== progress.chunks || progress.written !== progress.names || result !== (release.result ?? result)) {
+      await this.abort()
+      throw new SecureNetError(
+        'LIST_RESULT_MISMATCH',
+        `version ${release.version} of list ${progress.list} came to ${progress.written} entries (${result}), not to ${progress.names} (${release.result})`,
+        'The snapshot is taken instead of a delta; if that does not fit either, publish the list again.',
+      )
+    }
+    const { list, version, key, names, bucketBits, tags } = progress
+    const metadata: StoreMetadata = { format: STORE_FORMAT, list, version, key, names, bucketBits, tags, result }
+    await this.#file.put(jsonRecord(metadata), [])
+    await this.#file.close()
+    return { path, digest: digestFile(path), bytes: statSync(path).size, names, result }
+  }
+
+  /** Read back from the file, not from what was meant to be written. */
+  async #result(): Promise<Digest> {
+    const hash = createResultHash()
+    const buckets = this.#progress.names < 0 ? 0 : 2 ** this.#progress.bucketBits
+    const step = this.#bucketsAStep()
+    for (let bucket = 0; bucket < buckets; bucket += step) {
+      hash.update(readEntries(this.#file, bucket, Math.min(bucket + step, buckets), this.#progress))
+      await turn()
+    }
+    return hash.digest()
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close()
+  }
+
+  async abort(): Promise<void> {
+    await this.#file.close().catch(() => undefined)
+    removeStore(this.#options.path)
+  }
+}
+
+function jsonRecord(value: Progress | StoreMetadata): { key: number; value: Uint8Array } {
+  return { key: METADATA_KEY, value: Buffer.from(JSON.stringify(value)) }
+}
+
+interface Merge {
+  /**
+   * The next entries of the chunk's range, up to the hash whose upper half is `hi` (2^32: to the end).
+   * @throws SecureNetError LIST_DELTA_BASE where, at the end, a removal found no entry
+   */
+  upTo(hi: number, last: boolean): EntrySet
+}
+
+/** A chunk's entries merged into those of the base in its range, if there is a base: a stream in bounded memory. */
+function createMerge({ header, additions, removals }: DecodedChunk, base: Store | undefined): Merge {
+  const span = 2 ** (32 - header.prefixBits)
+  let from = header.index * span
+  let nextAddition = 0
+  let nextRemoval = 0
+  let place = 0
+  return {
+    upTo(hi, last) {
+      const kept = base ? entriesBetween(base, from, hi) : null
+      const merged = createEntrySetBuilder((kept?.count ?? 0) + 1024)
+      for (let i = 0; kept && i < kept.count; i += 1, place += 1) {
+        if (removals[nextRemoval] === place) nextRemoval += 1
+        else merged.add(kept.hi[i] as number, kept.lo[i] as number, kept.tag[i] as number)
+      }
+      for (; nextAddition < additions.count && (additions.hi[nextAddition] as number) < hi; nextAddition += 1) {
+        const i = nextAddition
+        merged.add(additions.hi[i] as number, additions.lo[i] as number, additions.tag[i] as number)
+      }
+      from = hi
+      if (last && base && nextRemoval !== removals.length) throw wrongBase(header, base.metadata.names)
+      return merged.build()
+    },
+  }
+}
+
+/** The base's entries with from <= hi < to; its buckets may be larger or smaller than the new store's. */
+function entriesBetween(base: Store, from: number, to: number): EntrySet {
+  const { bucketBits } = base.metadata
+  const size = 2 ** (32 - bucketBits)
+  const entries = base.entries(Math.floor(from / size), Math.ceil(to / size))
+  if (from % size === 0 && to % size === 0) return entries
+  let first = 0
+  while (first < entries.count && (entries.hi[first] as number) < from) first += 1
+  let end = entries.count
+  while (end > first && (entries.hi[end - 1] as number) >= to) end -= 1
+  return {
+    count: end - first,
+    hi: entries.hi.slice(first, end),
+    lo: entries.lo.slice(first, end),
+    tag: entries.tag.slice(first, end),
+  }
+}

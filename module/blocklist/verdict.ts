@@ -1,0 +1,24 @@
+import { categoryOf, type Scope, scopeOf, type Tag } from './entries.ts'
+
+/**
+ * What the list says of a name, in one small integer, so that the hot path allocates nothing:
+ * 0 = not listed; else bit 0 set, category in bits 1-4, scope in bit 5 (set: exact), labels matched from bit 8.
+ */
+export type Verdict = number
+
+export const NOT_LISTED: Verdict = 0
+
+/** @param labels how many of the name's rightmost labels the entry has */
+export function packVerdict(tag: Tag, labels: number): Verdict {
+  return 1 | (tag << 1) | (labels << 8)
+}
+/** 0 to 15 (module/category.ts); only of a verdict that is not 0. */
+export function verdictCategory(verdict: Verdict): number {
+  return categoryOf(verdict >>> 1)
+}
+export function verdictScope(verdict: Verdict): Scope {
+  return scopeOf(verdict >>> 1)
+}
+export function verdictLabels(verdict: Verdict): number {
+  return verdict >>> 8
+}

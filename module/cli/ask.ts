@@ -1,0 +1,84 @@
+import { askDaemon } from '../control/local-socket.ts'
+import { messageOf } from '../error.ts'
+import { askIndependently } from '../telemetry/independent-client.ts'
+import type { Arguments } from './arguments.ts'
+import { type Explanation, explanationText } from './explanation.ts'
+
+export interface Output {
+  out(text: string): void
+}
+
+const rcodes = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
+const CLIENT_MS = 3000
+
+interface Endpoint {
+  address: string
+  port: number
+}
+
+/** The name through every listener, by the client that is not ours: what a device of the household would see. */
+async function answersOf(name: string, listeners: readonly Endpoint[]): Promise<string[]> {
+  return Promise.all(
+    listeners.map(async ({ address, port }) => {
+      const where = `udp ${address} port ${port}`
+      try {
+        const { rcode, addresses } = await askIndependently(
+          { transport: 'udp', address, port },
+          name,
+          'A',
+          CLIENT_MS,
+        )
+        return `${where}: ${rcodes[rcode] ?? rcode} ${addresses.join(' ') || 'no address'}`
+      } catch (error) {
+        return `${where}: ${messageOf(error)}`
+      }
+    }),
+  )
+}
+
+async function check({ operands: [name = ''], runDir, json }: Arguments, { out }: Output): Promise<number> {
+  const found = (await askDaemon(runDir, `/check?name=${encodeURIComponent(name)}`)) as Explanation & {
+    listeners: Endpoint[]
+  }
+  const answers = await answersOf(found.name, found.listeners)
+  out(json ? `${JSON.stringify({ ...found, answers }, null, 2)}\n` : explanationText(found, answers))
+  return 0
+}
+
+/** `a.b: value` a line, for people. */
+function flat(value: unknown, path = ''): string[] {
+  if (typeof value !== 'object' || value === null) return [`${path}: ${String(value)}`]
+  const entries = Object.entries(value)
+  if (entries.length === 0) return [`${path}: none`]
+  return entries.flatMap(([key, inner]) => flat(inner, path === '' ? key : `${path}.${key}`))
+}
+
+function show(value: unknown, { json }: Arguments, { out }: Output): void {
+  out(json ? `${JSON.stringify(value, null, 2)}\n` : `${flat(value).join('\n')}\n`)
+}
+
+/**
+ * Runs a verb that asks the running module.
+ * @returns the exit code
+ * @throws SecureNetError DAEMON_NOT_RUNNING and what the daemon refused with
+ */
+export async function ask(args: Arguments, output: Output): Promise<number> {
+  const { verb, runDir, operands } = args
+  if (verb === 'check') return check(args, output)
+  if (verb === 'status') {
+    show(await askDaemon(runDir, '/status'), args, output)
+    return 0
+  }
+  if (verb === 'selftest') {
+    const result = (await askDaemon(runDir, '/self-test', { method: 'POST' })) as { outcome: string }
+    show(result, args, output)
+    return result.outcome === 'pass' ? 0 : 1
+  }
+  if (verb === 'support') {
+    output.out(`${JSON.stringify(await askDaemon(runDir, '/support'), null, 2)}\n`)
+    return 0
+  }
+  const body = { interface: operands[0] ?? null }
+  show(await askDaemon(runDir, '/active-interface', { method: 'POST', body }), args, output)
+  return 0
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs'
+import { parseArguments, usage } from './cli/arguments.ts'
+import { ask } from './cli/ask.ts'
+import { parseConfig } from './config/load.ts'
+import { createDaemon } from './daemon.ts'
+import { codeOf, messageOf, SecureNetError } from './error.ts'
+import { createLog } from './log.ts'
+import { version } from './version.ts'
+
+const USAGE = 2
+const NOT_RUNNING = 3
+const FAILED = 1
+
+function exitCodeOf(code: string): number {
+  if (code === 'USAGE') return USAGE
+  return code === 'DAEMON_NOT_RUNNING' ? NOT_RUNNING : FAILED
+}
+
+function explain(error: unknown): number {
+  const code = codeOf(error)
+  process.stderr.write(`securenet: ${code}: ${messageOf(error)}\n`)
+  if (error instanceof SecureNetError && error.wayOut !== '') process.stderr.write(`  ${error.wayOut}\n`)
+  return exitCodeOf(code)
+}
+
+function readConfig(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new SecureNetError('CONFIG_MISSING', messageOf(error), 'Name the configuration with --config FILE.')
+  }
+}
+
+/** Serves until SIGTERM or SIGINT; whatever throws unseen ends the process, and the lease ends with it. */
+async function run(configPath: string): Promise<number> {
+  const config = parseConfig(readConfig(configPath))
+  const log = createLog((line) => process.stderr.write(line), config.logLevel)
+  const daemon = createDaemon(config, log)
+  const asked = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => resolve(signal))
+  })
+  await daemon.start()
+  log.info('stopping', { signal: await asked })
+  await daemon.stop()
+  return 0
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const args = parseArguments(argv)
+  if (args.verb === 'help' || args.verb === 'version') {
+    process.stdout.write(args.verb === 'help' ? usage : `${version}\n`)
+    return 0
+  }
+  if (args.verb === 'run') return run(args.config)
+  return ask(args, { out: (text) => process.stdout.write(text) })
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error) => process.exit(explain(error)),
+)

@@ -1,0 +1,3 @@
+import { interceptionList } from './interception-list.ts'
+
+interceptionList({ title: 'nftables', backend: 'nftables', long: true })

@@ -1,0 +1,186 @@
+/**
+ * Stands in for the packaged module in tests of interception alone: a DNS server on the service addresses that says
+ * who answered, a page port, and the real interceptor and lease. argv: one JSON object, see `StandIn`.
+ */
+import { createSocket } from 'node:dgram'
+import { createServer as createHttp } from 'node:http'
+import { createServer, type Socket } from 'node:net'
+import { chooseInterceptor } from '../../module/interception/detect.ts'
+import { createWhyNot } from '../../module/interception/devices.ts'
+import { createIptables } from '../../module/interception/iptables.ts'
+import { createLease } from '../../module/interception/lease.ts'
+import { createNftables } from '../../module/interception/nftables.ts'
+import { createLog } from '../../module/log.ts'
+import { systemClock } from '../../module/platform/clock.ts'
+import { run } from '../../module/platform/spawn.ts'
+
+interface StandIn {
+  service4: string
+  service6: string
+  dnsPort: number
+  pagePort: number
+  backend: 'auto' | 'nftables' | 'iptables'
+  interfaces: string[]
+  leaseMs: number
+  renewMs: number
+  /** A answer to every question. */
+  answer: string
+  upstream: string
+  /** Answers only those who ask from the modem itself: LAN questions vanish before they are counted. */
+  deaf?: boolean
+}
+
+const options: StandIn = JSON.parse(process.argv[2]!)
+const { service4, service6, dnsPort, pagePort } = options
+const log = createLog((line) => process.stderr.write(line))
+const own = { questions: 0, broken: false }
+
+function reply(question: Buffer): Buffer {
+  let end = 12
+  while (question[end]) end += question[end]! + 1
+  end += 5
+  const head = Buffer.from(question.subarray(0, end))
+  head.writeUInt16BE(0x8180, 2)
+  head.writeUInt16BE(1, 6)
+  head.writeUInt32BE(0, 8)
+  const record = Buffer.from([
+    0xc0,
+    12,
+    0,
+    1,
+    0,
+    1,
+    0,
+    0,
+    0,
+    0,
+    0,
+    4,
+    ...options.answer.split('.').map(Number),
+  ])
+  return Buffer.concat([head, record])
+}
+
+async function listen(address: string, type: 'udp4' | 'udp6'): Promise<void> {
+  const udp = createSocket({ type, ipv6Only: true })
+  udp.on('message', (question, from) => {
+    const local = from.address === service4 || from.address === service6
+    if (own.broken || (options.deaf && !local)) return
+    if (!local) own.questions++
+    udp.send(reply(question), from.port, from.address)
+  })
+  const tcp = createServer((socket: Socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (chunk) => {
+      if (own.broken) return
+      own.questions++
+      const answer = reply(chunk.subarray(2))
+      const length = Buffer.alloc(2)
+      length.writeUInt16BE(answer.length)
+      socket.write(Buffer.concat([length, answer]))
+    })
+  })
+  const http = createHttp((_, response) => response.end('stand-in page'))
+  await new Promise<void>((resolve) => udp.bind(dnsPort, address, () => resolve()))
+  await new Promise<void>((resolve) => tcp.listen(dnsPort, address, () => resolve()))
+  await new Promise<void>((resolve) => http.listen(pagePort, address, () => resolve()))
+}
+
+/** One question over UDP; false where nothing comes back in time. */
+function answers(address: string, port: number): Promise<boolean> {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+  const head = Buffer.from([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+  const name = Buffer.from('\x03who\x07example\x00', 'latin1')
+  const question = Buffer.concat([head, name, Buffer.from([0, 1, 0, 1])])
+  return new Promise((resolve) => {
+    const end = (outcome: boolean) => {
+      clearTimeout(timer)
+      socket.close()
+      resolve(outcome)
+    }
+    const timer = setTimeout(() => end(false), 500)
+    socket.on('error', () => end(false))
+    socket.on('message', () => end(true))
+    socket.send(question, port, address)
+  })
+}
+
+async function main(): Promise<void> {
+  await listen(service4, 'udp4')
+  await listen(service6, 'udp6')
+  const at = (address: string, port: number) => ({ address, port })
+  const service = {
+    dns4: at(service4, dnsPort),
+    dns6: at(service6, dnsPort),
+    page4: at(service4, pagePort),
+    page6: at(service6, pagePort),
+  }
+  const { interfaces, leaseMs, renewMs } = options
+  const common = { run, service, leaseMs, whyNot: createWhyNot(), log }
+  const { interceptor, missing } = await chooseInterceptor(options.backend, [
+    createNftables({ ...common, interfaces, inspectEvery: 1 }),
+    createIptables(common),
+  ])
+  for (const error of missing) log.warn('back-end-missing', { code: error.code, why: error.message })
+  log.info('back-end', { name: interceptor.name })
+  const lease = createLease({
+    interceptor,
+    interfaces,
+    clock: systemClock,
+    log,
+    leaseMs,
+    renewMs,
+    ownQuestions: () => own.questions,
+    async earned() {
+      const [v4, v6, upstream] = await Promise.all([
+        answers(service4, dnsPort),
+        answers(service6, dnsPort),
+        answers(options.upstream, 53),
+      ])
+      if (v4 && v6) return 'pass'
+      return upstream ? 'fail' : 'upstream-down'
+    },
+    onChange: (status) => log.info('lease', { status: JSON.stringify(status) }),
+  })
+  lease.start()
+  const orders = new Map<string, () => Promise<void> | void>([
+    ['arm', () => lease.set(true)],
+    ['disarm', () => lease.set(false)],
+    [
+      'break',
+      () => {
+        own.broken = true
+      },
+    ],
+    [
+      'mend',
+      () => {
+        own.broken = false
+      },
+    ],
+    [
+      'block',
+      () => {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30_000)
+      },
+    ],
+    ['stop', () => lease.stop()],
+    ['remove', () => interceptor.remove()],
+  ])
+  process.stdin.on('data', async (chunk) => {
+    for (const word of chunk.toString().trim().split('\n')) {
+      await orders.get(word)?.()
+      log.info('done', { order: word })
+    }
+  })
+  process.on('SIGTERM', async () => {
+    await lease.stop()
+    process.exit(0)
+  })
+  log.info('ready')
+}
+
+main().catch((error) => {
+  log.error('stand-in-failed', { code: error.code, why: error.message })
+  process.exit(1)
+})

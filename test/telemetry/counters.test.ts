@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { Counters } from '../../module/telemetry/counters.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
+
+const DAY = 86_400_000
+
+describe('counters', () => {
+  it('counts by reason and category', () => {
+    const counters = new Counters(() => 0)
+    counters.observe({ reason: 'cached', category: -1 })
+    counters.observe({ reason: 'blocked', category: 1 })
+    counters.observe({ reason: 'blocked-target', category: 0 })
+    expect(counters.take()).toEqual({
+      questions: 3,
+      byReason: { cached: 1, blocked: 1, 'blocked-target': 1 },
+      blockedByCategory: { phishing: 1, malware: 1 },
+    })
+    expect(counters.take().questions).toBe(0)
+    expect(counters.questions).toBe(3)
+  })
+
+  it('a week is seven days, and a closed bypass is no threat', () => {
+    const clock = new FakeClock()
+    const counters = new Counters(() => clock.now())
+    counters.observe({ reason: 'blocked', category: 1 })
+    clock.advance(3 * DAY)
+    counters.observe({ reason: 'blocked', category: 1 })
+    counters.observe({ reason: 'resolver-bypass', category: 5 })
+    expect([...counters.stoppedThisWeek()]).toEqual([['phishing', 2]])
+    clock.advance(5 * DAY)
+    expect([...counters.stoppedThisWeek()]).toEqual([['phishing', 1]])
+  })
+
+  it('survives a restart, and leaves nothing after a wipe', () => {
+    const before = new Counters(() => 0)
+    before.observe({ reason: 'blocked', category: 0 })
+    const after = new Counters(() => 0)
+    after.restore(before.history())
+    expect([...after.stoppedThisWeek()]).toEqual([['malware', 1]])
+    after.wipe()
+    expect([...after.stoppedThisWeek(), ...after.history()]).toEqual([])
+  })
+})

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest'
+import { SecureNetError } from '../../module/error.ts'
+import type { IndependentClient } from '../../module/telemetry/independent-client.ts'
+import { SelfTest } from '../../module/telemetry/self-test.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
+
+const listeners = [
+  { address: '198.18.0.53', port: 5353 },
+  { address: 'fd53::53', port: 5353 },
+]
+const nobody = () => Promise.reject(new SecureNetError('SELFTEST_NO_ANSWER', 'timed out'))
+
+/** Answers by address and name; `broken` names the sockets that do not. */
+function world({
+  blocked = '198.18.0.53',
+  broken = [] as string[],
+  forwards = true,
+  upstreamUp = true,
+} = {}) {
+  const client: IndependentClient = ({ transport, address }, name) => {
+    if (broken.includes(`${transport} ${address}`)) return nobody()
+    if (address === '127.0.0.1') return upstreamUp ? Promise.resolve({ rcode: 3, addresses: [] }) : nobody()
+    if (name === 'phishing.test.example') return Promise.resolve({ rcode: 0, addresses: [blocked] })
+    if (name === 'localhost') return Promise.resolve({ rcode: 0, addresses: ['127.0.0.1'] })
+    return forwards && upstreamUp
+      ? Promise.resolve({ rcode: 3, addresses: [] })
+      : Promise.resolve({ rcode: 2, addresses: [] })
+  }
+  return client
+}
+
+function selfTest(client: IndependentClient, { expectsBlock = true, page = true } = {}) {
+  return new SelfTest({
+    client,
+    listeners,
+    upstream: () => ({ address: '127.0.0.1', port: 53 }),
+    testName: 'phishing.test.example',
+    blockedAddress: '198.18.0.53',
+    expectsBlock: () => expectsBlock,
+    freshName: () => 'fresh.lan',
+    page: async () => page,
+    clock: new FakeClock(),
+    timeoutMs: 100,
+  })
+}
+
+describe('the self-test', () => {
+  it('passes through every socket', async () => {
+    const { outcome, cells } = await selfTest(world()).run(true)
+    expect(outcome).toBe('pass')
+    expect(cells).toEqual({
+      udp4: 'pass',
+      tcp4: 'pass',
+      udp6: 'pass',
+      tcp6: 'pass',
+      page: 'pass',
+      forward: 'pass',
+    })
+  })
+
+  it.each([
+    ['one socket is silent', world({ broken: ['tcp fd53::53'] }), 'tcp6'],
+    ['a listed name is not blocked', world({ blocked: '192.0.2.1' }), 'udp4'],
+    ['only our forwarding is broken', world({ forwards: false }), 'forward'],
+  ] as const)('fails when %s', async (_, client, cell) => {
+    const { outcome, cells, why } = await selfTest(client).run(true)
+    expect(outcome).toBe('fail')
+    expect(cells[cell]).toBe('fail')
+    expect(why).not.toBe('')
+  })
+
+  it('an upstream that is down is not our failure', async () => {
+    expect((await selfTest(world({ upstreamUp: false })).run(true)).outcome).toBe('upstream-down')
+  })
+
+  it('but a broken socket is, also then', async () => {
+    expect(
+      (await selfTest(world({ upstreamUp: false, broken: ['udp 198.18.0.53'] })).run(true)).outcome,
+    ).toBe('fail')
+  })
+
+  it('while the line is off it asks for a name of our own instead', async () => {
+    expect(
+      (await selfTest(world({ blocked: '192.0.2.1' }), { expectsBlock: false }).run(false)).outcome,
+    ).toBe('pass')
+  })
+
+  it('a page that does not answer fails the full test', async () => {
+    const { outcome, cells } = await selfTest(world(), { page: false }).run(true)
+    expect([outcome, cells.page]).toEqual(['fail', 'fail'])
+  })
+})

@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../../module/platform/clock.ts'
+import { createUpstream } from '../../module/upstream/exchanger.ts'
+import { queryFor } from '../helpers/hostile-upstream.ts'
+
+const log = { debug() {}, info() {}, warn() {}, error() {} }
+const folder = mkdtempSync(join(tmpdir(), 'securenet-upstream-'))
+const children: ChildProcess[] = []
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4')
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  return port
+}
+
+function straight(port: number, query: Buffer, timeoutMs = 500): Promise<Buffer | null> {
+  const socket = createSocket('udp4')
+  return new Promise<Buffer | null>((resolve) => {
+    const timer = setTimeout(() => resolve(null), timeoutMs)
+    socket.on('error', () => {})
+    socket.on('message', (reply) => {
+      clearTimeout(timer)
+      resolve(reply)
+    })
+    socket.send(query, port, '127.0.0.1')
+  }).finally(() => socket.close())
+}
+
+async function run(program: string, args: string[], port: number): Promise<void> {
+  children.push(spawn(program, args, { stdio: 'ignore' }))
+  for (let i = 0; i < 50; i++) {
+    if (await straight(port, queryFor('n1.test.lan'), 100)) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  throw new Error(`${program} does not answer`)
+}
+
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true })
+})
+
+const names = Array.from({ length: 200 }, (_, i) => `n${i}.test.lan`)
+
+/** `rest` without the ID: everything that must be the same. */
+const rest = (reply: Buffer | null) => reply?.subarray(2).toString('hex')
+
+async function sameAsStraight(
+  port: number,
+  more: { hardenLoopback?: boolean; tcp?: boolean } = {},
+): Promise<void> {
+  const upstream = createUpstream({
+    servers: [{ address: '127.0.0.1', port }],
+    ...{
+      timeoutMs: 1500,
+      inFlight: 140,
+      clock: systemClock,
+      log,
+      hardenLoopback: more.hardenLoopback ?? false,
+    },
+  })
+  await upstream.start()
+  const all = await Promise.all(
+    names.flatMap((name) =>
+      [1, 28, 16].map(async (type) => {
+        const message = queryFor(name, { type })
+        const ours = await new Promise<Buffer | null>((resolve) => {
+          const exchange = { key: `${name}/${type}`, message, clientKey: name, tcp: more.tcp ?? false }
+          upstream.exchange(exchange, resolve)
+        })
+        return [rest(ours), rest(await straight(port, message))]
+      }),
+    ),
+  )
+  await upstream.stop()
+  for (const [ours, theirs] of all) {
+    expect(theirs).toBeDefined()
+    expect(ours).toBe(theirs)
+  }
+  expect(upstream.stats()).toMatchObject({ timeouts: 0, wrongId: 0, junk: 0 })
+}
+
+describe.skipIf(!existsSync('/usr/sbin/dnsmasq'))('dnsmasq', () => {
+  let port = 0
+  beforeAll(async () => {
+    port = await freePort()
+    const hosts = join(folder, 'hosts')
+    writeFileSync(hosts, names.map((name, i) => `10.0.0.${i} ${name}\n`).join(''))
+    const args = [
+      '-k',
+      '-C',
+      '/dev/null',
+      '-h',
+      '-R',
+      '-H',
+      hosts,
+      '-p',
+      String(port),
+      '-x',
+      join(folder, 'dnsmasq.pid'),
+    ]
+    await run('/usr/sbin/dnsmasq', [...args, '-a', '127.0.0.1', '-z', '--local=/lan/', '--user=root'], port)
+  })
+  it('the same over UDP', () => sameAsStraight(port))
+  it('the same over TCP', () => sameAsStraight(port, { tcp: true }))
+  it('the same with 0x20 and cookies', () => sameAsStraight(port, { hardenLoopback: true }))
+})
+
+describe.skipIf(!existsSync('/usr/sbin/unbound'))('unbound', () => {
+  let port = 0
+  beforeAll(async () => {
+    port = await freePort()
+    const file = join(folder, 'unbound.conf')
+    const data = names.map((name, i) => `local-data: "${name}. 60 A 10.0.0.${i}"`).join('\n')
+    writeFileSync(
+      file,
+      `server:\ninterface: 127.0.0.1\nport: ${port}\nusername: ""\nchroot: ""\npidfile: ""\nuse-syslog: no\nmodule-config: "iterator"\nlocal-zone: "test.lan." static\n${data}\nremote-control:\ncontrol-enable: no\n`,
+    )
+    await run('/usr/sbin/unbound', ['-d', '-c', file], port)
+  })
+  it('the same over UDP', () => sameAsStraight(port))
+  it('the same over TCP', () => sameAsStraight(port, { tcp: true }))
+  it('the same with 0x20 and cookies', () => sameAsStraight(port, { hardenLoopback: true }))
+})
