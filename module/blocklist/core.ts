@@ -45,8 +45,10 @@ export const core: readonly string[] = [
   'usertrust.com',
   'comodoca.com',
   'entrust.net',
-  'godaddy.com',
-  'starfieldtech.com',
+  'ocsp.godaddy.com',
+  'crl.godaddy.com',
+  'ocsp.starfieldtech.com',
+  'crl.starfieldtech.com',
   'identrust.com',
   'amazontrust.com',
   'quovadisglobal.com',
@@ -68,7 +70,7 @@ export const core: readonly string[] = [
   'proximus.be',
   'proximus.com',
   'belgacom.be',
-  'skynet.be',
+  'webmail.skynet.be',
   'scarlet.be',
   'mobilevikings.be',
   'safeonweb.be',
@@ -78,6 +80,4 @@ export const core: readonly string[] = [
   'police.be',
   'febelfin.be',
   '112.be',
-  // The root of the browsers' canary (RFC 9462 and use-application-dns.net are special names, not ours to list)
-  'use-application-dns.net',
 ]

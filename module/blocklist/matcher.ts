@@ -61,6 +61,8 @@ class ListMatcher implements Matcher {
   #hash: NameHash = createNameHash(NO_KEY)
   #coreSet: NameSet = createNameSet([], NO_KEY)
   #allowSet: NameSet = createNameSet([], NO_KEY)
+  /** Of the name hashed last. */
+  #labels = 0
   #epoch = 1
 
   constructor({ store, allow, core }: MatcherOptions) {
@@ -97,8 +99,7 @@ class ListMatcher implements Matcher {
   verdict(wire: Uint8Array, start: number): Verdict {
     const found = this.#listed(wire, start)
     if (found === NOT_LISTED) return NOT_LISTED
-    const labels = this.#hash.suffixes(wire, start)
-    return this.#covering(this.#coreSet, labels) > 0 || this.#covering(this.#allowSet, labels) > 0
+    return this.#covering(this.#coreSet) > 0 || this.#covering(this.#allowSet) > 0
       ? NOT_LISTED
       : found
   }
@@ -108,6 +109,7 @@ class ListMatcher implements Matcher {
     if (store === null) return NOT_LISTED
     const hash = this.#hash
     const labels = hash.suffixes(wire, start)
+    this.#labels = labels
     for (let n = labels; n >= LEAST_LABELS; n -= 1) {
       const tag = store.find(hash.hi[n - 1] as number, hash.lo[n - 1] as number)
       if (tag >= 0 && (n === labels || scopeOf(tag) === 'tree')) return packVerdict(tag, n)
@@ -116,10 +118,10 @@ class ListMatcher implements Matcher {
   }
 
   /** @returns the number of labels of the name's longest suffix that is in the set, or 0; of the name hashed last */
-  #covering(set: NameSet, labels: number): number {
+  #covering(set: NameSet): number {
     if (set.size === 0) return 0
     const { hi, lo } = this.#hash
-    for (let n = labels; n > 0; n -= 1) if (set.has(hi[n - 1] as number, lo[n - 1] as number)) return n
+    for (let n = this.#labels; n > 0; n -= 1) if (set.has(hi[n - 1] as number, lo[n - 1] as number)) return n
     return 0
   }
 
@@ -128,16 +130,15 @@ class ListMatcher implements Matcher {
     const { version } = this.#store.metadata
     const found = this.#listed(wire, start)
     if (found === NOT_LISTED) return { listed: false, by: 'none', version }
-    const labels = this.#hash.suffixes(wire, start)
-    const suffix = (n: number) => suffixText(wire, start, labels - n)
+    const suffix = (n: number) => suffixText(wire, start, this.#labels - n)
     const entry = {
       category: categoryName(verdictCategory(found)),
       scope: verdictScope(found),
       version,
     }
-    const core = this.#covering(this.#coreSet, labels)
+    const core = this.#covering(this.#coreSet)
     if (core > 0) return { listed: false, by: 'core', suffix: suffix(core), ...entry }
-    const allow = this.#covering(this.#allowSet, labels)
+    const allow = this.#covering(this.#allowSet)
     if (allow > 0) return { listed: false, by: 'allow', suffix: suffix(allow), ...entry }
     return { listed: true, by: 'list', suffix: suffix(verdictLabels(found)), ...entry }
   }

@@ -46,6 +46,9 @@ export interface StoreFile {
   close(): Promise<void>
 }
 
+/** lmdb takes its options in the place of a version; its types do not say so. */
+const APPEND = { append: true } as unknown as number
+
 /** Larger pages than LMDB's 4 KiB hold whole buckets with less waste and one level less of tree (measured). */
 const PAGE_BYTES = 16_384
 export const METADATA_KEY = 0
@@ -76,7 +79,7 @@ export function openStoreFile(path: string, readOnly: boolean): StoreFile {
       try {
         await db.transaction(() => {
           void db.put(record.key, record.value as Buffer)
-          for (const { key, value } of appended) void db.put(key, value as Buffer, { append: true })
+          for (const { key, value } of appended) void db.put(key, value as Buffer, APPEND)
         })
         await db.flushed
       } catch (error) {

@@ -60,6 +60,9 @@ export interface Request {
   readonly expires: number
 }
 
+/** The list's head as the operator's tools sign it: with the format's version. */
+export type HeadDocument = Head & { readonly v: 1 }
+
 export interface Payloads {
   desired: Desired
   /** Its `v: 1` may be left out. */

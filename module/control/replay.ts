@@ -81,7 +81,11 @@ export class ReplayGuard {
         forgotten = Math.max(forgotten, until)
       }
     if (used.size >= (this.#options.most ?? 256))
-      throw new SecureNetError('DOC_REPLAY_FULL', 'too many requests are unexpired', 'Wait until earlier ones expire.')
+      throw new SecureNetError(
+        'DOC_REPLAY_FULL',
+        'too many requests are unexpired',
+        'Wait until earlier ones expire.',
+      )
     used.set(nonce, expires)
     await this.#options.file.write({ v: 1, used: [...used], forgotten })
     this.#used = used

@@ -5,7 +5,14 @@ import type { StateFile } from '../platform/state-file.ts'
 import { schemaViolation } from '../schema-error.ts'
 import { parsePayload, type TrustedKeys } from './documents.ts'
 import { checkSignatures, type Jws, readJws } from './documents-jws.ts'
-import { type Keys, type Role, type RoleKeys, type RootSet, type RootsFile, roles } from './documents-kinds.ts'
+import {
+  type Keys,
+  type Role,
+  type RoleKeys,
+  type RootSet,
+  type RootsFile,
+  roles,
+} from './documents-kinds.ts'
 import { checkKeySet, keysInvalid } from './keys.ts'
 import { validate as validateRoots } from './schemas/roots.json?compiled'
 
@@ -52,13 +59,19 @@ export function parseRootsFile(text: string): RootsFile {
 }
 
 function rootsDigest({ threshold, keys }: RootSet): string {
-  const text = `${threshold} ${keys.map((key) => key.kid).sort().join(' ')}`
+  const text = `${threshold} ${keys
+    .map((key) => key.kid)
+    .sort()
+    .join(' ')}`
   return createHash('sha256').update(text).digest('base64url')
 }
 
 /** A key has one place only: a key stolen from an online server must not turn out to be a root. */
 export function checkKeys(keys: Keys): void {
-  const sets: [string, RootSet][] = [['roots', keys.roots], ...roles.map((role): [string, RootSet] => [role, keys.roles[role]])]
+  const sets: [string, RootSet][] = [
+    ['roots', keys.roots],
+    ...roles.map((role): [string, RootSet] => [role, keys.roles[role]]),
+  ]
   const placeOf = new Map<string, string>()
   for (const [place, set] of sets) {
     checkKeySet(place, set)
@@ -196,7 +209,8 @@ export class Trust implements TrustedKeys {
     const { knownRoots, epochs, kids } = this.#state
     const now = eachRole((role) => keys.roles[role].keys.map((key) => key.kid))
     // Only where no old key is left can an old document not come back: then numbers that a thief burnt are free again.
-    const replaced = (role: Role) => kids[role].length > 0 && !now[role].some((kid) => kids[role].includes(kid))
+    const replaced = (role: Role) =>
+      kids[role].length > 0 && !now[role].some((kid) => kids[role].includes(kid))
     return {
       v: 1,
       knownRoots: [...new Set([...knownRoots, rootsDigest(keys.roots)])],

@@ -25,7 +25,8 @@ export function reduceFleet(
     return state.digest === next.digest
       ? { state, outcome: 'repeated', effects: [] }
       : { state, outcome: 'rejected', code: 'FLEET_CONFLICT', effects: [] }
-  const older = state && (epoch < state.epoch || (epoch === state.epoch && order.sequence < state.order.sequence))
+  const older =
+    state && (epoch < state.epoch || (epoch === state.epoch && order.sequence < state.order.sequence))
   if (older) return { state, outcome: 'ignored', code: 'FLEET_OLDER', effects: [] }
   return { state: next, outcome: 'applied', effects: [] }
 }

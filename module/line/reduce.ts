@@ -1,5 +1,5 @@
-import { startCountdown } from './suspension.ts'
 import { contentDigest } from './digest.ts'
+import { startCountdown } from './suspension.ts'
 import type { Desired, Instant, LineState, Reduced } from './types.ts'
 
 /** A line that never got an order. */
@@ -40,7 +40,7 @@ function accepted({ order, epoch, now }: OrderEvent): LineState {
   const { v: _, ...members } = order
   const state: LineState = { ...members, epoch, digest: contentDigest(order) }
   if (order.service !== 'suspended' || order.until === undefined) return state
-  return { ...state, countdown: startCountdown(order.until, order.issuedAt, now) }
+  return { ...state, countdown: startCountdown({ until: order.until, issuedAt: order.issuedAt }, now) }
 }
 
 /**
@@ -52,7 +52,8 @@ export function reduce(state: LineState, event: OrderEvent): Reduced {
   const sameNumbers = order.generation === state.generation && order.sequence === state.sequence
   const sameContent = sameNumbers && contentDigest(order) === state.digest
   if (epoch === state.epoch && sameContent) return { state, outcome: 'repeated', effects: [] }
-  if (epoch > state.epoch && sameContent) return { state: { ...state, epoch }, outcome: 'repeated', effects: [] }
+  if (epoch > state.epoch && sameContent)
+    return { state: { ...state, epoch }, outcome: 'repeated', effects: [] }
   if (epoch === state.epoch && sameNumbers)
     return { state, outcome: 'rejected', code: 'LINE_CONFLICT', effects: [] }
   if (compare(state, event) < 0) return refused(state, event)

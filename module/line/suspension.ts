@@ -2,47 +2,68 @@ import type { Countdown, Instant, LineState, Reduced } from './types.ts'
 
 /** Seconds that wall and monotonic clock may drift apart unnoticed (NTP slews). */
 const tolerance = 60
-/** A step of the wall clock is believed once it has lasted so long; a wrong NTP answer is corrected sooner. */
+/** What the wall clock alone says is believed once it has lasted so long: a wrong NTP answer is corrected sooner. */
 const believeAfter = 600
 
-/** Never longer than the order says from its issue to its end, whatever the clocks show. */
-export function startCountdown(until: number, issuedAt: number, now: Instant): Countdown {
-  const left = Math.min(until - Math.max(now.wall, now.floor), until - issuedAt)
-  return { left: Math.max(left, 0), boot: now.boot, monotonic: now.monotonic, wall: now.wall }
+interface Order {
+  readonly until: number
+  readonly issuedAt: number
 }
 
-/** After a new start the monotonic clock counts from elsewhere: go on with what was left, or with less if time passed. */
-function afterBoot(state: LineState, countdown: Countdown, now: Instant): LineState {
-  const fresh = startCountdown(state.until ?? 0, state.issuedAt, now)
-  return { ...state, countdown: { ...fresh, left: Math.min(fresh.left, countdown.left) } }
-}
-
-/** The suspension is over: what `then` says, under the order's own numbers, so that a repeat of it stays a repeat. */
-function ended(state: LineState): LineState {
-  const { countdown: _, then, until, ...rest } = state
-  return { ...rest, service: then ?? 'enabled', reason: 'suspension-ended', by: 'modem' }
+/**
+ * Never longer than the order says from its issue to its end. Where the wall clock alone says that it is over already, it
+ * is given ten minutes to be corrected.
+ */
+export function startCountdown({ until, issuedAt }: Order, now: Instant): Countdown {
+  const byWall = until - Math.max(now.wall, now.floor)
+  const bySignatures = Math.max(until - now.floor, 0)
+  const left = Math.min(Math.max(byWall, Math.min(believeAfter, bySignatures)), until - issuedAt)
+  return { left, boot: now.boot, monotonic: now.monotonic, wall: now.wall }
 }
 
 function unchanged(state: LineState): Reduced {
   return { state, outcome: 'repeated', effects: [] }
 }
 
+/** What `then` says, under the order's own numbers, so that a repeat of the order stays a repeat. */
+function ended(state: LineState): LineState {
+  const { countdown: _, then, until: __, ...rest } = state
+  return { ...rest, service: then ?? 'enabled', reason: 'suspension-ended', by: 'modem' }
+}
+
+/** The end; said so if nothing but an unconfirmed wall clock brought it about. */
+function atTheEnd(state: LineState, order: Order, countdown: Countdown, now: Instant): Reduced {
+  const byWallAlone = countdown.wall >= order.until && now.floor < order.until
+  if (!byWallAlone) return { state: ended(state), outcome: 'applied', effects: [] }
+  const clockStep = { by: now.wall - now.floor, believed: true }
+  return { state: { ...ended(state), clockStep }, outcome: 'applied', code: 'CLOCK_STEPPED', effects: [] }
+}
+
+/** Reported when it is seen, when it is believed, and when it has become another one altogether. */
 function withStep(state: LineState, countdown: Countdown, by: number, believed: boolean): Reduced {
   const before = state.clockStep
-  const isNews = before?.believed !== believed || Math.abs(before.by - by) > tolerance
+  const isNews =
+    before?.believed !== believed || Math.abs(before.by - by) > Math.max(tolerance, Math.abs(before.by))
+  if (!isNews) return unchanged({ ...state, countdown })
   const next = { ...state, countdown, clockStep: { by, believed } }
-  return isNews
-    ? { state: next, outcome: 'applied', code: 'CLOCK_STEPPED', effects: [] }
-    : unchanged({ ...state, countdown })
+  return { state: next, outcome: 'applied', code: 'CLOCK_STEPPED', effects: [] }
 }
 
 /** The wall clock differs from what the monotonic clock expects by `step` seconds. */
-function stepped(state: LineState, countdown: Countdown, now: Instant, step: number): Reduced {
+function stepped(state: LineState, order: Order, countdown: Countdown, now: Instant, step: number): Reduced {
   // Below the floor the wall clock is known to be wrong: the monotonic clock alone counts.
   if (now.wall < now.floor) return withStep(state, countdown, step, false)
-  const seen = countdown.stepSeen ?? now.monotonic
-  if (now.monotonic - seen < believeAfter) return withStep(state, { ...countdown, stepSeen: seen }, step, false)
-  return withStep(state, startCountdown(state.until ?? 0, state.issuedAt, now), step, true)
+  const stepSeen = countdown.stepSeen ?? now.monotonic
+  if (now.monotonic - stepSeen < believeAfter) return withStep(state, { ...countdown, stepSeen }, step, false)
+  const left = Math.min(order.until - now.wall, order.until - order.issuedAt)
+  const anchor = { left, boot: now.boot, monotonic: now.monotonic, wall: now.wall }
+  return left > 0 ? withStep(state, anchor, step, true) : atTheEnd(state, order, anchor, now)
+}
+
+/** After a new start the monotonic clock counts from elsewhere: go on with what was left, or with less if time passed. */
+function afterBoot(order: Order, countdown: Countdown, now: Instant): Countdown {
+  const fresh = startCountdown(order, now)
+  return { ...fresh, left: Math.min(fresh.left, countdown.left) }
 }
 
 /**
@@ -51,17 +72,19 @@ function stepped(state: LineState, countdown: Countdown, now: Instant, step: num
  * What counts is, in this order: signed time (the floor) has passed `until`; the monotonic clock has counted what was left;
  * the wall clock, where it agrees with the monotonic one. A wall clock that steps is reported at once (CLOCK_STEPPED) and
  * believed when the step has lasted ten minutes, so it neither shortens nor prolongs a suspension unnoticed.
- * @returns outcome `applied` if state or report changed, else `repeated`
+ * @returns outcome `applied` if what is persisted and reported changed, else `repeated` (keep the state all the same)
  */
 export function tick(state: LineState, now: Instant): Reduced {
-  const { countdown, until } = state
-  if (state.service !== 'suspended' || until === undefined || !countdown) return unchanged(state)
-  if (countdown.boot !== now.boot) return tick(afterBoot(state, countdown, now), now)
+  const { until, issuedAt } = state
+  if (state.service !== 'suspended' || until === undefined || !state.countdown) return unchanged(state)
+  const order = { until, issuedAt }
+  const sameBoot = state.countdown.boot === now.boot
+  const countdown = sameBoot ? state.countdown : afterBoot(order, state.countdown, now)
   const elapsed = now.monotonic - countdown.monotonic
-  if (now.floor >= until || elapsed >= countdown.left)
-    return { state: ended(state), outcome: 'applied', effects: [] }
+  if (now.floor >= until || elapsed >= countdown.left) return atTheEnd(state, order, countdown, now)
   const step = now.wall - countdown.wall - elapsed
-  if (Math.abs(step) > tolerance) return stepped(state, countdown, now, step)
+  if (Math.abs(step) > tolerance) return stepped(state, order, countdown, now, step)
+  if (sameBoot && countdown.stepSeen === undefined) return unchanged(state)
   const { stepSeen: _, ...steady } = countdown
-  return unchanged(countdown.stepSeen === undefined ? state : { ...state, countdown: steady })
+  return unchanged({ ...state, countdown: steady })
 }

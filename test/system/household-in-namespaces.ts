@@ -10,7 +10,7 @@
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -219,6 +219,8 @@ export class Household {
 
   async open(): Promise<void> {
     process.once('exit', this.#onExit)
+    // The module's user reads its bundle and configuration here.
+    chmodSync(this.dir, 0o755)
     for (const place of places) execFileSync('ip', ['netns', 'add', this.ns(place)])
     for (const place of places) {
       this.exec(place, [

@@ -1,0 +1,51 @@
+import type { FleetMode, Service } from './types.ts'
+
+/** Every reason why the LAN is, or is not, protected; stable, for `reported` and for support. */
+export const protectionReasons = [
+  'protecting',
+  'no-active-line',
+  'fleet-retired',
+  'dormant',
+  'terminated',
+  'disabled',
+  'suspended',
+  'fleet-paused',
+  'list-missing',
+  'list-damaged',
+  'self-test-failing',
+] as const
+export type ProtectionReason = (typeof protectionReasons)[number]
+
+export interface ProtectionInput {
+  /** Of the line that carries the traffic now; undefined where none of the configured lines does. */
+  readonly service: Service | undefined
+  /** As it affects that line (fleetModeOf). */
+  readonly fleet: FleetMode
+  /** Of the list on flash; a stale one is verified: age never ends protection. */
+  readonly list: 'verified' | 'missing' | 'damaged'
+  /** `unknown` before the first test, and where the upstream itself is down: then stay as it is. */
+  readonly selfTest: 'passing' | 'failing' | 'unknown'
+}
+
+const ofService = {
+  dormant: 'dormant',
+  terminated: 'terminated',
+  disabled: 'disabled',
+  suspended: 'suspended',
+} as const satisfies Record<Exclude<Service, 'enabled'>, ProtectionReason>
+
+function whyNot({ service, fleet, list, selfTest }: ProtectionInput): ProtectionReason | undefined {
+  if (service === undefined) return 'no-active-line'
+  if (fleet === 'retire') return 'fleet-retired'
+  if (service !== 'enabled') return ofService[service]
+  if (fleet === 'pause') return 'fleet-paused'
+  if (list !== 'verified') return list === 'missing' ? 'list-missing' : 'list-damaged'
+  if (selfTest === 'failing') return 'self-test-failing'
+  return undefined
+}
+
+/** The one decision whether the LAN's DNS is intercepted; nothing else arms or disarms. Pure. */
+export function protection(input: ProtectionInput): { armed: boolean; why: ProtectionReason } {
+  const why = whyNot(input)
+  return { armed: why === undefined, why: why ?? 'protecting' }
+}

@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { encodeDelta, encodeSnapshot } from '../../module/blocklist/codec.ts'
+import { createEntrySetBuilder, type EntrySet, resultOf } from '../../module/blocklist/entries.ts'
+import { createNameHash, parseKey } from '../../module/blocklist/hash.ts'
+import { createMatcher } from '../../module/blocklist/matcher.ts'
+import { openStore, removeStore, type Store, verifyFile } from '../../module/blocklist/store.ts'
+import { createStoreBuilder } from '../../module/blocklist/store-builder.ts'
+
+/** One row of figures; times in the unit that the name says. */
+export interface BlocklistFigures {
+  names: number
+  snapshotBytes: number
+  snapshotChunks: number
+  snapshotBytesPerName: number
+  encodeMs: number
+  buildMs: number
+  storeBytes: number
+  storeBytesPerName: number
+  verifyMs: number
+  openMs: number
+  verdictListedUs: number
+  verdictNotListedUs: number
+  longestPauseMs: number
+  /** Of 1,000 added and 1,000 removed. */
+  deltaBytes: number
+  deltaMs: number
+  wrongVerdicts: number
+}
+
+const KEY = '00112233445566778899aabbccddeeff'.slice(0, 16)
+const CHANGES = 1_000
+const ASKED = 200_000
+/** Of 100 entries: a mix of categories as lists have it, all of tree scope. */
+const MIX = [55, 83, 88, 91, 99, 100]
+
+/** Deterministic, so that two runs ask the same (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return (t ^ (t >>> 14)) >>> 0
+  }
+}
+
+/** Name number i as wire: `x<i>y.<one of 4 TLDs>`, with `www.` before it or not. */
+function wireName(i: number, prefix: string): Buffer {
+  const labels = [...(i % 2 ? ['www'] : []), `${prefix}${(i * 2_654_435_761) % 4_294_967_296}`, ['com', 'net', 'be', 'info'][i & 3] as string]
+  return Buffer.concat([...labels.map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)])), Buffer.of(0)])
+}
+
+function entriesOf(count: number, skip = 0): EntrySet {
+  const hash = createNameHash(parseKey(KEY))
+  const random = randomFrom(7)
+  const set = createEntrySetBuilder(count)
+  for (let i = skip; i < skip + count; i += 1) {
+    const labels = hash.suffixes(wireName(i, 'x'), 0)
+    const percent = random() % 100
+    set.add(hash.hi[labels - 1] as number, hash.lo[labels - 1] as number, MIX.findIndex((most) => percent < most))
+  }
+  return set.build()
+}
+
+/** @returns the function's result, the ms that it took and the longest time that the event loop stood still */
+async function timed<T>(run: () => T | Promise<T>): Promise<{ value: T; ms: number; pauseMs: number }> {
+  const start = performance.now()
+  let last = start
+  let pauseMs = 0
+  const tick = setInterval(() => {
+    const now = performance.now()
+    pauseMs = Math.max(pauseMs, now - last)
+    last = now
+  }, 1)
+  try {
+    const value = await run()
+    return { value, ms: performance.now() - start, pauseMs }
+  } finally {
+    clearInterval(tick)
+  }
+}
+
+async function build(path: string, chunks: readonly Buffer[], set: EntrySet, version: number, base?: Store) {
+  removeStore(path)
+  const release = { version, key: KEY, names: set.count, result: resultOf(set) }
+  const builder = createStoreBuilder({ path, list: 'bench', release, chunks: chunks.length, ...(base ? { base } : {}) })
+  for (const chunk of chunks) await builder.append(chunk)
+  return builder.finish()
+}
+
+function verdicts(store: Store, names: readonly Buffer[], expected: boolean): { us: number; wrong: number } {
+  const matcher = createMatcher({ store, allow: [], core: ['core.example'] })
+  for (const name of names) matcher.verdict(name, 0)
+  let listed = 0
+  const start = performance.now()
+  for (const name of names) if (matcher.verdict(name, 0) !== 0) listed += 1
+  const us = ((performance.now() - start) * 1000) / names.length
+  return { us, wrong: expected ? names.length - listed : listed }
+}
+
+/** Measures one size of list in a directory of its own, which is removed. */
+export async function benchBlocklist(names: number): Promise<BlocklistFigures> {
+  const directory = mkdtempSync(join(tmpdir(), 'securenet-bench-'))
+  try {
+    const set = entriesOf(names)
+    const encoded = await timed(() => encodeSnapshot(set, { list: 'bench', version: 1, key: KEY }))
+    const path = join(directory, '1.mdb')
+    const built = await timed(() => build(path, encoded.value, set, 1))
+    const verified = await timed(() => verifyFile(path, built.value.digest))
+    const opened = await timed(() => openStore(path))
+    const store = opened.value
+    const next = entriesOf(names, CHANGES)
+    const delta = encodeDelta(set, next, { list: 'bench', version: 2, from: 1, key: KEY })
+    const applied = await timed(() => build(join(directory, '2.mdb'), delta, next, 2, store))
+    const asked = Math.min(names, ASKED)
+    const step = Math.floor(names / asked)
+    const listed = verdicts(store, Array.from({ length: asked }, (_, i) => wireName(i * step, 'x')), true)
+    const notListed = verdicts(store, Array.from({ length: asked }, (_, i) => wireName(i, 'not')), false)
+    await store.close()
+    const snapshotBytes = sizeOf(encoded.value)
+    return {
+      names,
+      snapshotBytes,
+      snapshotChunks: encoded.value.length,
+      snapshotBytesPerName: snapshotBytes / names,
+      encodeMs: encoded.ms,
+      buildMs: built.ms,
+      storeBytes: built.value.bytes,
+      storeBytesPerName: built.value.bytes / names,
+      verifyMs: verified.ms,
+      openMs: opened.ms,
+      verdictListedUs: listed.us,
+      verdictNotListedUs: notListed.us,
+      longestPauseMs: Math.max(built.pauseMs, applied.pauseMs),
+      deltaBytes: sizeOf(delta),
+      deltaMs: applied.ms,
+      wrongVerdicts: listed.wrong + notListed.wrong + (verified.value ? 0 : 1),
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+function sizeOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+}
+
+/** `node blocklist.cjs 10000 1000000`: one JSON line a size. */
+export async function main(sizes: readonly number[]): Promise<void> {
+  for (const names of sizes) {
+    const figures = await benchBlocklist(names)
+    process.stdout.write(`${JSON.stringify(figures, (_, value) => (typeof value === 'number' ? Math.round(value * 1000) / 1000 : value))}\n`)
+  }
+}
