@@ -5,6 +5,7 @@ import { parseConfig } from './config/load.ts'
 import { createDaemon } from './daemon.ts'
 import { codeOf, messageOf, SecureNetError } from './error.ts'
 import { createLog } from './log.ts'
+import { LogRing } from './telemetry/log-ring.ts'
 import { version } from './version.ts'
 
 const USAGE = 2
@@ -34,13 +35,17 @@ function readConfig(path: string): string {
 /** Serves until SIGTERM or SIGINT; whatever throws unseen ends the process, and the lease ends with it. */
 async function run(configPath: string): Promise<number> {
   const config = parseConfig(readConfig(configPath))
-  const log = createLog((line) => process.stderr.write(line), config.logLevel)
-  const daemon = createDaemon(config, log)
+  const ring = new LogRing()
+  const write = (line: string) => {
+    process.stderr.write(line)
+    ring.add(line)
+  }
+  const daemon = createDaemon(config, createLog(write, config.logLevel), ring)
   const asked = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => resolve(signal))
   })
   await daemon.start()
-  log.info('stopping', { signal: await asked })
+  await asked
   await daemon.stop()
   return 0
 }

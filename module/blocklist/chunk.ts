@@ -87,7 +87,10 @@ export function writeChunk(header: ChunkHeader, groups: readonly Group[]): Buffe
  */
 export function readChunk(chunk: Uint8Array): { header: ChunkHeader; groups: Group[] } {
   if (chunk.length > MAX_CHUNK_BYTES) {
-    throw new SecureNetError('LIST_CHUNK_TOO_LARGE', `a chunk of ${chunk.length} octets; the most is ${MAX_CHUNK_BYTES}`)
+    throw new SecureNetError(
+      'LIST_CHUNK_TOO_LARGE',
+      `a chunk of ${chunk.length} octets; the most is ${MAX_CHUNK_BYTES}`,
+    )
   }
   const octets = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
   if (octets.length < 6 || !octets.subarray(0, 4).equals(MAGIC) || octets[4] !== CHUNK_FORMAT) {
@@ -126,8 +129,10 @@ function readHeader(octets: Buffer): { header: ChunkHeader; at: number } {
   at += tagCount
   if (!kind) throw badCoding('it is neither a snapshot nor a delta')
   if (!/^[\w.-]{1,64}$/.test(list)) throw badCoding('its list has no proper name')
-  if (!Number.isSafeInteger(version) || !Number.isSafeInteger(from)) throw badCoding('its version is too large')
-  if (prefixBits > MAX_PREFIX_BITS || index >= 2 ** prefixBits) throw badCoding('its place is outside the list')
+  if (!Number.isSafeInteger(version) || !Number.isSafeInteger(from))
+    throw badCoding('its version is too large')
+  if (prefixBits > MAX_PREFIX_BITS || index >= 2 ** prefixBits)
+    throw badCoding('its place is outside the list')
   if (tags.length !== tagCount || new Set(tags).size !== tagCount || tags.some((tag) => tag > MAX_TAG)) {
     throw badCoding('its tags are wrong')
   }
@@ -146,11 +151,13 @@ function readGroups(octets: Buffer, start: number, header: ChunkHeader): Group[]
     const length = octets.readUInt32BE(at + 6)
     const removals = tag === REMOVALS
     if (tag <= previous) throw badCoding('its groups are out of order')
-    if (removals ? header.kind !== 'delta' : !header.tags.includes(tag)) throw badCoding('a group is out of place')
+    if (removals ? header.kind !== 'delta' : !header.tags.includes(tag))
+      throw badCoding('a group is out of place')
     if (removals ? parameter > 31 : parameter < MIN_ADDITION_PARAMETER || parameter > 63) {
       throw badCoding('a Rice parameter is out of range')
     }
-    if (bitsAt + length > octets.length || names * (parameter + 1) > length * 8) throw badCoding('it is cut off')
+    if (bitsAt + length > octets.length || names * (parameter + 1) > length * 8)
+      throw badCoding('it is cut off')
     groups.push({
       tag: removals ? 'removals' : tag,
       parameter,

@@ -1,6 +1,13 @@
 import { SecureNetError } from '../error.ts'
 import { badCoding, createBitReader, createBitWriter } from './bits.ts'
-import { type ChunkHeader, type Group, MAX_CHUNK_BYTES, MAX_PREFIX_BITS, readChunk, writeChunk } from './chunk.ts'
+import {
+  type ChunkHeader,
+  type Group,
+  MAX_CHUNK_BYTES,
+  MAX_PREFIX_BITS,
+  readChunk,
+  writeChunk,
+} from './chunk.ts'
 import { compareEntries, createEntrySetBuilder, type EntrySet, type Tag } from './entries.ts'
 
 export interface SnapshotOptions {
@@ -31,7 +38,10 @@ export function encodeSnapshot(set: EntrySet, options: SnapshotOptions): Buffer[
   const whole = { kind: 'snapshot', from: 0, names: set.count, baseNames: 0, tags: tagsOf(set) } as const
   return cut(set.count * 6, (prefixBits, index) => {
     const [first, end] = rangeOf(set, prefixBits, index)
-    return writeChunk({ ...options, ...whole, prefixBits, index }, additionGroups(set, first, end, prefixBits))
+    return writeChunk(
+      { ...options, ...whole, prefixBits, index },
+      additionGroups(set, first, end, prefixBits),
+    )
   })
 }
 
@@ -171,7 +181,8 @@ function riceParameter(meanBits: number, least: number, most: number): number {
 
 function additionGroups(set: EntrySet, first: number, end: number, prefixBits: number): Group[] {
   const counts = new Uint32Array(256)
-  for (let i = first; i < end; i += 1) counts[set.tag[i] as number] = (counts[set.tag[i] as number] as number) + 1
+  for (let i = first; i < end; i += 1)
+    counts[set.tag[i] as number] = (counts[set.tag[i] as number] as number) + 1
   const groups: Group[] = []
   for (let tag = 0; tag < 256; tag += 1) {
     const count = counts[tag] as number

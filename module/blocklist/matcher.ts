@@ -5,7 +5,14 @@ import { type Scope, scopeOf } from './entries.ts'
 import { createNameHash, type HashKey, type NameHash, parseKey } from './hash.ts'
 import { createNameSet, type NameSet } from './name-set.ts'
 import type { Store } from './store.ts'
-import { NOT_LISTED, packVerdict, type Verdict, verdictCategory, verdictLabels, verdictScope } from './verdict.ts'
+import {
+  NOT_LISTED,
+  packVerdict,
+  type Verdict,
+  verdictCategory,
+  verdictLabels,
+  verdictScope,
+} from './verdict.ts'
 
 export interface MatcherOptions {
   /** The list that serves, or null while there is none: then nothing is listed. */
@@ -99,9 +106,7 @@ class ListMatcher implements Matcher {
   verdict(wire: Uint8Array, start: number): Verdict {
     const found = this.#listed(wire, start)
     if (found === NOT_LISTED) return NOT_LISTED
-    return this.#covering(this.#coreSet) > 0 || this.#covering(this.#allowSet) > 0
-      ? NOT_LISTED
-      : found
+    return this.#covering(this.#coreSet) > 0 || this.#covering(this.#allowSet) > 0 ? NOT_LISTED : found
   }
 
   #listed(wire: Uint8Array, start: number): Verdict {

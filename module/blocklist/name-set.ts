@@ -21,7 +21,8 @@ export function createNameSet(names: readonly Uint8Array[], key: HashKey): NameS
   /** The slot that holds the hash, or the free one where it belongs. */
   function slotOf(hi: number, lo: number): number {
     let slot = lo & mask
-    while (used[slot] === 1 && (table[slot * 2] !== hi || table[slot * 2 + 1] !== lo)) slot = (slot + 1) & mask
+    while (used[slot] === 1 && (table[slot * 2] !== hi || table[slot * 2 + 1] !== lo))
+      slot = (slot + 1) & mask
     return slot
   }
 

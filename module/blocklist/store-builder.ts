@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { SecureNetError } from '../error.ts'
 import { bucketBitsFor, encodeBucket } from './bucket.ts'
@@ -8,6 +8,7 @@ import { createEntrySetBuilder, createResultHash, type EntrySet } from './entrie
 import type { Digest, Release } from './head.ts'
 import {
   digestFile,
+  isSound,
   METADATA_KEY,
   openStoreFile,
   readEntries,
@@ -28,6 +29,8 @@ export interface BuildOptions {
   chunks: number
   /** Of a delta: the store that it starts from; it must stay open until the end. */
   base?: Store
+  /** As openStore's. */
+  lockDirectory?: string
 }
 
 export interface BuiltStore {
@@ -92,10 +95,13 @@ class FileBuilder implements StoreBuilder {
   readonly #options: BuildOptions
   #file: StoreFile
   #progress: Progress
+  /** Earlier builders on this file that died before they got anything done. */
+  #tries: number
 
   constructor(options: BuildOptions) {
     this.#options = options
-    this.#file = openStoreFile(options.path, false)
+    this.#tries = countTry(options.path)
+    this.#file = openStoreFile(options.path, false, options.lockDirectory)
     this.#progress = this.#resumed() ?? this.#restart()
   }
 
@@ -126,7 +132,8 @@ class FileBuilder implements StoreBuilder {
     const record = this.#file.get(METADATA_KEY)
     if (!record) return null
     const wanted = this.#fresh()
-    const found = JSON.parse(record.toString()) as Progress
+    const found = parsed(record)
+    if (!found) return null
     const same = (['building', 'list', 'version', 'key', 'from', 'chunks'] as const).every(
       (field) => found[field] === wanted[field],
     )
@@ -136,8 +143,8 @@ class FileBuilder implements StoreBuilder {
   #restart(): Progress {
     if (this.#file.get(METADATA_KEY)) {
       void this.#file.close()
-      removeStore(this.#options.path)
-      this.#file = openStoreFile(this.#options.path, false)
+      removeStore(this.#options.path, this.#options.lockDirectory)
+      this.#file = openStoreFile(this.#options.path, false, this.#options.lockDirectory)
     }
     return this.#fresh()
   }
@@ -193,7 +200,7 @@ class FileBuilder implements StoreBuilder {
       const last = end === (index + 1) * perChunk
       const entries = merge.upTo(end * 2 ** (32 - bucketBits), last)
       if (end <= this.#progress.bucket) continue
-      await this.#commit(entries, bucket, end, last)
+      await this.#commit(entries, end, last)
       await turn()
     }
   }
@@ -203,7 +210,7 @@ class FileBuilder implements StoreBuilder {
     return Math.max(1, Math.floor((SLICE_ENTRIES * 2 ** bucketBits) / Math.max(names, 1)))
   }
 
-  async #commit(entries: EntrySet, first: number, end: number, last: boolean): Promise<void> {
+  async #commit(entries: EntrySet, end: number, last: boolean): Promise<void> {
     const progress = this.#progress
     const records: { key: number; value: Uint8Array }[] = []
     for (let at = 0; at < entries.count; ) {
@@ -220,14 +227,19 @@ class FileBuilder implements StoreBuilder {
     }
     await this.#file.put(jsonRecord(after), records)
     this.#progress = after
-    void first
+    if (this.#tries > 0) clearTries(this.#options.path)
+    this.#tries = 0
   }
 
   async finish(): Promise<BuiltStore> {
     const { path, release } = this.#options
     const progress = this.#progress
     const result = await this.#result()
-    if (progress.next !== progress.chunks || progress.written !== progress.names || result !== (release.result ?? result)) {
+    if (
+      progress.next !== progress.chunks ||
+      progress.written !== progress.names ||
+      result !== (release.result ?? result)
+    ) {
       await this.abort()
       throw new SecureNetError(
         'LIST_RESULT_MISMATCH',
@@ -235,11 +247,11 @@ class FileBuilder implements StoreBuilder {
         'The snapshot is taken instead of a delta; if that does not fit either, publish the list again.',
       )
     }
-    const { list, version, key, names, bucketBits, tags } = progress
-    const metadata: StoreMetadata = { format: STORE_FORMAT, list, version, key, names, bucketBits, tags, result }
-    await this.#file.put(jsonRecord(metadata), [])
-    await this.#file.close()
-    return { path, digest: digestFile(path), bytes: statSync(path).size, names, result }
+    // The progress stays in the record: dying right here, the next builder finds that only finish() is left to do.
+    const sealed: Progress & StoreMetadata = { ...progress, format: STORE_FORMAT, result }
+    await this.#file.put(jsonRecord(sealed), [])
+    await this.close()
+    return { path, digest: digestFile(path), bytes: statSync(path).size, names: progress.names, result }
   }
 
   /** Read back from the file, not from what was meant to be written. */
@@ -256,12 +268,43 @@ class FileBuilder implements StoreBuilder {
 
   async close(): Promise<void> {
     await this.#file.close()
+    clearTries(this.#options.path)
   }
 
   async abort(): Promise<void> {
     await this.#file.close().catch(() => undefined)
-    removeStore(this.#options.path)
+    removeStore(this.#options.path, this.#options.lockDirectory)
   }
+}
+
+function parsed(record: Buffer): Progress | null {
+  try {
+    return JSON.parse(record.toString()) as Progress
+  } catch {
+    return null
+  }
+}
+
+/** Fewer than the five restarts that procd allows. */
+const MOST_TRIES = 4
+const triesPath = (path: string) => `${path}-tries`
+
+/**
+ * A half-built file has no digest yet, and a flipped bit in it may crash LMDB: after four builders that died without
+ * getting a transaction done, it is begun anew, so that no crash can repeat for ever.
+ * @returns how many died
+ */
+function countTry(path: string): number {
+  if (!existsSync(path)) return 0
+  const file = triesPath(path)
+  const tries = existsSync(file) ? Number(readFileSync(file, 'latin1')) || 0 : 0
+  if (tries >= MOST_TRIES || !isSound(path)) removeStore(path)
+  else writeFileSync(file, String(tries + 1))
+  return tries >= MOST_TRIES ? 0 : tries + 1
+}
+
+function clearTries(path: string): void {
+  rmSync(triesPath(path), { force: true })
 }
 
 function jsonRecord(value: Progress | StoreMetadata): { key: number; value: Uint8Array } {
@@ -291,7 +334,11 @@ function createMerge({ header, additions, removals }: DecodedChunk, base: Store 
         if (removals[nextRemoval] === place) nextRemoval += 1
         else merged.add(kept.hi[i] as number, kept.lo[i] as number, kept.tag[i] as number)
       }
-      for (; nextAddition < additions.count && (additions.hi[nextAddition] as number) < hi; nextAddition += 1) {
+      for (
+        ;
+        nextAddition < additions.count && (additions.hi[nextAddition] as number) < hi;
+        nextAddition += 1
+      ) {
         const i = nextAddition
         merged.add(additions.hi[i] as number, additions.lo[i] as number, additions.tag[i] as number)
       }

@@ -22,19 +22,23 @@ export function reportUrl(branding: Branding, { name, category }: Blocked): stri
 }
 
 /** Labels isolated one by one: a right-to-left one must not change places with its neighbours (UAX 9 §4.3). */
-function isolated(labels: readonly string[]): Html {
-  return html`<bdi dir="ltr">${labels.map((label, i) => (i === 0 ? html`<bdi>${label}</bdi>` : html`.<wbr><bdi>${label}</bdi>`))}</bdi>`
+function labelled(labels: readonly string[]): Html {
+  const parts = labels.map((label, i) => {
+    const dot = i < labels.length - 1 ? html`.` : null
+    return html`<span class="label"><bdi>${label}</bdi>${dot}</span>`
+  })
+  return html`<bdi dir="ltr" translate="no">${parts}</bdi>`
 }
 
-/** @param name A-labels only: plain ASCII, so one isolate will do; may break after each dot */
+/** @param name A-labels; breaks after a dot before it breaks anywhere else */
 export function asciiName(name: string): Html {
-  return html`<bdi dir="ltr" translate="no">${name.split('.').map((label, i) => (i === 0 ? html`${label}` : html`.<wbr>${label}`))}</bdi>`
+  return labelled(name.split('.'))
 }
 
-function nameDetails({ unicode, mixed }: DisplayName, { name, suffix }: Blocked, texts: Texts): Html {
-  const { inOwnScript, mixedScripts, listedAs } = texts.blocked
-  return html`${unicode && html`<p class="soft">${inOwnScript} <b translate="no">${isolated(unicode)}</b></p>`}
-${mixed ? html`<p class="soft">${mixedScripts}</p>` : null}
+function nameDetails({ unicode, imitating }: DisplayName, { name, suffix }: Blocked, texts: Texts): Html {
+  const { inOwnScript, imitation, listedAs } = texts.blocked
+  return html`${unicode && html`<p class="soft">${inOwnScript} <b>${labelled(unicode)}</b></p>`}
+${imitating ? html`<p class="soft">${imitation}</p>` : null}
 ${suffix === name ? null : html`<p class="soft">${listedAs} ${asciiName(suffix)}</p>`}`
 }
 
@@ -43,7 +47,7 @@ export function blockPage(blocked: Blocked, branding: Branding, texts: Texts): D
   const { name, sentence } = categoryText(texts, blocked.category)
   const main = html`<div class="card">
 <h1>${words.heading}</h1>
-<p class="name">${asciiName(blocked.name)}</p>
+<p class="name"><strong>${asciiName(blocked.name)}</strong></p>
 ${nameDetails(displayName(blocked.name), blocked, texts)}
 <p class="lead"><strong>${name}.</strong> ${sentence}</p>
 <p>${words.nothingLoaded}</p>

@@ -63,7 +63,7 @@ function list(texts: Texts, { listVersion, listAgeSeconds }: ProtectionStatus): 
   const line =
     listVersion === null || listAgeSeconds === null
       ? listNone
-      : words(grouped(texts, listVersion), ageText(texts, listAgeSeconds))
+      : words(String(listVersion), ageText(texts, listAgeSeconds))
   return html`<section>
 <h2>${listHeading}</h2>
 <p>${line}</p>

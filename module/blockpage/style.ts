@@ -34,6 +34,9 @@ li::marker{color:var(--accent)}
 a{color:var(--accent);text-underline-offset:.15em;overflow-wrap:anywhere}
 a:focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:.25rem}
 bdi,.name{overflow-wrap:anywhere}
+.label{display:inline-block;max-width:100%}
+a .label{display:inline}
+.name strong{font-weight:inherit}
 .name{margin:1rem 0 0;padding:.75rem 1rem;border-left:.25rem solid var(--accent);border-radius:.25rem .5rem .5rem .25rem;background:var(--page);font-size:1.125rem;line-height:1.45;font-weight:650}
 .soft{color:var(--soft);font-size:.9375rem}
 .soft b{font-weight:600;color:var(--text)}

@@ -1,8 +1,9 @@
 import { askDaemon } from '../control/local-socket.ts'
 import { messageOf } from '../error.ts'
+import type { NameExplanation } from '../telemetry/explain-name.ts'
 import { askIndependently } from '../telemetry/independent-client.ts'
 import type { Arguments } from './arguments.ts'
-import { type Explanation, explanationText } from './explanation.ts'
+import { explanationText } from './explanation.ts'
 
 export interface Output {
   out(text: string): void
@@ -37,7 +38,7 @@ async function answersOf(name: string, listeners: readonly Endpoint[]): Promise<
 }
 
 async function check({ operands: [name = ''], runDir, json }: Arguments, { out }: Output): Promise<number> {
-  const found = (await askDaemon(runDir, `/check?name=${encodeURIComponent(name)}`)) as Explanation & {
+  const found = (await askDaemon(runDir, `/check?name=${encodeURIComponent(name)}`)) as NameExplanation & {
     listeners: Endpoint[]
   }
   const answers = await answersOf(found.name, found.listeners)

@@ -1,29 +1,4 @@
-/** What `check` says of one name of the chain. */
-export interface LinkVerdict {
-  name: string
-  blocked: boolean
-  /** `list`: listed; `allow`: the operator's exception; `core`: never blocked; `upstream`: blocked behind us; `none`. */
-  by: 'list' | 'allow' | 'core' | 'upstream' | 'none'
-  category?: string
-  /** The listed name that matched: the name itself or one above it. */
-  suffix?: string
-  scope?: string
-  version?: number
-}
-
-/** Answer of the daemon to `check`. */
-export interface Explanation {
-  name: string
-  /** What a client gets now. */
-  blocked: boolean
-  /** False: the line is off, so nothing is blocked, whatever the list says. */
-  protecting: boolean
-  why: string
-  /** The name asked, then every link of its answer. */
-  chain: LinkVerdict[]
-  addresses: string[]
-  rcode: string
-}
+import type { LinkVerdict, NameExplanation } from '../telemetry/explain-name.ts'
 
 function linkLine(link: LinkVerdict): string {
   const where = link.version === undefined ? '' : `, list version ${link.version}`
@@ -40,7 +15,7 @@ function linkLine(link: LinkVerdict): string {
 }
 
 /** For a support agent: the whole reason, one line a fact. */
-export function explanationText(found: Explanation, answers: readonly string[]): string {
+export function explanationText(found: NameExplanation, answers: readonly string[]): string {
   const head = found.blocked ? `${found.name} is BLOCKED` : `${found.name} is not blocked`
   const lines = [head]
   if (!found.protecting) lines.push(`  protection is off: ${found.why}`)

@@ -12,16 +12,21 @@ export interface ReportedPublisherOptions {
 
 /** Changes of one moment become one report. */
 const GATHER_MS = 20
-const LEAST_MS = 200
+const RATE = { perSecond: 5, burst: 3 }
 
 interface LineFeed {
   timer?: Timer
-  at: number
+  /** Reports that may go out now; below one, the next waits. */
+  tokens: number
+  filled: number
   last: string
   forced: boolean
 }
 
-/** Reports soon after a change (20 ms), five times a second at most, and only where something differs. */
+/**
+ * Reports soon after a change (20 ms), and only where something differs; where changes keep coming, five times a second
+ * with the newest.
+ */
 export class ReportedPublisher {
   readonly #options: ReportedPublisherOptions
   readonly #feeds = new Map<string, LineFeed>()
@@ -34,13 +39,16 @@ export class ReportedPublisher {
   /** @param force report even where nothing differs: a repeated order asks for it */
   changed(lineId: string, force = false): void {
     if (this.#stopped) return
-    const feed = this.#feeds.get(lineId) ?? { at: Number.NEGATIVE_INFINITY, last: '', forced: false }
+    const { clock } = this.#options
+    const now = clock.monotonic()
+    const feed = this.#feeds.get(lineId) ?? { tokens: RATE.burst, filled: now, last: '', forced: false }
     this.#feeds.set(lineId, feed)
     feed.forced ||= force
     if (feed.timer) return
-    const { clock } = this.#options
-    const wait = Math.max(GATHER_MS, feed.at + LEAST_MS - clock.monotonic())
-    feed.timer = clock.after(wait, () => {
+    feed.tokens = Math.min(RATE.burst, feed.tokens + ((now - feed.filled) / 1000) * RATE.perSecond)
+    feed.filled = now
+    const missing = Math.max(0, 1 - feed.tokens)
+    feed.timer = clock.after(Math.max(GATHER_MS, (missing / RATE.perSecond) * 1000), () => {
       delete feed.timer
       this.#publish(lineId, feed)
     })
@@ -57,7 +65,7 @@ export class ReportedPublisher {
     if (content === feed.last && !feed.forced) return
     feed.last = content
     feed.forced = false
-    feed.at = this.#options.clock.monotonic()
+    feed.tokens--
     this.#options.session.keep(topics.reported(lineId), Buffer.from(JSON.stringify(report)))
   }
 }

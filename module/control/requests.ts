@@ -1,7 +1,10 @@
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { ClockFloor } from '../platform/clock-floor.ts'
+import { type TrustedKeys, verifyDocument } from './documents.ts'
 import { type Request, type RequestAction, sizeLimits } from './documents-kinds.ts'
+import type { ReplayGuard } from './replay.ts'
 import type { Message, Session } from './session.ts'
 import { topics } from './topics.ts'
 
@@ -13,10 +16,7 @@ export interface RequestsOptions {
   session: Pick<Session, 'subscribe' | 'publish'>
   clock: Clock
   log: Log
-  /**
-   * Signed by the request role, for this modem, not expired, and its nonce never seen before: recorded when it resolves.
-   * @throws SecureNetError DOC_*, REQUEST_*
-   */
+  /** requestGate() */
   accept: (payload: Buffer) => Promise<Request>
   handlers: RequestHandlers
   /** The counter that `reported` shows. */
@@ -150,6 +150,36 @@ export class Requests {
 
 function described(error: unknown): { code: string; message: string } {
   return { code: codeOf(error), message: messageOf(error).slice(0, 500) }
+}
+
+export interface RequestGateOptions {
+  modemId: string
+  trust: TrustedKeys
+  replay: Pick<ReplayGuard, 'claim'>
+  floor: Pick<ClockFloor, 'observe' | 'trustedNow'>
+}
+
+/**
+ * Signed by the request role, for this modem, not expired, and its nonce never seen before: on flash when it resolves.
+ * @returns a function that throws SecureNetError DOC_*, STATE_*
+ */
+export function requestGate({
+  modemId,
+  trust,
+  replay,
+  floor,
+}: RequestGateOptions): RequestsOptions['accept'] {
+  return async (payload) => {
+    const context = { trust, target: { modemId }, now: floor.trustedNow() }
+    const { payload: request } = await verifyDocument('request', payload, context)
+    floor.observe(request.issuedAt)
+    try {
+      await replay.claim(request, floor.trustedNow())
+    } catch (error) {
+      throw error instanceof SecureNetError ? new RefusedRequest(error, request.id) : error
+    }
+    return request
+  }
 }
 
 /** A refusal that comes after the signature was verified says which request it means. */

@@ -74,7 +74,9 @@ function payloadOf(payload: Json, packet: Packet): Value {
 /** The packet's own value of the left side of a match; undefined where this model does not know it. */
 function fieldOf(left: unknown, packet: Packet): Value {
   if (!isObject(left)) return undefined
-  const { meta, ct, payload } = left
+  const { meta, ct, payload, '&': masked } = left
+  // `tcp flags & (syn|ack) == syn`: what is masked tells the protocol, no more.
+  if (Array.isArray(masked)) return fieldOf(masked[0], packet) === 'other' ? 'other' : undefined
   if (isObject(payload)) return payloadOf(payload, packet)
   const known = new Map<unknown, Value>([
     ['meta iifname', packet.interface],

@@ -2,6 +2,7 @@ import { codeOf, SecureNetError } from '../error.ts'
 import type { Ran, Run } from '../platform/spawn.ts'
 import type { WhyNot } from './devices.ts'
 import type { Armed, Interceptor, Renewed } from './interceptor.ts'
+import type { ScopeKeeper } from './scope-keeper.ts'
 import { createSerial } from './serial.ts'
 import { requireServiceAddresses, type Service } from './service.ts'
 
@@ -10,6 +11,7 @@ export interface IptablesOptions {
   service: Service
   leaseMs: number
   whyNot: WhyNot
+  scope: ScopeKeeper
   /** Program to run; looked up in PATH. */
   ipset?: string
 }
@@ -94,7 +96,7 @@ class Iptables implements Interceptor {
       const wiped = listed.some((set) => set.references < references)
       const rebuilt = this.#wiped && !wiped
       this.#wiped = wiped
-      const { armed, refused } = this.#sort(interfaces, wiped)
+      const { armed, refused } = await this.#sort(interfaces, wiped, signal)
       const gone = this.#armed.filter((name) => !armed.includes(name))
       if (gone.length > 0) await this.#flush(signal)
       await this.#ipset(
@@ -115,8 +117,9 @@ class Iptables implements Interceptor {
   }
 
   /** The rules are root's: the init script takes them away. */
-  remove(): Promise<void> {
-    return this.disarm()
+  async remove(): Promise<void> {
+    await this.disarm()
+    await this.#options.scope.release([])
   }
 
   translated(): Promise<number | null> {
@@ -126,11 +129,15 @@ class Iptables implements Interceptor {
     })
   }
 
-  #sort(interfaces: readonly string[], wiped: boolean): Armed {
+  async #sort(interfaces: readonly string[], wiped: boolean, signal: AbortSignal): Promise<Armed> {
+    const here = interfaces.filter((name) => this.#options.whyNot(name) === null)
+    const unscoped = await this.#options.scope.keep(here, signal)
     const armed: string[] = []
     const refused: { interface: string; why: string }[] = []
     for (const name of interfaces) {
-      const why = wiped ? `the static rules were wiped: run ${script} add` : this.#options.whyNot(name)
+      const why = wiped
+        ? `the static rules were wiped: run ${script} add`
+        : (this.#options.whyNot(name) ?? unscoped.get(name) ?? null)
       if (why === null) armed.push(name)
       else refused.push({ interface: name, why })
     }

@@ -5,6 +5,7 @@ import type { WhyNot } from './devices.ts'
 import { type Refusal, refusal } from './input-verdict.ts'
 import type { Armed, Interceptor, Renewed } from './interceptor.ts'
 import { fingerprint, listing, questionsIn, renewal, ruleset, table } from './ruleset.ts'
+import type { ScopeKeeper } from './scope-keeper.ts'
 import { createSerial } from './serial.ts'
 import { requireServiceAddresses, type Service } from './service.ts'
 
@@ -15,6 +16,7 @@ export interface NftablesOptions {
   interfaces: readonly string[]
   leaseMs: number
   whyNot: WhyNot
+  scope: ScopeKeeper
   log: Log
   /** Program to run; looked up in PATH. */
   nft?: string
@@ -85,7 +87,7 @@ class Nftables implements Interceptor {
   renew(interfaces: readonly string[]): Promise<Renewed> {
     return this.#serial.add(async (signal) => {
       await this.#inspectNowAndThen(interfaces, signal)
-      const { armed, refused } = this.#sort(interfaces)
+      const { armed, refused } = await this.#sort(interfaces, signal)
       const script = `${renewal(armed, this.#options.leaseMs)}${listing}`
       const ran = await this.#apply(['-t', '-f', '-'], script, signal)
       if (ran.code === 0 && fingerprint(ran.stdout) === this.#standing)
@@ -116,6 +118,7 @@ class Nftables implements Interceptor {
       const ran = await this.#apply(['-f', '-'], `add table ${table}\ndelete table ${table}\n`)
       if (ran.code !== 0) throw this.#explained(ran)
       this.#standing = null
+      await this.#options.scope.release(this.#options.interfaces)
     })
   }
 
@@ -126,13 +129,16 @@ class Nftables implements Interceptor {
     })
   }
 
-  #sort(interfaces: readonly string[]): Armed {
+  async #sort(interfaces: readonly string[], signal: AbortSignal): Promise<Armed> {
+    const here = interfaces.filter((name) => this.#options.whyNot(name) === null)
+    const unscoped = await this.#options.scope.keep(here, signal)
     const armed: string[] = []
     const refused: { interface: string; why: string }[] = []
     for (const name of interfaces) {
       const closed = this.#refusals.get(name)
       const why =
         this.#options.whyNot(name) ??
+        unscoped.get(name) ??
         (closed
           ? `the firewall refuses translated questions (${closed.table}, chain ${closed.chain}): ${fragment} is not in force`
           : null)

@@ -22,6 +22,8 @@ const TCP_BYTES = 65_535
 export class Query extends Question {
   readonly clientAddress: string
   readonly transport: Transport
+  /** Monotonic ms, of the queries whose time is taken; 0 for the others. */
+  receivedAt = 0
   /** Sends a reply that was PENDING; called once at most. */
   respond: ((reply: Buffer) => void) | null = null
   /** Why the answer is what it is; every step that answers sets it. */

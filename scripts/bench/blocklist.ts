@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { encodeDelta, encodeSnapshot } from '../../module/blocklist/codec.ts'
 import { createEntrySetBuilder, type EntrySet, resultOf } from '../../module/blocklist/entries.ts'
 import { createNameHash, parseKey } from '../../module/blocklist/hash.ts'
+import type { Digest } from '../../module/blocklist/head.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
 import { openStore, removeStore, type Store, verifyFile } from '../../module/blocklist/store.ts'
 import { createStoreBuilder } from '../../module/blocklist/store-builder.ts'
@@ -35,31 +36,37 @@ const ASKED = 200_000
 /** Of 100 entries: a mix of categories as lists have it, all of tree scope. */
 const MIX = [55, 83, 88, 91, 99, 100]
 
-/** Deterministic, so that two runs ask the same (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return (t ^ (t >>> 14)) >>> 0
-  }
+/** A number that looks random, the same for the same i (the finalizer of MurmurHash3). */
+function mixed(i: number): number {
+  const a = Math.imul(i ^ (i >>> 16), 0x85ebca6b)
+  const b = Math.imul(a ^ (a >>> 13), 0xc2b2ae35)
+  return (b ^ (b >>> 16)) >>> 0
 }
 
 /** Name number i as wire: `x<i>y.<one of 4 TLDs>`, with `www.` before it or not. */
 function wireName(i: number, prefix: string): Buffer {
-  const labels = [...(i % 2 ? ['www'] : []), `${prefix}${(i * 2_654_435_761) % 4_294_967_296}`, ['com', 'net', 'be', 'info'][i & 3] as string]
-  return Buffer.concat([...labels.map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)])), Buffer.of(0)])
+  const labels = [
+    ...(i % 2 ? ['www'] : []),
+    `${prefix}${mixed(i)}`,
+    ['com', 'net', 'be', 'info'][i & 3] as string,
+  ]
+  return Buffer.concat([
+    ...labels.map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)])),
+    Buffer.of(0),
+  ])
 }
 
 function entriesOf(count: number, skip = 0): EntrySet {
   const hash = createNameHash(parseKey(KEY))
-  const random = randomFrom(7)
   const set = createEntrySetBuilder(count)
   for (let i = skip; i < skip + count; i += 1) {
     const labels = hash.suffixes(wireName(i, 'x'), 0)
-    const percent = random() % 100
-    set.add(hash.hi[labels - 1] as number, hash.lo[labels - 1] as number, MIX.findIndex((most) => percent < most))
+    const percent = mixed(i) % 100
+    set.add(
+      hash.hi[labels - 1] as number,
+      hash.lo[labels - 1] as number,
+      MIX.findIndex((most) => percent < most),
+    )
   }
   return set.build()
 }
@@ -82,10 +89,16 @@ async function timed<T>(run: () => T | Promise<T>): Promise<{ value: T; ms: numb
   }
 }
 
-async function build(path: string, chunks: readonly Buffer[], set: EntrySet, version: number, base?: Store) {
+async function build(path: string, chunks: readonly Buffer[], result: Digest, version: number, base?: Store) {
   removeStore(path)
-  const release = { version, key: KEY, names: set.count, result: resultOf(set) }
-  const builder = createStoreBuilder({ path, list: 'bench', release, chunks: chunks.length, ...(base ? { base } : {}) })
+  const release = { version, key: KEY, result }
+  const builder = createStoreBuilder({
+    path,
+    list: 'bench',
+    release,
+    chunks: chunks.length,
+    ...(base ? { base } : {}),
+  })
   for (const chunk of chunks) await builder.append(chunk)
   return builder.finish()
 }
@@ -107,17 +120,27 @@ export async function benchBlocklist(names: number): Promise<BlocklistFigures> {
     const set = entriesOf(names)
     const encoded = await timed(() => encodeSnapshot(set, { list: 'bench', version: 1, key: KEY }))
     const path = join(directory, '1.mdb')
-    const built = await timed(() => build(path, encoded.value, set, 1))
+    const result = resultOf(set)
+    const built = await timed(() => build(path, encoded.value, result, 1))
     const verified = await timed(() => verifyFile(path, built.value.digest))
     const opened = await timed(() => openStore(path))
     const store = opened.value
     const next = entriesOf(names, CHANGES)
     const delta = encodeDelta(set, next, { list: 'bench', version: 2, from: 1, key: KEY })
-    const applied = await timed(() => build(join(directory, '2.mdb'), delta, next, 2, store))
+    const nextResult = resultOf(next)
+    const applied = await timed(() => build(join(directory, '2.mdb'), delta, nextResult, 2, store))
     const asked = Math.min(names, ASKED)
     const step = Math.floor(names / asked)
-    const listed = verdicts(store, Array.from({ length: asked }, (_, i) => wireName(i * step, 'x')), true)
-    const notListed = verdicts(store, Array.from({ length: asked }, (_, i) => wireName(i, 'not')), false)
+    const listed = verdicts(
+      store,
+      Array.from({ length: asked }, (_, i) => wireName(i * step, 'x')),
+      true,
+    )
+    const notListed = verdicts(
+      store,
+      Array.from({ length: asked }, (_, i) => wireName(i, 'not')),
+      false,
+    )
     await store.close()
     const snapshotBytes = sizeOf(encoded.value)
     return {
@@ -151,6 +174,8 @@ function sizeOf(chunks: readonly Buffer[]): number {
 export async function main(sizes: readonly number[]): Promise<void> {
   for (const names of sizes) {
     const figures = await benchBlocklist(names)
-    process.stdout.write(`${JSON.stringify(figures, (_, value) => (typeof value === 'number' ? Math.round(value * 1000) / 1000 : value))}\n`)
+    process.stdout.write(
+      `${JSON.stringify(figures, (_, value) => (typeof value === 'number' ? Math.round(value * 1000) / 1000 : value))}\n`,
+    )
   }
 }

@@ -1,8 +1,8 @@
 import { topics } from '../../module/control/topics.ts'
 import { type Broker, connectBroker } from './broker.ts'
 import { usage } from './exit.ts'
-import { openKeys } from './keys.ts'
-import type { OrderTools, Sign } from './orders.ts'
+import { openKeys, type Signer } from './keys.ts'
+import type { OrderTools } from './orders.ts'
 import { createOutput, type Output, type Terminal } from './output.ts'
 import { loadProfile, type Profile } from './profile.ts'
 
@@ -18,7 +18,7 @@ export interface World {
   now(): number
   connect(profile: Profile): Promise<Broker>
   /** Signs with the profile's keys. */
-  openSigner(profile: Profile): Promise<Sign>
+  openSigner(profile: Profile): Promise<Signer>
   /** Resolves when a person wants `watch` to end. */
   interrupted(): Promise<void>
 }
@@ -45,9 +45,9 @@ export class Context {
     return this.#broker
   }
 
-  async tools(): Promise<OrderTools> {
-    const sign = await this.world.openSigner(this.profile)
-    return { broker: await this.broker(), sign, now: this.world.now }
+  async tools(): Promise<OrderTools & Signer> {
+    const signer = await this.world.openSigner(this.profile)
+    return { broker: await this.broker(), now: this.world.now, ...signer }
   }
 
   /** Lines that any modem has reported for. */

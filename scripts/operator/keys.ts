@@ -1,5 +1,91 @@
+import { readFileSync } from 'node:fs'
+import { parsePayload, type RoleKind } from '../../module/control/documents.ts'
+import { checkSignatures, readJws } from '../../module/control/documents-jws.ts'
+import { type Payloads, type Role, type RoleKeys, roleOf } from '../../module/control/documents-kinds.ts'
+import { topics } from '../../module/control/topics.ts'
+import { messageOf } from '../../module/error.ts'
+import type { Broker } from './broker.ts'
+import { refused } from './exit.ts'
 import type { Sign } from './orders.ts'
 import type { Profile } from './profile.ts'
-export async function openKeys(_profile: Profile): Promise<Sign> {
-  throw new Error('placeholder')
+import { KeyFolder } from './signing/key-folder.ts'
+
+export interface Signer {
+  sign: Sign
+  /**
+   * What our own keys have signed, and nothing else: what is read back from a broker is signed again only after this,
+   * or a compromised broker could have us sign its own words.
+   */
+  verify<K extends RoleKind>(kind: K, jws: Buffer): Promise<Payloads[K]>
+}
+
+/** SECURENET_KEYS_PASSPHRASE, else the file that the profile names; undefined: keys are not encrypted. */
+export function passphraseOf(profile: Profile, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const given = env['SECURENET_KEYS_PASSPHRASE']
+  if (given) return given
+  return profile.passphraseFile ? readFileSync(profile.passphraseFile, 'utf8').trimEnd() : undefined
+}
+
+export async function verifyWith<K extends RoleKind>(
+  kind: K,
+  keys: RoleKeys,
+  jws: Buffer,
+): Promise<Payloads[K]> {
+  try {
+    const form = readJws(kind, jws)
+    await checkSignatures(form, keys, () => undefined)
+    return parsePayload(kind, form.payload)
+  } catch (error) {
+    throw refused(
+      'OPERATOR_FOREIGN_DOCUMENT',
+      `the ${kind} document on the broker is not signed by the keys of this profile: ${messageOf(error)}`,
+      'It is not signed again. Find out who put it there; is this the right profile?',
+    )
+  }
+}
+
+export function signerOf(folder: KeyFolder): Signer {
+  return {
+    sign: folder.sign,
+    verify: (kind, jws) => verifyWith(kind, folder.current.roles[roleOf[kind]], jws),
+  }
+}
+
+export async function openKeys(profile: Profile): Promise<Signer> {
+  return signerOf(await KeyFolder.open(profile.keysDir, passphraseOf(profile)))
+}
+
+/** All of them, for a modem that has slept for a year. */
+export async function publishKeys(broker: Broker, folder: KeyFolder): Promise<void> {
+  for (const { number, jws } of folder.documents) await broker.publish(topics.keys(number), jws, true)
+}
+
+const filters = { line: topics.desired('+'), list: topics.head('+'), fleet: topics.fleet() } as const
+const kinds = { line: 'desired', list: 'head', fleet: 'fleet' } as const
+
+/**
+ * Documents that replaced keys have signed, signed again with the new ones. A modem that reads them for the first time
+ * would else find nothing that it may obey.
+ * @param before the role's keys until now
+ * @returns topics that are not ours: left alone
+ */
+export async function signAgain(
+  tools: { broker: Broker; sign: Sign },
+  role: Role,
+  before: RoleKeys,
+): Promise<{ signed: number; foreign: string[] }> {
+  // Requests live two minutes and are not retained.
+  if (role === 'request') return { signed: 0, foreign: [] }
+  const foreign: string[] = []
+  let signed = 0
+  for (const [topic, jws] of await tools.broker.retained(filters[role])) {
+    try {
+      const payload = await verifyWith(kinds[role], before, jws)
+      await tools.broker.publish(topic, await tools.sign(kinds[role], payload), true)
+      signed++
+    } catch {
+      foreign.push(topic)
+    }
+  }
+  return { signed, foreign }
 }

@@ -3,6 +3,7 @@ import type { HeadDocument } from '../../module/control/documents-kinds.ts'
 import { topics } from '../../module/control/topics.ts'
 import type { Broker } from './broker.ts'
 import { refused } from './exit.ts'
+import type { Signer } from './keys.ts'
 import { claimsOf, type OrderTools } from './orders.ts'
 import { parseReported } from './reported.ts'
 
@@ -18,8 +19,19 @@ export async function currentHead(broker: Broker, list: string): Promise<HeadDoc
 
 export async function mustHaveHead(broker: Broker, list: string): Promise<HeadDocument> {
   const head = await currentHead(broker, list)
-  if (!head) throw refused('OPERATOR_NO_LIST', `no list "${list}" is published here`, 'Publish one: `list publish`.')
+  if (!head)
+    throw refused('OPERATOR_NO_LIST', `no list "${list}" is published here`, 'Publish one: `list publish`.')
   return head
+}
+
+/** The head as our own keys have signed it: what the next one is made from. */
+export async function signedHead(
+  { broker, verify }: OrderTools & Signer,
+  list: string,
+): Promise<HeadDocument | undefined> {
+  const topic = topics.head(list)
+  const jws = (await broker.retained(topic)).get(topic)
+  return jws && { v: 1, ...(await verify('head', jws)) }
 }
 
 /** The next head: what changes, a higher sequence, and new times. */
@@ -30,13 +42,19 @@ export function nextHead(head: HeadDocument, change: Partial<HeadDocument>, nowM
 
 export function promoted(head: HeadDocument, nowMs: number): HeadDocument {
   const { candidate, ...rest } = head
-  if (!candidate) throw refused('OPERATOR_NO_CANDIDATE', 'there is no candidate to promote', '`list status` shows the head.')
+  if (!candidate)
+    throw refused(
+      'OPERATOR_NO_CANDIDATE',
+      'there is no candidate to promote',
+      '`list status` shows the head.',
+    )
   return nextHead({ ...rest, stable: candidate.release }, {}, nowMs)
 }
 
 export function withoutCandidate(head: HeadDocument, nowMs: number): HeadDocument {
   const { candidate, ...rest } = head
-  if (!candidate) throw refused('OPERATOR_NO_CANDIDATE', 'there is no candidate to stop', '`list status` shows the head.')
+  if (!candidate)
+    throw refused('OPERATOR_NO_CANDIDATE', 'there is no candidate to stop', '`list status` shows the head.')
   return nextHead(rest, {}, nowMs)
 }
 

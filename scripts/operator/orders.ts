@@ -1,4 +1,5 @@
-import type { Kind, Payloads } from '../../module/control/documents-kinds.ts'
+import type { RoleKind } from '../../module/control/documents.ts'
+import type { Payloads } from '../../module/control/documents-kinds.ts'
 import { topics } from '../../module/control/topics.ts'
 import type { Desired } from '../../module/line/types.ts'
 import type { Broker } from './broker.ts'
@@ -6,7 +7,7 @@ import { refused, timedOut } from './exit.ts'
 import { parseReported, type Reported } from './reported.ts'
 
 /** Signs with the key of the kind's role (scripts/operator/signing). */
-export type Sign = <K extends Kind>(kind: K, payload: Payloads[K]) => Promise<string>
+export type Sign = <K extends RoleKind>(kind: K, payload: Payloads[K]) => Promise<string>
 
 /** What somebody wants of a line; the numbers are found here. */
 export type Order = Pick<Desired, 'lineId' | 'service' | 'reason' | 'by' | 'until' | 'then' | 'notices'>

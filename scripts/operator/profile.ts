@@ -14,11 +14,13 @@ export interface Profile {
   keysDir: string
   /** Built lists, newest and older ones: what deltas are made from. */
   archiveDir: string
+  /** Holds the passphrase of encrypted keys. */
+  passphraseFile?: string
   /** The list that commands mean; the modules' default where left out. */
   list?: string
 }
 
-const paths = ['caFile', 'certFile', 'keyFile', 'keysDir', 'archiveDir'] as const
+const paths = ['caFile', 'certFile', 'keyFile', 'keysDir', 'archiveDir', 'passphraseFile'] as const
 const known = new Set<string>(['url', 'list', ...paths])
 const required = ['url', 'keysDir', 'archiveDir'] as const
 

@@ -180,3 +180,38 @@ export function makeCertificates(
     files: (name) => [join(folder, `${name}.pem`), join(folder, `${name}.key`)],
   }
 }
+
+/** A proxy before a broker that reads the wire from the modem to it: the packet ids of its PUBACKs; negative: the reason code. */
+export async function recordPubacks(target: number, acknowledged: number[]) {
+  const server = createServer((modem) => {
+    const broker = connect(target, '127.0.0.1')
+    let first = true
+    modem.on('data', (bytes: Buffer) => {
+      broker.write(bytes)
+      // Small packets of a quiet test: each write of the client holds whole packets.
+      for (let at = 0; at + 1 < bytes.length; ) {
+        let length = 0
+        let shift = 0
+        let p = at + 1
+        for (;;) {
+          const byte = bytes[p++]!
+          length += (byte & 127) << shift
+          shift += 7
+          if (byte < 128) break
+        }
+        if (!first && bytes[at] === 0x40) {
+          const reason = length > 2 ? bytes[p + 2]! : 0
+          acknowledged.push(reason >= 0x80 ? -reason : bytes.readUInt16BE(p))
+        }
+        first = false
+        at = p + length
+      }
+    })
+    broker.on('data', (bytes) => modem.write(bytes))
+    modem.on('close', () => broker.destroy()).on('error', () => undefined)
+    broker.on('close', () => modem.destroy()).on('error', () => undefined)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return { url: `mqtt://127.0.0.1:${port}`, stop: () => void server.close() }
+}

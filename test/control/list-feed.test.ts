@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { ChunkRef } from '../../module/blocklist/chunk-source.ts'
 import { ListFeed } from '../../module/control/list-feed.ts'
-import type { MessageHandler } from '../../module/control/session.ts'
+import { type MessageHandler, Session } from '../../module/control/session.ts'
+import { createLog } from '../../module/log.ts'
+import { systemClock } from '../../module/platform/clock.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
+import { startAedes } from './broker.ts'
+import { startBackend, until } from './rig.ts'
 
 class FakeSession {
   readonly handlers = new Map<string, MessageHandler>()
@@ -59,5 +63,33 @@ describe('list feed', () => {
     session.deliver(session.asked[1]!, 'four')
     expect(String(await second)).toBe('four')
     expect(session.handlers.size).toBe(0)
+  })
+
+  it('gets its chunk after a connection that broke meanwhile', async () => {
+    const broker = await startAedes()
+    const session = new Session({
+      broker: broker.broker,
+      clientId: 'm1',
+      keepaliveSeconds: 5,
+      clock: systemClock,
+      log: createLog(() => undefined),
+      random: Math.random,
+      clockSane: () => true,
+      presence: () => ({ topic: 'p', payload: Buffer.from('{}') }),
+      backoffMs: { base: 20, max: 50 },
+    })
+    session.start()
+    await until(() => session.status().connected)
+    const chunk = new ListFeed({ session, clock: systemClock, timeoutMs: 5000 }).fetch(snapshot(0))
+    await turn()
+    await broker.stop()
+    await until(() => !session.status().connected)
+    await broker.restart()
+    const backend = await startBackend(broker.broker)
+    await backend.publish('securenet/v1/list/securenet/7/snapshot/0', 'whole')
+    expect(String(await chunk)).toBe('whole')
+    await backend.stop()
+    await session.stop()
+    await broker.stop()
   })
 })

@@ -118,9 +118,9 @@ describe('requests', () => {
     await turn()
     expect(executed).toEqual([])
     expect(refused).toEqual([code])
-    expect(
-      answers.map(({ topic, response }) => [topic, response.ok, response.id, response.code]),
-    ).toEqual([['securenet/v1/modem/m1/response', false, id, code]])
+    expect(answers.map(({ topic, response }) => [topic, response.ok, response.id, response.code])).toEqual([
+      ['securenet/v1/modem/m1/response', false, id, code],
+    ])
   })
 
   it.each<[RequestAction, string]>([
@@ -153,9 +153,7 @@ describe('requests', () => {
     expect(answers.at(-1)?.response.result).toEqual({ passed: true })
     clock.advance(60_000)
     await turn()
-    expect(answers.slice(2).map(({ response }) => response.code)).toEqual(
-      Array(3).fill('REQUEST_TIMEOUT'),
-    )
+    expect(answers.slice(2).map(({ response }) => response.code)).toEqual(Array(3).fill('REQUEST_TIMEOUT'))
     await handler(message('status'))
     await turn()
     expect(executed.at(-1)).toBe('status')

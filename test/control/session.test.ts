@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer, Socket } from 'node:net'
+import { createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
@@ -19,6 +19,7 @@ import {
   freePort,
   makeCertificates,
   mosquittoMissing,
+  recordPubacks,
   startAedes,
   startMosquitto,
   type TestBroker,
@@ -262,7 +263,12 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
       { qos: 1, retain: true },
     )
     await until(() => seen.length === 3)
-    expect(seen[2]).toEqual({ bootId: 'boot-a', session: session.status().session, online: true, lines: ['l1'] })
+    expect(seen[2]).toEqual({
+      bootId: 'boot-a',
+      session: session.status().session,
+      online: true,
+      lines: ['l1'],
+    })
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(seen.length).toBe(3)
   })
@@ -300,8 +306,9 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
     const acknowledged: number[] = []
     const releases: (() => void)[] = []
     const got: string[] = []
-    const port = await recordPubacks(Number(new URL(broker.url).port), acknowledged)
-    const { session } = makeSession({ url: `mqtt://127.0.0.1:${port}` })
+    const proxy = await recordPubacks(Number(new URL(broker.url).port), acknowledged)
+    closers.push(proxy.stop)
+    const { session } = makeSession({ url: proxy.url })
     session.subscribe('a', (message) => {
       got.push(message.payload.toString())
       return new Promise<void>((resolve) => releases.push(resolve))
@@ -326,8 +333,9 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
   it('does not acknowledge what the handler could not take', async () => {
     const { broker } = await open()
     const acknowledged: number[] = []
-    const port = await recordPubacks(Number(new URL(broker.url).port), acknowledged)
-    const { session } = makeSession({ url: `mqtt://127.0.0.1:${port}` })
+    const proxy = await recordPubacks(Number(new URL(broker.url).port), acknowledged)
+    closers.push(proxy.stop)
+    const { session } = makeSession({ url: proxy.url })
     let got = 0
     session.subscribe('a', async () => {
       got++
@@ -366,41 +374,6 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
     await until(() => got === 200)
   })
 })
-
-/** Bytes on the wire from the modem to the broker: the packet ids of its PUBACKs; negative: the reason code. */
-async function recordPubacks(target: number, acknowledged: number[]): Promise<number> {
-  const server = createServer((modem) => {
-    const broker = connect(target, '127.0.0.1')
-    let first = true
-    modem.on('data', (bytes: Buffer) => {
-      broker.write(bytes)
-      // Small packets of a quiet test: each write of the client holds whole packets.
-      for (let at = 0; at + 1 < bytes.length; ) {
-        let length = 0
-        let shift = 0
-        let p = at + 1
-        for (;;) {
-          const byte = bytes[p++]!
-          length += (byte & 127) << shift
-          shift += 7
-          if (byte < 128) break
-        }
-        if (!first && bytes[at] === 0x40) {
-          const reason = length > 2 ? bytes[p + 2]! : 0
-          acknowledged.push(reason >= 0x80 ? -reason : bytes.readUInt16BE(p))
-        }
-        first = false
-        at = p + length
-      }
-    })
-    broker.on('data', (bytes) => modem.write(bytes))
-    modem.on('close', () => broker.destroy()).on('error', () => undefined)
-    broker.on('close', () => modem.destroy()).on('error', () => undefined)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  closers.push(() => server.close())
-  return (server.address() as { port: number }).port
-}
 
 describe('a broker that misbehaves', () => {
   async function fake(onData: (socket: Socket, bytes: Buffer, connection: number) => void) {
@@ -485,9 +458,10 @@ describe('a broker that misbehaves', () => {
 
 describe('TLS with client certificates', () => {
   if (mosquittoMissing) return it.skip('mosquitto is not installed', () => undefined)
-  const folder = mkdtempSync(join(tmpdir(), 'securenet-tls-'))
+  let folder: string
   let certificates: ReturnType<typeof makeCertificates>
   beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'securenet-tls-'))
     certificates = makeCertificates(folder, ['m1', 'm2'])
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -31,8 +31,8 @@ export function opt({
   version = 0,
   flags = 0,
   rcode = 0,
-  options = Buffer.alloc(0),
-  owner = Buffer.of(0),
+  options = Buffer.alloc(0) as Buffer,
+  owner = Buffer.of(0) as Buffer,
 } = {}): Buffer {
   return Buffer.concat([
     owner,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import dns2 from 'dns2'
+import { DemoUpstream } from '../../scripts/household/demo-upstream.ts'
 import { projectRoot } from '../../scripts/household/settings.ts'
 
 /** Free for UDP and TCP a moment ago. */
@@ -52,6 +53,9 @@ export const isAlive = (pid: number) => {
 export class HouseholdBench {
   readonly home = join(mkdtempSync(join(tmpdir(), 'securenet-house-')), 'home')
   readonly ports = { dns: 0, page: 0, mqtt: 0 }
+  /** Behind the module: names resolve whatever the machine's own resolver says of them. */
+  readonly #upstream = new DemoUpstream()
+  #upstreamText = ''
   out = ''
   err = ''
   child: ChildProcess | undefined
@@ -60,6 +64,8 @@ export class HouseholdBench {
   async choosePorts(): Promise<void> {
     const taken = await Promise.all([freePort(), freePort(), freePort()])
     Object.assign(this.ports, { dns: taken[0], page: taken[1], mqtt: taken[2] })
+    const { address, port } = await this.#upstream.start()
+    this.#upstreamText = `${address}:${port}`
   }
 
   get env(): NodeJS.ProcessEnv {
@@ -70,6 +76,7 @@ export class HouseholdBench {
       SECURENET_DNS_PORT: String(this.ports.dns),
       SECURENET_PAGE_PORT: String(this.ports.page),
       SECURENET_MQTT_PORT: String(this.ports.mqtt),
+      SECURENET_UPSTREAM: this.#upstreamText,
     }
   }
 
@@ -169,6 +176,7 @@ export class HouseholdBench {
     await this.interrupt('SIGTERM')
     for (const child of this.#started)
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await this.#upstream.stop()
     rmSync(join(this.home, '..'), { recursive: true, force: true })
   }
 }

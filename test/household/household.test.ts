@@ -22,7 +22,7 @@ let profile: Profile
 
 beforeAll(async () => {
   await house.choosePorts()
-  const { out, err } = await house.start({ SECURENET_UPSTREAM: '' })
+  const { out, err } = await house.start()
   if (!/^ready/m.test(out)) throw new Error(`the household did not become ready:\n${out}\n${err}`)
   profile = loadProfile(join(house.home, 'operator.json'), {})
 }, 120_000)
@@ -199,7 +199,7 @@ describe('what is refused, with the last good state serving', () => {
   })
 
   it('an order for another line', async () => {
-    const sign = await openKeys(profile)
+    const { sign } = await openKeys(profile)
     const good = await retained(topics.desired('demo'))
     const claims = claimsOf(good) as Parameters<typeof sign<'desired'>>[1]
     const other = await sign('desired', {
@@ -215,7 +215,7 @@ describe('what is refused, with the last good state serving', () => {
   })
 
   it('an older order, and one replayed', async () => {
-    const sign = await openKeys(profile)
+    const { sign } = await openKeys(profile)
     const good = await retained(topics.desired('demo'))
     const claims = claimsOf(good) as Parameters<typeof sign<'desired'>>[1]
     const older = await sign('desired', { ...claims, service: 'disabled', reason: 'customer', sequence: 0 })

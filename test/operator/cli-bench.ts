@@ -6,6 +6,7 @@ import type { Desired } from '../../module/line/types.ts'
 import { EmbeddedBroker } from '../../scripts/household/broker.ts'
 import { type Broker, connectBroker } from '../../scripts/operator/broker.ts'
 import type { World } from '../../scripts/operator/context.ts'
+import { openKeys } from '../../scripts/operator/keys.ts'
 import { claimsOf, type Sign } from '../../scripts/operator/orders.ts'
 import { runOperator } from '../../scripts/operator/program.ts'
 
@@ -141,7 +142,10 @@ export class CliBench {
           this.interrupt = resolve
         }),
     }
-    if (this.sign) world.openSigner = async () => this.sign!
+    const { sign } = this
+    world.openSigner = sign
+      ? async () => ({ sign, verify: async (_kind, jws) => claimsOf(jws) as never })
+      : openKeys
     const exit = await runOperator(args, world as World)
     return { exit, out, err, json: () => JSON.parse(out) }
   }

@@ -3,6 +3,7 @@
  *
  *     lan ----- br-lan \                   / wan0 ---- wan   (operator's resolver, "public" resolvers)
  *                       modem (stock dnsmasq)
+ *     bare ----/ (a device of the LAN that has a link-local address and no other)
  *     guest -- br-guest/                   \ be0 ----- backend (the operator's broker)
  *
  * Names of namespaces carry a prefix of the run's own, so that two runs do not meet. Everything started here is ended
@@ -15,7 +16,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 
-export const places = ['lan', 'guest', 'modem', 'wan', 'backend'] as const
+export const places = ['lan', 'bare', 'guest', 'modem', 'wan', 'backend'] as const
 export type Place = (typeof places)[number]
 
 export const addresses = {
@@ -41,6 +42,7 @@ export const addresses = {
     ula: 'fd00:1::10',
     local: 'fe80::10',
   },
+  bareLocal: 'fe80::20',
   guest: { v4: '192.168.3.10', gua: '2001:db8:3::10', local: 'fe80::10' },
   wan: { operator4: '203.0.113.1', operator6: '2001:db8:ffff::1' },
   public4: '8.8.8.8',
@@ -131,6 +133,7 @@ export interface Started {
 type Link = [Place, string, string]
 const links: Link[] = [
   ['lan', 'eth0', 'lan0'],
+  ['bare', 'eth0', 'lan1'],
   ['guest', 'eth0', 'guest0'],
   ['wan', 'eth0', 'wan0'],
   ['backend', 'eth0', 'be0'],
@@ -251,18 +254,20 @@ export class Household {
     const add = (device: string, list: readonly string[]) =>
       list.map((address) => `address add ${address} dev ${device}${address.includes(':') ? ' nodad' : ''}`)
     const up = (device: string) => `link set ${device} up`
-    const bridge = (name: string, port: string) => [
+    const bridge = (name: string, ...ports: string[]) => [
       `link add ${name} type bridge forward_delay 0`,
       `link set ${name} addrgenmode none`,
       up(name),
-      `link set ${port} master ${name}`,
-      `link set ${port} addrgenmode none`,
-      up(port),
+      ...ports.flatMap((port) => [
+        `link set ${port} master ${name}`,
+        `link set ${port} addrgenmode none`,
+        up(port),
+      ]),
     ]
     this.#ip(
       'modem',
       [
-        ...bridge('br-lan', 'lan0'),
+        ...bridge('br-lan', 'lan0', 'lan1'),
         ...bridge('br-guest', 'guest0'),
         up('wan0'),
         up('be0'),
@@ -300,6 +305,7 @@ export class Household {
         `route add ${addresses.service6}/128 via ${modem.wan6}`,
       ],
     )
+    this.#client('bare', [`${addresses.bareLocal}/64`], [`route add ::/0 via ${modem.lanLocal} dev eth0`])
     this.#client('backend', [`${addresses.backend4}/24`], [`route add default via ${modem.backend4}`])
   }
 

@@ -1,3 +1,3 @@
 import { interceptionList } from './interception-list.ts'
 
-interceptionList({ title: 'nftables', backend: 'nftables', long: true })
+interceptionList({ title: 'nftables', backend: 'nftables', kills: 4 })

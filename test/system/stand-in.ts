@@ -10,6 +10,7 @@ import { createWhyNot } from '../../module/interception/devices.ts'
 import { createIptables } from '../../module/interception/iptables.ts'
 import { createLease } from '../../module/interception/lease.ts'
 import { createNftables } from '../../module/interception/nftables.ts'
+import { createScopeKeeper } from '../../module/interception/scope-keeper.ts'
 import { createLog } from '../../module/log.ts'
 import { systemClock } from '../../module/platform/clock.ts'
 import { run } from '../../module/platform/spawn.ts'
@@ -19,7 +20,7 @@ interface StandIn {
   service6: string
   dnsPort: number
   pagePort: number
-  backend: 'auto' | 'nftables' | 'iptables'
+  backend: 'auto' | 'nftables' | 'iptables' | 'none'
   interfaces: string[]
   leaseMs: number
   renewMs: number
@@ -62,7 +63,7 @@ function reply(question: Buffer): Buffer {
 }
 
 async function listen(address: string, type: 'udp4' | 'udp6'): Promise<void> {
-  const udp = createSocket({ type, ipv6Only: true })
+  const udp = createSocket({ type, ipv6Only: type === 'udp6' })
   udp.on('message', (question, from) => {
     const local = from.address === service4 || from.address === service6
     if (own.broken || (options.deaf && !local)) return
@@ -81,7 +82,11 @@ async function listen(address: string, type: 'udp4' | 'udp6'): Promise<void> {
     })
   })
   const http = createHttp((_, response) => response.end('stand-in page'))
-  await new Promise<void>((resolve) => udp.bind(dnsPort, address, () => resolve()))
+  // Node's own callback of bind() swallows the error.
+  await new Promise<void>((resolve, reject) => {
+    udp.once('error', reject)
+    udp.bind(dnsPort, address, () => resolve())
+  })
   await new Promise<void>((resolve) => tcp.listen(dnsPort, address, () => resolve()))
   await new Promise<void>((resolve) => http.listen(pagePort, address, () => resolve()))
 }
@@ -98,7 +103,7 @@ function answers(address: string, port: number): Promise<boolean> {
       socket.close()
       resolve(outcome)
     }
-    const timer = setTimeout(() => end(false), 500)
+    const timer = setTimeout(() => end(false), 200)
     socket.on('error', () => end(false))
     socket.on('message', () => end(true))
     socket.send(question, port, address)
@@ -116,7 +121,14 @@ async function main(): Promise<void> {
     page6: at(service6, pagePort),
   }
   const { interfaces, leaseMs, renewMs } = options
-  const common = { run, service, leaseMs, whyNot: createWhyNot(), log }
+  const common = {
+    run,
+    service,
+    leaseMs,
+    whyNot: createWhyNot(),
+    log,
+    scope: createScopeKeeper({ run, address: service6 }),
+  }
   const { interceptor, missing } = await chooseInterceptor(options.backend, [
     createNftables({ ...common, interfaces, inspectEvery: 1 }),
     createIptables(common),

@@ -42,8 +42,8 @@ export const de: Texts = {
     title: 'Website gesperrt',
     heading: 'Wir haben diese Website gesperrt',
     inOwnScript: 'In der eigenen Schrift:',
-    mixedScripts:
-      'Dieser Name mischt Buchstaben aus verschiedenen Alphabeten. So werden oft bekannte Namen nachgeahmt.',
+    imitation:
+      'Vorsicht: Buchstaben dieses Namens ähneln denen eines anderen Alphabets. So werden oft bekannte Namen nachgeahmt.',
     listedAs: 'In der Liste unter:',
     nothingLoaded: 'Von dieser Website wurde nichts geladen.',
     testName: 'Dies ist eine Testadresse. Dass Sie diese Seite sehen, zeigt, dass der Schutz funktioniert.',

@@ -42,8 +42,8 @@ export const en: Texts = {
     title: 'Site blocked',
     heading: 'We have blocked this site',
     inOwnScript: 'Written in its own letters:',
-    mixedScripts:
-      'This name mixes letters of different alphabets. That is often done to imitate a well-known name.',
+    imitation:
+      'Beware: letters of this name look like those of another alphabet. That is often done to imitate a well-known name.',
     listedAs: 'On the list as:',
     nothingLoaded: 'Nothing from this site has been loaded.',
     testName: 'This is a test address. That you see this page means that the protection works.',

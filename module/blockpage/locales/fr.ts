@@ -43,8 +43,8 @@ export const fr: Texts = {
     title: 'Site bloqué',
     heading: 'Nous avons bloqué ce site',
     inOwnScript: 'Dans son écriture d’origine\u00a0:',
-    mixedScripts:
-      'Ce nom mélange des lettres de plusieurs alphabets. C’est souvent le signe qu’il imite un nom connu.',
+    imitation:
+      'Attention\u00a0: des lettres de ce nom ressemblent à celles d’un autre alphabet. C’est souvent le signe qu’il imite un nom connu.',
     listedAs: 'Dans la liste sous\u00a0:',
     nothingLoaded: 'Rien de ce site n’a été chargé.',
     testName: 'Ceci est une adresse de test. Si vous voyez cette page, la protection fonctionne.',

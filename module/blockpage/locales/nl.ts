@@ -42,8 +42,8 @@ export const nl: Texts = {
     title: 'Site geblokkeerd',
     heading: 'We hebben deze site geblokkeerd',
     inOwnScript: 'In het eigen schrift:',
-    mixedScripts:
-      'Deze naam bevat letters uit verschillende alfabetten. Dat gebeurt vaak om een bekende naam na te bootsen.',
+    imitation:
+      'Let op: letters van deze naam lijken op die van een ander alfabet. Dat gebeurt vaak om een bekende naam na te bootsen.',
     listedAs: 'Op de lijst als:',
     nothingLoaded: 'Er is niets van deze site geladen.',
     testName: 'Dit is een testadres. Je ziet deze pagina, dus de bescherming werkt.',

@@ -26,7 +26,7 @@ export interface Texts {
     readonly title: string
     readonly heading: string
     readonly inOwnScript: string
-    readonly mixedScripts: string
+    readonly imitation: string
     readonly listedAs: string
     readonly nothingLoaded: string
     readonly testName: string

@@ -1,3 +1,4 @@
+import { core as ownCore } from '../../../module/blocklist/core.ts'
 import { createEntrySetBuilder, type EntrySet, tagOf } from '../../../module/blocklist/entries.ts'
 import { categories } from '../../../module/category.ts'
 import { SecureNetError } from '../../../module/error.ts'
@@ -20,8 +21,8 @@ export interface BuildOptions {
   inputs: readonly ListInput[]
   /** Key of the name hash, 16 hexadecimal digits. */
   key: string
-  /** Names never blocked, with everything below them. */
-  core: readonly string[]
+  /** Names never blocked, with everything below them; the module's own core unless told. */
+  core?: readonly string[]
   /** Popular names, one a line (or `rank,name`); no entry may block one. */
   popular?: Source
   /** Under it `<category>.<testZone>` is listed for every category. */
@@ -166,12 +167,13 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   const names: Names = new Map()
   const { drops, inputs } = await gatherAll(names, options)
   const taken = names.size
+  const core = options.core ?? ownCore
   const policy: GuardPolicy = { ...strict, ...options.guards }
   const popular = options.popular === undefined ? [] : await readNames(options.popular)
   options.onProgress?.('guard', 0)
   const findings = [
     ...guardSuffixes(names, policy),
-    ...guardCore(names, options.core, policy),
+    ...guardCore(names, core, policy),
     ...guardPopular(names, popular, policy),
   ]
   for (const { name, category } of testNames(options.testZone ?? defaultTestZone))
@@ -179,7 +181,7 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   options.onProgress?.('guard', names.size)
 
   const set = setOf(names, options.key, (done) => options.onProgress?.('hash', done))
-  findings.push(...collisions(set, names, [...options.core, ...popular], createHasher(options.key)))
+  findings.push(...collisions(set, names, [...core, ...popular], createHasher(options.key)))
   const { previous } = options
   // Under the key of the version before, or nothing could be compared.
   const comparable = previous && (previous.key === options.key ? set : setOf(names, previous.key))

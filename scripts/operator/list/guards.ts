@@ -56,6 +56,13 @@ function suffixGuard(name: string): GuardName | undefined {
   return isPrivate ? 'hosting-suffix' : 'public-suffix'
 }
 
+/** A single label that is no TLD at all is a slip of the source: it can do no harm and is left out. */
+function suffixAction(guard: GuardName, name: string, policy: GuardPolicy): Finding['action'] {
+  if (guard === 'hosting-suffix') return policy.hosting
+  if (guard === 'bare-tld' && !parse(name, lookup).isIcann) return 'drop'
+  return policy.suffix
+}
+
 function settle(names: Names, finding: Finding): void {
   if (finding.action === 'drop') names.delete(finding.name)
   if (finding.action === 'demote') {
@@ -70,7 +77,7 @@ export function guardSuffixes(names: Names, policy: GuardPolicy): Finding[] {
   for (const [name, { scope, input }] of names) {
     const guard = suffixGuard(name)
     if (!guard || policy.exempt.has(name) || (scope === 'exact' && name.includes('.'))) continue
-    findings.push({ guard, name, input, action: guard === 'hosting-suffix' ? policy.hosting : policy.suffix })
+    findings.push({ guard, name, input, action: suffixAction(guard, name, policy) })
   }
   for (const finding of findings) settle(names, finding)
   return findings

@@ -18,8 +18,8 @@ export interface ReleaseOptions {
   set: EntrySet
   /** Published versions, in any order; those under another key lead nowhere. */
   earlier?: readonly EarlierVersion[]
-  /** From so many of the newest earlier versions a delta is made. */
-  direct?: number
+  /** How far back direct deltas reach, counted in published versions; what lies between takes two steps. */
+  direct?: readonly number[]
   /** Deltas that earlier versions brought, named again so that a modem can walk them: at most so many. */
   chain?: number
 }
@@ -56,7 +56,7 @@ function chainOf(earlier: readonly EarlierVersion[], atMost: number, budget: num
  * @throws SecureNetError LIST_NAME, LIST_TOO_LARGE
  */
 export async function makeRelease(options: ReleaseOptions): Promise<PublishedList> {
-  const { list, version, key, set, earlier = [], direct = 3, chain = 48 } = options
+  const { list, version, key, set, earlier = [], direct = [1, 2, 3, 6, 12, 24], chain = 48 } = options
   const published = new Map<string, Buffer>()
   const keep = (ref: Omit<ChunkRef, 'list' | 'version' | 'index'>, chunks: readonly Buffer[]) => {
     for (const [index, chunk] of chunks.entries())
@@ -69,7 +69,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<PublishedLis
     .filter(({ release }) => release.key === key && release.version < version)
     .sort((a, b) => b.release.version - a.release.version)
   const deltas: Delta[] = []
-  for (const { release, readSet } of related.slice(0, direct)) {
+  for (const { release, readSet } of related.filter((_, i) => direct.includes(i + 1))) {
     const from = release.version
     const chunks = encodeDelta(await readSet(), set, { list, version, key, from })
     // Whoever would need it takes the snapshot.

@@ -1,0 +1,40 @@
+import { RESOLVER_BYPASS } from '../category.ts'
+import type { Matcher } from './matcher.ts'
+import { NOT_LISTED, verdictCategory } from './verdict.ts'
+
+/** What the query chain asks (query/policy.ts): the matcher's verdict, while protection is on. */
+export class ListPolicy {
+  readonly #matcher: Pick<Matcher, 'verdict' | 'epoch'>
+  readonly #refuseBypass: boolean
+  #protecting = false
+  #switches = 0
+
+  /** @param refuseBypass false: names of public encrypted resolvers are let through */
+  constructor(matcher: Pick<Matcher, 'verdict' | 'epoch'>, refuseBypass: boolean) {
+    this.#matcher = matcher
+    this.#refuseBypass = refuseBypass
+  }
+
+  get protecting(): boolean {
+    return this.#protecting
+  }
+
+  set protecting(protecting: boolean) {
+    if (protecting === this.#protecting) return
+    this.#protecting = protecting
+    this.#switches++
+  }
+
+  /** Both parts only grow, so their sum changes whenever either does. */
+  get epoch(): number {
+    return this.#matcher.epoch + this.#switches
+  }
+
+  /** @returns the category of the block, or -1 */
+  verdict(wire: Uint8Array, start: number): number {
+    const verdict = this.#matcher.verdict(wire, start)
+    if (verdict === NOT_LISTED) return -1
+    const category = verdictCategory(verdict)
+    return category === RESOLVER_BYPASS && !this.#refuseBypass ? -1 : category
+  }
+}

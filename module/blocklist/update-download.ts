@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { SecureNetError } from '../error.ts'
+import { MAX_CHUNK_BYTES } from './chunk.ts'
+import type { ChunkRef, ChunkSource } from './chunk-source.ts'
+import type { Release } from './head.ts'
+import { openStore, removeStore, type Store } from './store.ts'
+import { type BuiltStore, createStoreBuilder, type StoreBuilder } from './store-builder.ts'
+import type { Cancel } from './update-cancel.ts'
+import { type Step, storeBytes } from './update-plan.ts'
+
+export interface DownloadOptions {
+  source: ChunkSource
+  list: string
+  folder: string
+  release: Release
+  steps: readonly Step[]
+  /** What the first delta starts from. */
+  base: Store | null
+  /** Octets that may be added to the folder. */
+  room: number
+  cancel: Cancel
+  onChunk: (done: number) => void
+  onVerify: () => void
+}
+
+/** The file that a step builds; the name tells a restarted updater what it was. */
+export function stepFile({ to, from = 0 }: Step): string {
+  return `${to}-${from}.mdb`
+}
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('base64url')
+const triesAChunk = 3
+
+/** One chunk, right in size and hash. A bad one is asked for again, alone, a few times. */
+async function fetchChunk(
+  source: ChunkSource,
+  ref: ChunkRef,
+  digest: string,
+  cancel: Cancel,
+): Promise<Buffer> {
+  let why = ''
+  for (let tries = 0; tries < triesAChunk; tries += 1) {
+    const chunk = await cancel.race(source.fetch(ref))
+    if (chunk.length > MAX_CHUNK_BYTES) why = `it has ${chunk.length} octets`
+    else if (sha256(chunk) !== digest) why = 'its SHA-256 is not the one in the head'
+    else return chunk
+  }
+  const place = ref.kind === 'delta' ? `delta ${ref.from}` : 'snapshot'
+  throw new SecureNetError(
+    'LIST_CHUNK_BAD',
+    `chunk ${ref.index} of ${place} of version ${ref.version} of ${ref.list} is bad: ${why}`,
+    'Publish the list again; is somebody changing what the broker retains?',
+  )
+}
+
+function quotaError(bytes: number, room: number): SecureNetError {
+  return new SecureNetError(
+    'LIST_QUOTA',
+    `the list would take ${bytes} octets more and ${room} are left`,
+    'Publish a smaller list or raise list.quotaBytes.',
+  )
+}
+
+/** Before anything is fetched: endless data ends here, for a head says how much there is. */
+function checkRoom({ release, steps, room }: DownloadOptions): void {
+  const files = Math.min(2, steps.length) * storeBytes(release.names)
+  if (files > room) throw quotaError(files, room)
+  for (const { bytes, chunks } of steps) {
+    if (bytes > room) throw quotaError(bytes, room)
+    if (bytes > chunks.length * MAX_CHUNK_BYTES || chunks.length === 0)
+      throw new SecureNetError(
+        'LIST_HEAD_WRONG',
+        `version ${release.version} announces ${bytes} octets in ${chunks.length} chunks`,
+        'Publish the list again.',
+      )
+  }
+}
+
+async function runStep(
+  builder: StoreBuilder,
+  step: Step,
+  done: number,
+  options: DownloadOptions,
+): Promise<void> {
+  const { source, list, folder, cancel, room, onChunk } = options
+  const { kind, from, to: version, chunks } = step
+  onChunk(done + builder.next)
+  while (builder.next < chunks.length) {
+    const index = builder.next
+    const ref: ChunkRef = { list, version, kind, index, ...(from === undefined ? {} : { from }) }
+    const chunk = await fetchChunk(source, ref, chunks[index] as string, cancel)
+    await builder.append(chunk)
+    onChunk(done + builder.next)
+    const { size } = statSync(join(folder, stepFile(step)))
+    if (size > room) throw quotaError(size, room)
+    cancel.check()
+  }
+}
+
+/**
+ * Fetches what is missing and builds the file of a release, next to the one that serves.
+ * Interrupted, it keeps what it has, and the next call with the same steps goes on from there.
+ * @throws SecureNetError LIST_CHUNK_MISSING, LIST_CHUNK_BAD, LIST_CHUNK_*, LIST_DELTA_BASE, LIST_RESULT_MISMATCH,
+ *   LIST_QUOTA, LIST_HEAD_WRONG, LIST_DISK_FULL, LIST_STORE_IO, LIST_CANCELLED
+ */
+export async function download(options: DownloadOptions): Promise<BuiltStore> {
+  checkRoom(options)
+  const { list, folder, release, steps, cancel, onVerify } = options
+  let base = options.base
+  let built: BuiltStore | undefined
+  let done = 0
+  try {
+    for (const [i, step] of steps.entries()) {
+      const last = i === steps.length - 1
+      const builder = createStoreBuilder({
+        path: join(folder, stepFile(step)),
+        list,
+        release: last ? release : { version: step.to, key: release.key },
+        chunks: step.chunks.length,
+        ...(step.kind === 'delta' && base ? { base } : {}),
+      })
+      try {
+        await runStep(builder, step, done, options)
+      } catch (error) {
+        await builder.close().catch(() => undefined)
+        throw error
+      }
+      cancel.check()
+      if (last) onVerify()
+      built = await builder.finish()
+      done += step.chunks.length
+      await release_(base, options.base)
+      base = last ? null : openStore(built.path)
+    }
+  } finally {
+    await release_(base, options.base)
+  }
+  return built as BuiltStore
+}
+
+/** The file between two deltas has served its purpose; what the caller gave stays. */
+async function release_(store: Store | null, given: Store | null): Promise<void> {
+  if (!store || store === given) return
+  await store.close()
+  removeStore(store.path)
+}

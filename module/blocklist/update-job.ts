@@ -1,0 +1,157 @@
+import { codeOf, SecureNetError } from '../error.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { ChunkSource } from './chunk-source.ts'
+import type { Release } from './head.ts'
+import { openStore, type Store } from './store.ts'
+import type { Cancel } from './update-cancel.ts'
+import { download, stepFile } from './update-download.ts'
+import type { ListFolder } from './update-folder.ts'
+import type { HealthGate } from './update-gate.ts'
+import { planUpdate, type Step } from './update-plan.ts'
+import { retryDelay, snapshotInstead, spoilsFile, worthRetrying } from './update-retry.ts'
+import { type ListFile, type StateKeeper, startsTolerated, withFailed } from './update-state.ts'
+
+export type JobPhase = 'waiting' | 'downloading' | 'verifying'
+
+export interface JobOptions {
+  release: Release
+  list: string
+  quotaBytes: number
+  source: ChunkSource
+  clock: Clock
+  gate: HealthGate
+  random: () => number
+  folder: ListFolder
+  keeper: StateKeeper
+  cancel: Cancel
+  /** What serves now. */
+  serving: () => Store | null
+  /** @throws whatever keeps it from serving; the job then closes the store */
+  onReady: (candidate: Store, file: ListFile) => Promise<void>
+  onPhase: (phase: JobPhase) => void
+  onError: (error: unknown) => void
+}
+
+/** Brings one release here: tries, waits and tries again until it serves or is given up. */
+export class UpdateJob {
+  readonly release: Release
+  /** Chunks. */
+  readonly progress = { done: 0, of: 0 }
+  readonly #options: JobOptions
+  #snapshotOnly = false
+  #taken = false
+
+  constructor(options: JobOptions) {
+    this.release = options.release
+    this.#options = options
+  }
+
+  cancel(): void {
+    this.#options.cancel.cancel()
+  }
+
+  /**
+   * @returns whether it serves now; if not, the version is remembered as failed
+   * @throws SecureNetError LIST_CANCELLED
+   */
+  async run(): Promise<boolean> {
+    const { clock, cancel, random, onPhase, onError } = this.#options
+    for (let failures = 0; ; ) {
+      const reached = this.progress.done
+      const steps = this.#plan()
+      try {
+        await this.#attempt(steps)
+        return true
+      } catch (error) {
+        cancel.check()
+        onError(error)
+        failures = this.progress.done > reached ? 1 : failures + 1
+        const next = await this.#after(codeOf(error), steps, failures)
+        if (next === 'give-up') return false
+        if (next === 'snapshot') continue
+        onPhase('waiting')
+        await cancel.pause(clock, retryDelay(failures, codeOf(error), random()))
+      }
+    }
+  }
+
+  #plan(): Step[] {
+    const { keeper, serving } = this.#options
+    return planUpdate(this.release, this.#snapshotOnly || !serving() ? null : keeper.value.current)
+  }
+
+  async #after(
+    code: string,
+    steps: readonly Step[],
+    failures: number,
+  ): Promise<'retry' | 'snapshot' | 'give-up'> {
+    const { folder, keeper } = this.#options
+    if (spoilsFile(code)) folder.sweep(keeper.value, () => false)
+    if (steps[0]?.kind === 'delta' && snapshotInstead(code, failures)) {
+      this.#snapshotOnly = true
+      return 'snapshot'
+    }
+    if (worthRetrying(code)) return 'retry'
+    folder.sweep(keeper.value, () => false)
+    await keeper.save({ failed: withFailed(keeper.value.failed, this.release.version) })
+    return 'give-up'
+  }
+
+  async #attempt(steps: readonly Step[]): Promise<void> {
+    const { list, source, folder, keeper, quotaBytes, serving, cancel, onPhase } = this.#options
+    const files = new Set(steps.map(stepFile))
+    folder.create()
+    folder.sweep(keeper.value, (file) => files.has(file))
+    await this.#countResume(files)
+    this.progress.done = 0
+    this.progress.of = steps.reduce((sum, { chunks }) => sum + chunks.length, 0)
+    onPhase('downloading')
+    const built = await download({
+      source,
+      list,
+      folder: folder.path,
+      release: this.release,
+      steps,
+      base: serving(),
+      room: quotaBytes - folder.used(keeper.value),
+      cancel,
+      onChunk: (done) => {
+        this.progress.done = done
+      },
+      onVerify: () => onPhase('verifying'),
+    })
+    const { version, key } = this.release
+    const { names, digest, result } = built
+    const file = stepFile(steps.at(-1) as Step)
+    await this.#offer(openStore(built.path), { version, key, names, file, digest, result })
+  }
+
+  async #offer(candidate: Store, file: ListFile): Promise<void> {
+    const { gate, cancel, onReady } = this.#options
+    try {
+      const why = gate(candidate)
+      if (why !== null)
+        throw new SecureNetError(
+          'LIST_GATE_FAILED',
+          `version ${file.version} must not serve: ${why}`,
+          'Publish a better one under a higher version.',
+        )
+      cancel.check()
+      await onReady(candidate, file)
+    } catch (error) {
+      await candidate.close()
+      throw error
+    }
+  }
+
+  /** A half-built file at which the process dies whenever it is taken up must not be taken up for ever. */
+  async #countResume(files: ReadonlySet<string>): Promise<void> {
+    const { folder, keeper } = this.#options
+    if (this.#taken || ![...files].some((file) => folder.has(file))) return
+    this.#taken = true
+    const resumes = keeper.value.resumes + 1
+    const dying = resumes > startsTolerated
+    if (dying) folder.sweep(keeper.value, () => false)
+    await keeper.save({ resumes: dying ? 0 : resumes })
+  }
+}

@@ -1,0 +1,373 @@
+import { codeOf, messageOf, SecureNetError } from '../error.ts'
+import type { Log } from '../log.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { ChunkSource } from './chunk-source.ts'
+import type { Head, Release } from './head.ts'
+import type { Store } from './store.ts'
+import { type Cancel, createCancel } from './update-cancel.ts'
+import { ListFolder } from './update-folder.ts'
+import type { HealthGate } from './update-gate.ts'
+import { type JobPhase, UpdateJob } from './update-job.ts'
+import { chooseRelease, spreadDelay } from './update-plan.ts'
+import { Probation } from './update-probation.ts'
+import {
+  flushFolder,
+  freshState,
+  type ListFile,
+  StateKeeper,
+  startsTolerated,
+  withFailed,
+} from './update-state.ts'
+
+export interface UpdaterOptions {
+  /** `<dataDir>/list`; the updater's alone. */
+  folder: string
+  /** list.name */
+  list: string
+  modemId: string
+  lineId: string
+  quotaBytes: number
+  probationSeconds: number
+  source: ChunkSource
+  clock: Clock
+  /** The time that it is at least, ms since 1970: a clock that is behind does not count. */
+  floor: () => number
+  log: Log
+  gate: HealthGate
+  /** 0 <= x < 1, for the jitter of retries. */
+  random?: () => number
+  /** The list that serves from now on; the former store is closed once this returns. */
+  onSwitch: (store: Store | null) => void
+  /** The newest head's allow list, also at start. */
+  onAllow?: (names: readonly string[]) => void
+  /** Something in status() that is worth reporting has changed. */
+  onStatus?: () => void
+}
+
+export type UpdatePhase = 'idle' | 'waiting' | 'downloading' | 'verifying' | 'probation'
+
+export interface UpdateStatus {
+  /** Of the list that serves, or null. */
+  version: number | null
+  names: number
+  /** Of the newest head. */
+  sequence: number
+  /** Seconds since 1970; 0 while there was no head. */
+  expires: number
+  /** The newest head has expired; the list goes on serving. */
+  stale: boolean
+  phase: UpdatePhase
+  /** Chunks of the update at work. */
+  progress: { done: number; of: number }
+  /** Stable code of what went wrong last, until an update succeeds. */
+  lastError: string | null
+  failedVersions: readonly number[]
+}
+
+/** Keeps one list up to date: what serves, what comes, and the way back. */
+export class Updater {
+  readonly #options: UpdaterOptions
+  readonly #folder: ListFolder
+  readonly #keeper: StateKeeper
+  readonly #probation: Probation
+  #store: Store | null = null
+  #head: Head | undefined
+  #job: { job: UpdateJob; over: Promise<void> } | undefined
+  #phase: JobPhase | 'idle' = 'idle'
+  #lastError: string | null = null
+  #considering: Promise<void> = Promise.resolve()
+
+  constructor(options: UpdaterOptions) {
+    this.#options = options
+    this.#folder = new ListFolder(options.folder)
+    this.#keeper = new StateKeeper(this.#folder.statePath)
+    this.#probation = new Probation({
+      clock: options.clock,
+      keeper: this.#keeper,
+      seconds: options.probationSeconds,
+      onProven: () => this.#proven(),
+      onError: (error) => this.#fail(error),
+    })
+  }
+
+  /** Maps the last good list, if its file is whole. Never throws: without a list the module stays disarmed. */
+  start(): Store | null {
+    this.#attempt(() => this.#folder.create())
+    this.#attempt(() => this.#keeper.load())
+    const before = this.#keeper.value
+    this.#attempt(() => this.#restore())
+    this.#attempt(() => this.#folder.sweepAtStart(this.#keeper.value))
+    if (this.#keeper.value !== before) void this.#keeper.save({}).catch((error) => this.#fail(error))
+    if (this.#store) this.#options.onSwitch(this.#store)
+    this.#options.onAllow?.(this.#keeper.value.allow)
+    this.#probation.watch()
+    return this.#store
+  }
+
+  #attempt(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #restore(): void {
+    const state = this.#keeper.value
+    const { current, previous, probation, failed } = state
+    const looping = probation !== null && probation.starts >= startsTolerated
+    this.#store = looping ? null : this.#folder.open(current)
+    if (current && !this.#store) {
+      const code = looping ? 'LIST_PROBATION_FAILED' : 'LIST_DAMAGED'
+      this.#fail(new SecureNetError(code, `version ${current.version} cannot serve`, 'It is fetched again.'))
+      this.#store = this.#folder.open(previous)
+      this.#keeper.assume({
+        ...state,
+        current: this.#store ? previous : null,
+        previous: null,
+        probation: null,
+        failed: looping ? withFailed(failed, current.version) : failed,
+      })
+    } else if (probation) {
+      this.#keeper.assume({ ...state, probation: { ...probation, starts: probation.starts + 1 } })
+    }
+  }
+
+  /** Stops at once; what was downloaded is kept for the next start. The store is closed: it must not be asked again. */
+  async stop(): Promise<void> {
+    this.#head = undefined
+    await this.#cancelJob()
+    this.#probation.cancel()
+    const { probation } = this.#keeper.value
+    if (probation)
+      await this.#keeper.save({ probation: { ...probation, starts: 0 } }).catch((error) => this.#fail(error))
+    await this.#keeper.settled()
+    await this.#store?.close()
+    this.#store = null
+  }
+
+  /** Resolves when what is under way has ended: the update served, or was given up. */
+  async settled(): Promise<void> {
+    await this.#considering
+    await this.#job?.over
+    await this.#keeper.settled()
+  }
+
+  /**
+   * A head whose signature and schema were checked. An older one than seen is ignored.
+   * Resolves when it is remembered; the update itself goes on behind.
+   */
+  async onHead(head: Head): Promise<void> {
+    const { list, log, onAllow } = this.#options
+    if (head.list !== list) {
+      this.#fail(new SecureNetError('LIST_WRONG_LIST', `a head of list ${head.list}, not of ${list}`))
+      return
+    }
+    const newest = Math.max(this.#keeper.value.sequence, this.#head?.sequence ?? 0)
+    if (head.sequence < newest) {
+      log.warn('list-head-ignored', { sequence: head.sequence, newest })
+      return
+    }
+    this.#head = head
+    onAllow?.(head.allow)
+    const { sequence, expires, allow } = head
+    await this.#keeper.save({ sequence, expires, allow }).catch((error) => this.#fail(error))
+    await this.#consider()
+  }
+
+  /** What the newest head wants against what serves; one at a time, for each may end the job of the one before. */
+  #consider(): Promise<void> {
+    this.#considering = this.#considering.then(() => this.#weigh()).catch((error) => this.#fail(error))
+    return this.#considering
+  }
+
+  async #weigh(): Promise<void> {
+    const wanted = this.#wanted()
+    if (wanted && this.#job && sameRelease(this.#job.job.release, wanted)) return
+    await this.#cancelJob()
+    const head = this.#head
+    if (!wanted || !head) return
+    const { current, failed } = this.#keeper.value
+    if (current && wanted.version < current.version) {
+      this.#fail(
+        new SecureNetError(
+          'LIST_ROLLBACK',
+          `version ${wanted.version} is older than ${current.version}, which serves`,
+          'To take content back, publish it under a higher version.',
+        ),
+      )
+    } else if (failed.includes(wanted.version)) {
+      this.#fail(
+        new SecureNetError(
+          'LIST_VERSION_FAILED',
+          `version ${wanted.version} has failed here before`,
+          'Publish a better one under a higher version.',
+        ),
+      )
+    } else if (current?.version === wanted.version) {
+      if (this.#lastError === 'LIST_ROLLBACK') this.#lastError = null
+    } else this.#begin(head, wanted)
+  }
+
+  #wanted(): Release | undefined {
+    const { modemId } = this.#options
+    return this.#head && chooseRelease(this.#head, modemId, new Set(this.#keeper.value.failed))
+  }
+
+  #begin(head: Head, release: Release): void {
+    const { list, quotaBytes, source, clock, gate, random = Math.random } = this.#options
+    const cancel = createCancel()
+    const job = new UpdateJob({
+      release,
+      list,
+      quotaBytes,
+      source,
+      clock,
+      gate,
+      random,
+      cancel,
+      folder: this.#folder,
+      keeper: this.#keeper,
+      serving: () => this.#store,
+      onReady: (candidate, file) => this.#switch(candidate, file),
+      onPhase: (phase) => this.#setPhase(phase),
+      onError: (error) => this.#fail(error),
+    })
+    this.#job = { job, over: this.#carryOut(job, cancel, head) }
+  }
+
+  async #carryOut(job: UpdateJob, cancel: Cancel, head: Head): Promise<void> {
+    const { clock, lineId } = this.#options
+    let served = true
+    try {
+      this.#setPhase('waiting')
+      // A line without any list is unprotected, and such lines come one by one: they do not wait.
+      if (this.#store) await cancel.pause(clock, spreadDelay(head, job.release.version, lineId, this.#now()))
+      // Another version now would take away the proven one that this one may have to give way to.
+      await cancel.race(this.#probation.over())
+      served = await job.run()
+    } catch (error) {
+      if (codeOf(error) !== 'LIST_CANCELLED') this.#fail(error)
+    }
+    this.#job = undefined
+    this.#setPhase('idle')
+    const wanted = this.#wanted()
+    // A candidate that failed leaves the stable version, which may still be newer than what serves.
+    if (!served && wanted && wanted.version !== job.release.version) void this.#consider()
+  }
+
+  async #cancelJob(): Promise<void> {
+    this.#job?.job.cancel()
+    await this.#job?.over
+  }
+
+  /** Pointer first, then the list: after a power cut the file that it names is there, whole, and passed its gate. */
+  async #switch(candidate: Store, current: ListFile): Promise<void> {
+    const { folder, onSwitch, onStatus, probationSeconds, log } = this.#options
+    await flushFolder(folder)
+    const probation = probationSeconds > 0 ? { served: 0, starts: 0 } : null
+    await this.#keeper.save({ current, previous: this.#keeper.value.current, probation, resumes: 0 })
+    const former = this.#store
+    this.#store = candidate
+    this.#lastError = null
+    onSwitch(candidate)
+    log.info('list-switched', { version: current.version, names: current.names })
+    await former?.close()
+    if (probation) this.#probation.watch()
+    else await this.#proven().catch((error) => this.#fail(error))
+    onStatus?.()
+  }
+
+  async #proven(): Promise<void> {
+    await this.#keeper.save({ probation: null, previous: null })
+    this.#folder.sweepAtStart(this.#keeper.value)
+    this.#options.onStatus?.()
+  }
+
+  /**
+   * The list that serves does harm. Within its probation the list before it serves again, at once.
+   * @returns whether there was a way back
+   */
+  async reportFailure(reason: string): Promise<boolean> {
+    const state = this.#keeper.value
+    const { current, previous, probation } = state
+    if (!probation || !current) return false
+    this.#probation.cancel()
+    const former = this.#store
+    this.#store = this.#folder.open(previous)
+    this.#options.onSwitch(this.#store)
+    this.#fail(
+      new SecureNetError('LIST_PROBATION_FAILED', `version ${current.version} was taken back: ${reason}`),
+    )
+    const patch = {
+      current: this.#store ? previous : null,
+      previous: null,
+      probation: null,
+      failed: withFailed(state.failed, current.version),
+    }
+    // The household first: should the medium refuse, the way back holds until the next start.
+    this.#keeper.assume({ ...state, ...patch })
+    await this.#keeper.save(patch).catch((error) => this.#fail(error))
+    await former?.close()
+    this.#folder.sweepAtStart(this.#keeper.value)
+    this.#probation.ended()
+    const wanted = this.#wanted()
+    if (wanted && wanted.version !== current.version) await this.#consider()
+    return true
+  }
+
+  /** Removes every octet of the list; a later head begins anew. */
+  async wipe(): Promise<void> {
+    this.#head = undefined
+    await this.#considering
+    await this.#cancelJob()
+    this.#probation.cancel()
+    this.#options.onSwitch(null)
+    this.#options.onAllow?.([])
+    await this.#store?.close()
+    this.#store = null
+    await this.#keeper.settled()
+    this.#folder.wipe()
+    this.#keeper.assume(freshState)
+    this.#probation.ended()
+    this.#lastError = null
+  }
+
+  /** Costs nothing: no file is touched. */
+  status(): UpdateStatus {
+    const { current, sequence, expires, probation, failed } = this.#keeper.value
+    const serving = this.#store ? current : null
+    const { done, of } = this.#job?.job.progress ?? { done: 0, of: 0 }
+    return {
+      version: serving?.version ?? null,
+      names: serving?.names ?? 0,
+      sequence,
+      expires,
+      stale: expires > 0 && expires * 1000 < this.#now(),
+      phase: probation && /^(idle|waiting)$/.test(this.#phase) ? 'probation' : this.#phase,
+      progress: { done, of },
+      lastError: this.#lastError,
+      failedVersions: failed,
+    }
+  }
+
+  #now(): number {
+    return Math.max(this.#options.clock.now(), this.#options.floor())
+  }
+
+  #setPhase(phase: JobPhase | 'idle'): void {
+    if (this.#phase === phase) return
+    this.#phase = phase
+    this.#options.onStatus?.()
+  }
+
+  #fail(error: unknown): void {
+    this.#lastError = codeOf(error)
+    this.#options.log.error('list-update', { code: this.#lastError, message: messageOf(error) })
+    this.#options.onStatus?.()
+  }
+}
+
+function sameRelease(a: Release, b: Release): boolean {
+  return a.version === b.version && a.key === b.key && a.result === b.result
+}

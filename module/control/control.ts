@@ -1,0 +1,169 @@
+import { readFileSync } from 'node:fs'
+import type { ChunkSource } from '../blocklist/chunk-source.ts'
+import type { Head } from '../blocklist/head.ts'
+import type { Config } from '../config/config.ts'
+import { messageOf, SecureNetError } from '../error.ts'
+import { highestEpoch, type LineBook, lineBookFile } from '../line/store.ts'
+import type { Log } from '../log.ts'
+import type { Clock } from '../platform/clock.ts'
+import { ClockFloor, parseStoredFloor } from '../platform/clock-floor.ts'
+import { StateFile } from '../platform/state-file.ts'
+import { ListFeed } from './list-feed.ts'
+import { Presence } from './presence.ts'
+import { parseStoredReplay, ReplayGuard } from './replay.ts'
+import type { Identity, Measured } from './reported.ts'
+import { type RequestHandlers, Requests, requestGate } from './requests.ts'
+import { Session, type SessionStatus } from './session.ts'
+import { topics } from './topics.ts'
+import { parseRootsFile, parseStoredTrust, Trust } from './trust.ts'
+import { Twin } from './twin.ts'
+import { loadBook } from './twin-book.ts'
+
+export interface ControlOptions {
+  config: Pick<Config, 'modemId' | 'dataDir' | 'lines' | 'list' | 'trust'> & {
+    readonly mqtt: NonNullable<Config['mqtt']>
+  }
+  identity: Identity
+  book: LineBook
+  floor: ClockFloor
+  clock: Clock
+  log: Log
+  random: () => number
+  onHead: (head: Head) => void
+  act: (book: LineBook, wipe: boolean) => Promise<void>
+  measure: (lineId: string) => Measured
+  handlers: RequestHandlers
+}
+
+/** What is stored of the control side: read at every start, broker or not. */
+export interface StoredControl {
+  book: LineBook
+  floor: ClockFloor
+}
+
+/** @throws SecureNetError STATE_NOT_READ */
+export async function loadControl(
+  dataDir: string,
+  options: { clock: Clock; log: Log; buildTime: number; boot: string },
+): Promise<StoredControl> {
+  const { log } = options
+  const file = new StateFile({ folder: dataDir, name: 'clock.state', parse: parseStoredFloor })
+  const floor = new ClockFloor({ ...options, file })
+  await floor.load()
+  return { book: await loadBook(lineBookFile(dataDir), log), floor }
+}
+
+function readRoots(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const wayOut = 'Install the operator’s roots file; without it the module obeys nobody.'
+    throw new SecureNetError('ROOTS_MISSING', messageOf(error), wayOut, { cause: error })
+  }
+}
+
+/** Everything that talks with the operator's backend, put together. */
+export class Control {
+  readonly #options: ControlOptions
+  readonly #session: Session
+  readonly #trust: Trust
+  readonly #replay: ReplayGuard
+  readonly #twin: Twin
+  readonly #requests: Requests
+  readonly #presence: Presence
+  /** Where the updater's chunks come from. */
+  readonly chunks: ChunkSource
+
+  /** @throws SecureNetError ROOTS_MISSING, ROOTS_INVALID */
+  constructor(options: ControlOptions) {
+    const { config, identity, clock, log, floor, random } = options
+    const { dataDir, modemId, mqtt } = config
+    const wait = { clock, log }
+    this.#options = options
+    this.#presence = new Presence({
+      modemId,
+      bootId: identity.bootId,
+      lines: config.lines.map((line) => line.id),
+    })
+    this.#session = new Session({
+      ...wait,
+      broker: mqtt,
+      clientId: modemId,
+      keepaliveSeconds: mqtt.keepaliveSeconds,
+      random,
+      // Below the floor no certificate can be judged: a modem without a clock waits for NTP (6-modem.md).
+      clockSane: () => clock.now() / 1000 >= floor.floor() - CLOCK_SLACK_SECONDS,
+      presence: this.#presence.document,
+    })
+    this.#trust = new Trust({
+      log,
+      roots: parseRootsFile(readRoots(config.trust.rootsFile)),
+      file: new StateFile({ folder: dataDir, name: 'trust.state', parse: parseStoredTrust }),
+    })
+    this.#replay = new ReplayGuard({
+      log,
+      file: new StateFile({ folder: dataDir, name: 'replay.state', parse: parseStoredReplay }),
+    })
+    const bookFile = lineBookFile(dataDir)
+    this.#twin = new Twin({
+      ...options,
+      lineIds: config.lines.map((line) => line.id),
+      list: config.list.name,
+      session: this.#session,
+      trust: this.#trust,
+      writeBook: (book) => bookFile.write(book),
+    })
+    this.#requests = new Requests({
+      ...wait,
+      modemId,
+      session: this.#session,
+      accept: requestGate({ modemId, trust: this.#trust, replay: this.#replay, floor }),
+      handlers: options.handlers,
+      onRefused: (code) => this.#twin.refused('request', code),
+    })
+    this.chunks = new ListFeed({ session: this.#session, clock, timeoutMs: config.list.chunkTimeoutMs })
+  }
+
+  async start(): Promise<void> {
+    await this.#trust.load(highestEpoch(this.#options.book))
+    await this.#replay.load(this.#options.floor.trustedNow())
+    this.#presence.attach(this.#session)
+    this.#twin.start()
+    this.#requests.start()
+    this.#session.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#twin.stop()
+    await this.#session.stop()
+  }
+
+  /** What is measured has changed. */
+  changed(): void {
+    this.#twin.changed()
+  }
+
+  /** Asks the broker for every document again. */
+  sync(): void {
+    this.#twin.sync()
+  }
+
+  status(): SessionStatus {
+    return this.#session.status()
+  }
+
+  /** Telemetry is not worth keeping: lost where the broker is away. */
+  telemetry(report: unknown): void {
+    this.#session
+      .publish(topics.telemetry(this.#options.config.modemId), Buffer.from(JSON.stringify(report)))
+      .catch(() => undefined)
+  }
+
+  /** A notice that the line's order has asked for. */
+  event(lineId: string, event: unknown): void {
+    this.#session.publish(topics.event(lineId), Buffer.from(JSON.stringify(event))).catch(() => undefined)
+  }
+}
+
+/** A clock a little behind the newest signature is only imprecise. */
+const CLOCK_SLACK_SECONDS = 300

@@ -1,0 +1,307 @@
+import type { Head } from '../blocklist/head.ts'
+import { codeOf, messageOf } from '../error.ts'
+import { fleetModeOf } from '../line/fleet.ts'
+import { type LineBook, lineOf, withFleet, withOrder, withTime } from '../line/store.ts'
+import type { Reduced } from '../line/types.ts'
+import type { Log } from '../log.ts'
+import type { Clock, Timer } from '../platform/clock.ts'
+import type { ClockFloor } from '../platform/clock-floor.ts'
+import { type RoleKind, type Target, verifyDocument } from './documents.ts'
+import { type Identity, type Measured, type OrderOutcome, type Refusal, reported } from './reported.ts'
+import { ReportedPublisher } from './reported-publisher.ts'
+import type { Session } from './session.ts'
+import { topics } from './topics.ts'
+import type { Trust } from './trust.ts'
+import { Committed } from './twin-commit.ts'
+
+export interface TwinOptions {
+  identity: Identity
+  /** Ids of the configured lines. */
+  lineIds: readonly string[]
+  /** Name of the list. */
+  list: string
+  session: Pick<Session, 'subscribe' | 'unsubscribe' | 'refresh' | 'keep'>
+  trust: Pick<Trust, 'accept' | 'role' | 'placeOf' | 'number' | 'next' | 'isStale'>
+  /** As read from flash (line/store.ts). */
+  book: LineBook
+  /** Resolves when the book is on flash. */
+  writeBook: (book: LineBook) => Promise<void>
+  floor: Pick<ClockFloor, 'observe' | 'trustedNow' | 'floor' | 'instant' | 'persist'>
+  clock: Clock
+  log: Log
+  /** A verified head; the updater takes it from here and returns at once. */
+  onHead: (head: Head) => void
+  /**
+   * The book has changed and is on flash: arm or disarm by it, and with `wipe` take away what must be gone
+   * (line/store.ts mustBeGone). Resolves when done; what is measured then is reported.
+   */
+  act: (book: LineBook, wipe: boolean) => Promise<void>
+  /** What is, now. */
+  measure: (lineId: string) => Measured
+}
+
+/** One subscribed document; the last payload is kept to be judged again when keys change. */
+interface Flow {
+  readonly topic: string
+  readonly kind: 'keys' | Exclude<RoleKind, 'request'>
+  readonly target: Target
+  payload?: Buffer
+  refused?: boolean
+}
+
+const TICK_MS = 5000
+/** A write that failed is tried again by asking the broker for the document again. */
+const RETRY_MS = 30_000
+/** mosquitto drops the newest of what it cannot queue: after a burst, ask for what is retained. */
+const BURST = 50
+const QUIET_MS = 2000
+
+/** What the backend wants of this modem, and what it is told: every document's way in one file. */
+export class Twin {
+  readonly #options: TwinOptions
+  readonly #publisher: ReportedPublisher
+  readonly #flows = new Map<string, Flow>()
+  readonly #outcomes = new Map<string, OrderOutcome>()
+  readonly #refusals = new Map<Refusal['kind'], Refusal>()
+  readonly #book: Committed<LineBook>
+  #turn: Promise<unknown> = Promise.resolve()
+  #acting: Promise<void> = Promise.resolve()
+  /** Set while an act is asked for and has not begun: what comes meanwhile is acted upon together. */
+  #toAct: { wipe: boolean } | undefined
+  #tick: Timer | undefined
+  #quiet: Timer | undefined
+  #retry: Timer | undefined
+  #burst = 0
+  #stopped = false
+
+  constructor(options: TwinOptions) {
+    this.#options = options
+    this.#book = new Committed(options.book, options.writeBook)
+    this.#publisher = new ReportedPublisher({
+      session: options.session,
+      clock: options.clock,
+      build: (lineId) => this.#report(lineId),
+    })
+  }
+
+  /** Keys first, so that what follows is judged by them. States have been loaded; nothing is awaited. */
+  start(): void {
+    const { lineIds, list } = this.#options
+    this.#followKeys()
+    for (const lineId of lineIds)
+      this.#follow({ topic: topics.desired(lineId), kind: 'desired', target: { lineId } })
+    this.#follow({ topic: topics.fleet(), kind: 'fleet', target: {} })
+    this.#follow({ topic: topics.head(list), kind: 'head', target: { list } })
+    this.changed()
+    this.#schedule()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const timer of [this.#tick, this.#quiet, this.#retry]) timer?.cancel()
+    this.#publisher.stop()
+  }
+
+  /** Something that is measured may have changed. */
+  changed(force = false): void {
+    for (const lineId of this.#options.lineIds) this.#publisher.changed(lineId, force)
+  }
+
+  /** Asks the broker for every document again (request `sync`). */
+  sync(): void {
+    this.#options.session.refresh([...this.#flows.keys()])
+  }
+
+  /** Counts and reports; requests.ts tells of theirs. */
+  refused(kind: Refusal['kind'], code: string): void {
+    const count = (this.#refusals.get(kind)?.count ?? 0) + 1
+    this.#refusals.set(kind, { kind, code, count, at: this.#options.floor.trustedNow() })
+    this.changed()
+  }
+
+  refusals(): readonly Refusal[] {
+    return [...this.#refusals.values()]
+  }
+
+  /** What was accepted and is on flash: the state that rules. */
+  get book(): LineBook {
+    return this.#book.inForce
+  }
+
+  #follow(flow: Flow): void {
+    this.#flows.set(flow.topic, flow)
+    this.#options.session.subscribe(flow.topic, ({ payload }) => {
+      // An empty retained message tells that one was removed: no information, and the state stays.
+      if (payload.length === 0 || this.#stopped) return undefined
+      this.#noteBurst()
+      flow.payload = Buffer.from(payload)
+      return this.#process(flow, flow.payload)
+    })
+  }
+
+  /** A document's way. It is acknowledged when this resolves, which is after it is on flash. */
+  async #process(flow: Flow, payload: Buffer): Promise<void> {
+    try {
+      const judged = this.#turn.then(() => this.#judge(flow, payload))
+      this.#turn = judged.catch(() => undefined)
+      const then = await judged
+      await this.#book.flushed()
+      flow.refused = false
+      // After the acknowledgement: act, measure, report.
+      setImmediate(then)
+    } catch (error) {
+      flow.refused = true
+      this.#refuse(flow, error)
+      if (!codeOf(error).startsWith('STATE_')) return
+      this.#retryLater()
+      throw error
+    }
+  }
+
+  /**
+   * One after the other: size, form, signatures, schema, addressee and age (documents.ts), then newer-than. What changes
+   * is on flash only when the book is flushed, so that many may share one write.
+   * @returns what to do after the acknowledgement
+   */
+  async #judge(flow: Flow, payload: Buffer): Promise<() => void> {
+    const { trust, floor, lineIds, onHead } = this.#options
+    const context = { trust, target: flow.target, now: floor.trustedNow() }
+    switch (flow.kind) {
+      case 'keys': {
+        const { payload: keys } = await trust.accept(payload)
+        floor.observe(keys.issuedAt)
+        return () => this.#keysAccepted(flow)
+      }
+      case 'head': {
+        const { payload: head } = await verifyDocument('head', payload, context)
+        floor.observe(head.issuedAt)
+        return () => onHead(head)
+      }
+      case 'fleet': {
+        const { payload: order, epoch } = await verifyDocument('fleet', payload, context)
+        floor.observe(order.issuedAt)
+        const reduced = withFleet(this.#book.candidate, order, { epoch, lineIds })
+        return this.#reduced(flow, reduced)
+      }
+      case 'desired': {
+        const { payload: order, epoch } = await verifyDocument('desired', payload, context)
+        floor.observe(order.issuedAt)
+        const reduced = withOrder(this.#book.candidate, { order, epoch, now: floor.instant() })
+        return this.#reduced(flow, reduced)
+      }
+    }
+  }
+
+  #reduced(flow: Flow, { state, outcome, code, effects }: Reduced<LineBook>): () => void {
+    this.#book.change(state)
+    return () => {
+      const { lineId } = flow.target
+      if (lineId !== undefined) this.#outcomes.set(lineId, { outcome, ...(code !== undefined && { code }) })
+      if (outcome === 'rejected') this.refused(flow.kind, code ?? 'INTERNAL')
+      this.#options.log.info('order', { kind: flow.kind, line: lineId, outcome, code })
+      if (outcome === 'applied') this.#act(effects.includes('wipe'))
+      else if (lineId !== undefined) this.#publisher.changed(lineId, true)
+    }
+  }
+
+  #refuse(flow: Flow, error: unknown): void {
+    const code = codeOf(error)
+    const { lineId } = flow.target
+    this.#options.log.warn('document-refused', {
+      kind: flow.kind,
+      line: lineId,
+      code,
+      message: messageOf(error),
+    })
+    if (lineId !== undefined) this.#outcomes.set(lineId, { outcome: 'rejected', code })
+    this.refused(flow.kind, code)
+  }
+
+  /** One act at a time, and one for everything that was accepted while it was asked for. */
+  #act(wipe: boolean): void {
+    if (this.#toAct) {
+      this.#toAct.wipe ||= wipe
+      return
+    }
+    this.#toAct = { wipe }
+    this.#acting = this.#acting.then(async () => {
+      const wanted = this.#toAct?.wipe ?? false
+      this.#toAct = undefined
+      try {
+        await this.#options.act(this.book, wanted)
+      } catch (error) {
+        this.#options.log.error('act', { code: codeOf(error), message: messageOf(error) })
+      }
+      this.changed(true)
+    })
+  }
+
+  #followKeys(): void {
+    this.#follow({ topic: topics.keys(this.#options.trust.next), kind: 'keys', target: {} })
+  }
+
+  /** On to the next number; what was refused may be right under these keys, and the head may be wrong. */
+  #keysAccepted(flow: Flow): void {
+    const next = topics.keys(this.#options.trust.next)
+    if (next !== flow.topic && this.#flows.delete(flow.topic)) {
+      this.#options.session.unsubscribe(flow.topic)
+      this.#followKeys()
+    }
+    for (const other of this.#flows.values())
+      if (other.payload && (other.refused || other.kind === 'head'))
+        this.#process(other, other.payload).catch(() => undefined)
+    this.changed()
+  }
+
+  #schedule(): void {
+    this.#tick = this.#options.clock.after(TICK_MS, () => {
+      this.#passTime().catch((error) => {
+        this.#options.log.warn('tick', { code: codeOf(error), message: messageOf(error) })
+      })
+      if (!this.#stopped) this.#schedule()
+    })
+  }
+
+  /** Suspensions end by themselves (line/suspension.ts). */
+  async #passTime(): Promise<void> {
+    const { floor } = this.#options
+    const { state, outcome, code } = withTime(this.#book.candidate, floor.instant())
+    this.#book.change(state)
+    if (outcome === 'applied') {
+      await this.#book.flushed()
+      this.#options.log.info('time', { outcome, code })
+      this.#act(false)
+    }
+    await floor.persist()
+  }
+
+  #noteBurst(): void {
+    this.#burst++
+    this.#quiet?.cancel()
+    this.#quiet = this.#options.clock.after(QUIET_MS, () => {
+      if (this.#burst >= BURST) this.sync()
+      this.#burst = 0
+    })
+  }
+
+  #retryLater(): void {
+    this.#retry?.cancel()
+    this.#retry = this.#options.clock.after(RETRY_MS, () => this.sync())
+  }
+
+  #report(lineId: string) {
+    const { identity, trust, floor, measure } = this.#options
+    const now = floor.trustedNow()
+    return reported({
+      identity,
+      line: lineOf(this.book, lineId),
+      order: this.#outcomes.get(lineId) ?? { outcome: 'none' },
+      keys: { number: trust.number, stale: trust.isStale(now) },
+      fleet: fleetModeOf(this.book.fleet, lineId),
+      refusals: this.refusals(),
+      measured: measure(lineId),
+      at: now,
+      floor: floor.floor(),
+    })
+  }
+}

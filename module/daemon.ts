@@ -1,0 +1,653 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { core } from './blocklist/core.ts'
+import { ListPolicy } from './blocklist/list-policy.ts'
+import { createMatcher } from './blocklist/matcher.ts'
+import { Updater } from './blocklist/update.ts'
+import { createHealthGate } from './blocklist/update-gate.ts'
+import { pageAnswers } from './blockpage/page-check.ts'
+import type { PageData } from './blockpage/page-data.ts'
+import { createBlockPage } from './blockpage/server.ts'
+import { categories, categoryName, RESOLVER_BYPASS } from './category.ts'
+import type { Config } from './config/config.ts'
+import { Control, loadControl } from './control/control.ts'
+import { type LocalHandlers, LocalSocket } from './control/local-socket.ts'
+import type { Measured } from './control/reported.ts'
+import { addressBytes } from './dns/address.ts'
+import { isWithin, nameFromText, nameToText } from './dns/name.ts'
+import { Question } from './dns/question.ts'
+import { messageOf, SecureNetError } from './error.ts'
+import { chooseInterceptor } from './interception/detect.ts'
+import { createWhyNot } from './interception/devices.ts'
+import { createIptables } from './interception/iptables.ts'
+import { createLease, type Lease } from './interception/lease.ts'
+import { createNftables } from './interception/nftables.ts'
+import { createScopeKeeper } from './interception/scope-keeper.ts'
+import { serviceOf } from './interception/service.ts'
+import { activeLine } from './line/active-line.ts'
+import { fleetModeOf } from './line/fleet.ts'
+import { type ProtectionInput, protection } from './line/protection.ts'
+import { emptyBook, type LineBook, lineOf, mustBeGone } from './line/store.ts'
+import type { Handler } from './listener/handler.ts'
+import { TcpListener } from './listener/tcp.ts'
+import { UdpListener } from './listener/udp.ts'
+import type { Log } from './log.ts'
+import { systemClock, type Timer } from './platform/clock.ts'
+import type { ClockFloor } from './platform/clock-floor.ts'
+import { findResolvers } from './platform/resolvers.ts'
+import { run } from './platform/spawn.ts'
+import { createUbus } from './platform/ubus.ts'
+import { Uplink } from './platform/uplink.ts'
+import { createBlockedReply } from './query/blocked.ts'
+import { Cache } from './query/cache.ts'
+import { createChain } from './query/chain.ts'
+import { createJudge } from './query/judge.ts'
+import type { Query } from './query/query.ts'
+import { createRateLimit } from './query/rate-limit.ts'
+import { Counters } from './telemetry/counters.ts'
+import { explainName } from './telemetry/explain-name.ts'
+import { Health } from './telemetry/health.ts'
+import { askIndependently } from './telemetry/independent-client.ts'
+import { Latency } from './telemetry/latency.ts'
+import type { LogRing } from './telemetry/log-ring.ts'
+import { type Notice, Notices } from './telemetry/notices.ts'
+import { SelfTest } from './telemetry/self-test.ts'
+import { telemetryReport } from './telemetry/telemetry-report.ts'
+import { createUpstream } from './upstream/exchanger.ts'
+import { localZones } from './upstream/local-zones.ts'
+import { SplitUpstream } from './upstream/split-upstream.ts'
+import type { ServersUpstream, Upstream } from './upstream/upstream.ts'
+import { released, version } from './version.ts'
+
+/** For one try of the self-test. */
+const SELF_TEST_MS = 1500
+const FULL_TEST_MS = 60_000
+const LATENCY_SAMPLE = 16
+
+export interface Daemon {
+  /** @throws SecureNetError LISTEN_*, PAGE_LISTEN_FAILED, ROOTS_*, STATE_*, INTERCEPT_*; the LAN is left alone then */
+  start(): Promise<void>
+  /** Disarms first, so that the LAN is back on its own resolver before anything stops answering. */
+  stop(): Promise<void>
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new SecureNetError(
+      'FOLDER_NOT_WRITABLE',
+      messageOf(error),
+      'Give the module’s user the right to write there.',
+      { cause: error },
+    )
+  }
+}
+
+const isLoopback = (address: string) => address === '::1' || address.startsWith('127.')
+
+function wireOf(text: string): Buffer {
+  const name = nameFromText(text)
+  if (!name)
+    throw new SecureNetError('CONFIG_INVALID', `"${text}" is not a name`, 'Correct it in the configuration.')
+  return name
+}
+
+/** The parts of one modem, put together here and nowhere else; each is started and stopped in `start` and `stop`. */
+class Modem implements Daemon {
+  readonly #config: Config
+  readonly #log: Log
+  readonly #ring: LogRing
+  readonly #bootId = randomBytes(8).toString('hex')
+  readonly #clock = systemClock
+  readonly #counters = new Counters(() => systemClock.now())
+  readonly #latency = new Latency()
+  readonly #uplink: Uplink
+  /** What is to be stopped, in the order it was started. */
+  readonly #started: { what: string; stop: () => Promise<void> }[] = []
+  readonly #matcher
+  readonly #policy: ListPolicy
+  readonly #testNames: readonly string[]
+  #book: LineBook = emptyBook
+  #floor: ClockFloor | null = null
+  #updater: Updater | null = null
+  #control: Control | null = null
+  #lease: Lease | null = null
+  #health: Health | null = null
+  #selfTest: SelfTest | null = null
+  /** When the serving list came to this modem, ms; null without one. */
+  #listSince: number | null = null
+  readonly #notices: Notices
+  #upstream: Upstream | null = null
+  #operator: ServersUpstream | null = null
+  /** What the one decision said last, and since when (ms). */
+  #decision: { armed: boolean; why: string; since: number } = {
+    armed: false,
+    why: 'starting',
+    since: Date.now(),
+  }
+
+  constructor(config: Config, log: Log, ring: LogRing) {
+    this.#config = config
+    this.#log = log
+    this.#ring = ring
+    this.#uplink = new Uplink({ runDir: config.runDir, log })
+    this.#testNames = categories.map((category) => `${category}.${config.dns.testZone}`)
+    this.#matcher = createMatcher({ store: null, allow: [], core: [...core, ...config.dns.neverBlock] })
+    this.#notices = new Notices({ clock: this.#clock, send: (notice) => this.#sendNotice(notice) })
+    this.#policy = new ListPolicy(this.#matcher, config.dns.resolverBypass)
+  }
+
+  /** Whatever stands between the household and its resolver starts last. */
+  async start(): Promise<void> {
+    const { dataDir, runDir, logLevel } = this.#config
+    this.#log.info('starting', { version, bootId: this.#bootId, logLevel })
+    for (const folder of [dataDir, runDir]) makeFolder(folder)
+    this.#uplink.load()
+    try {
+      await this.#startServing()
+      await this.#startIntercepting()
+      await this.#startControl()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+    this.#decide()
+    this.#log.info('started', { why: this.#decision.why })
+  }
+
+  async stop(): Promise<void> {
+    for (const { what, stop } of this.#started.splice(0).reverse()) {
+      try {
+        await stop()
+      } catch (error) {
+        this.#log.error('stop', { what, why: messageOf(error) })
+      }
+    }
+  }
+
+  /** Starts a part, and remembers to stop it. */
+  async #run(what: string, part: { start(): unknown; stop(): unknown }): Promise<void> {
+    // Before it starts: half a start has to be taken back as well.
+    this.#started.push({ what, stop: async () => void (await part.stop()) })
+    await part.start()
+  }
+
+  /** From stored state alone: list, resolver, listeners, page. */
+  async #startServing(): Promise<void> {
+    const config = this.#config
+    const { clock, log } = { clock: this.#clock, log: this.#log }
+    const stored = await loadControl(config.dataDir, { clock, log, buildTime: released, boot: this.#bootId })
+    this.#book = stored.book
+    this.#floor = stored.floor
+    await this.#startList(stored.floor)
+    this.#upstream = this.#createUpstream()
+    await this.#run('upstream', this.#upstream)
+    await this.#refreshResolvers()
+    const handle = this.#createChain(this.#upstream)
+    const { limits } = config.dns
+    for (const { address, port } of config.dns.listen) {
+      await this.#run(`udp ${address}`, new UdpListener({ address, port, handle, log }))
+      await this.#run(
+        `tcp ${address}`,
+        new TcpListener({
+          address,
+          port,
+          handle,
+          clock,
+          log,
+          connections: limits.tcpConnections,
+          connectionsPerClient: limits.tcpConnectionsPerClient,
+          idleSeconds: limits.tcpIdleSeconds,
+        }),
+      )
+    }
+    const { listen, branding } = config.page
+    await this.#run('page', createBlockPage({ listen, branding, data: this.#pageData(), clock, log }))
+  }
+
+  async #startList(floor: ClockFloor): Promise<void> {
+    const { dataDir, list, modemId, lines, dns } = this.#config
+    const missing = () =>
+      new SecureNetError('LIST_CHUNK_MISSING', 'no broker is configured', 'Configure mqtt.url.')
+    const updater = new Updater({
+      folder: join(dataDir, 'list'),
+      list: list.name,
+      modemId,
+      lineId: lines[0]?.id ?? modemId,
+      quotaBytes: list.quotaBytes,
+      probationSeconds: list.probationSeconds,
+      source: { fetch: (ref) => this.#control?.chunks.fetch(ref) ?? Promise.reject(missing()) },
+      clock: this.#clock,
+      floor: () => floor.trustedNow() * 1000,
+      log: this.#log,
+      gate: createHealthGate({ testZone: dns.testZone, neverBlock: dns.neverBlock }),
+      onSwitch: (store) => {
+        this.#matcher.setStore(store)
+        this.#listSince = store ? statSync(store.path).mtimeMs : null
+        this.#decide()
+      },
+      onAllow: (names) => this.#matcher.setAllow(names),
+      onStatus: () => this.#control?.changed(),
+    })
+    this.#updater = updater
+    await this.#run('list', updater)
+    if (mustBeGone(this.#book, this.#lineIds).list) await this.#wipe(this.#book)
+  }
+
+  #createUpstream(): Upstream {
+    const { upstream, dns } = this.#config
+    const common = {
+      timeoutMs: upstream.timeoutMs,
+      inFlight: upstream.inFlight,
+      clock: this.#clock,
+      log: this.#log,
+    }
+    const stock = createUpstream({ ...common, servers: upstream.servers })
+    if (upstream.mode === 'stock') return stock
+    this.#operator = createUpstream({ ...common, servers: [] })
+    return new SplitUpstream({ stock, operator: this.#operator, isLocal: localZones(dns.localZones) })
+  }
+
+  /** `wan` mode: the resolvers that the operator gave this line. */
+  async #refreshResolvers(): Promise<void> {
+    if (!this.#operator) return
+    const uplink = this.#activeLine()?.interface
+    const interfaces = uplink ? [uplink] : this.#config.lines.map((line) => line.interface)
+    const found = await findResolvers({ ubus: createUbus(), interfaces, log: this.#log })
+    this.#operator.setServers(found.map((address) => ({ address, port: 53 })))
+    this.#log.info('resolvers', { count: found.length })
+  }
+
+  #createChain(upstream: Upstream): Handler {
+    const { dns, page } = this.#config
+    const clock = this.#clock
+    const policy = this.#policy
+    const blocked = createBlockedReply({
+      ipv4: addressBytes(page.ipv4),
+      ipv6: page.ipv6 === undefined ? null : addressBytes(page.ipv6),
+      pageUrl: `http://${page.ipv4}/`,
+      ttl: dns.blockTtl,
+      structuredErrors: dns.structuredErrors,
+      operator: page.branding.service,
+    })
+    const exempt = [...dns.localZones, ...dns.rebindExempt].map(wireOf)
+    const rebindExempt = (name: Uint8Array, length: number) =>
+      exempt.some((zone) => isWithin(name, length, zone))
+    const chain = createChain({
+      policy,
+      clock,
+      blocked,
+      upstream,
+      rateLimit: createRateLimit({
+        clock,
+        queriesPerSecond: dns.limits.queriesPerSecond,
+        burst: dns.limits.burst,
+      }),
+      cache: new Cache({ clock, bytes: dns.cacheBytes }),
+      judge: createJudge({ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt }),
+      localZones: dns.localZones,
+      refuseBypass: dns.resolverBypass,
+      observe: this.#observer(),
+    })
+    const sample = this.#sampler()
+    return (query) => {
+      sample(query)
+      return chain(query)
+    }
+  }
+
+  /** Every so many-th query is timed: the clock costs more than the rest of the counting. */
+  #sampler(): (query: Query) => void {
+    let count = 0
+    return (query) => {
+      if (++count % LATENCY_SAMPLE === 0) query.receivedAt = this.#clock.monotonic()
+    }
+  }
+
+  /** Counts; the self-test's questions and the test names are nobody's browsing and no threat. */
+  #observer(): (query: Query) => void {
+    const testZone = wireOf(this.#config.dns.testZone)
+    const own = new Set(
+      this.#config.dns.listen.map(({ address }) => address).filter((address) => !isLoopback(address)),
+    )
+    return (query) => {
+      if (query.receivedAt > 0) this.#latency.add(this.#clock.monotonic() - query.receivedAt)
+      if (own.has(query.clientAddress)) return
+      if (query.category >= 0 && isWithin(Question.name, query.nameLength, testZone)) return
+      this.#counters.observe(query)
+      if (query.category >= 0) this.#notice(query)
+    }
+  }
+
+  /** A notice for what a page cannot show, if the line's order asks for it (7-household.md); coalesced by name. */
+  #notice({ category, nameLength, reason }: Query): void {
+    const line = this.#activeLine()
+    if (!line || category === RESOLVER_BYPASS || reason === 'resolver-bypass') return
+    if (lineOf(this.#book, line.id).notices !== true) return
+    const name = nameToText(Question.name.subarray(0, nameLength))
+    this.#notices.add({ lineId: line.id, name, category: categoryName(category) })
+  }
+
+  #sendNotice({ lineId, name, category }: Notice): void {
+    const at = this.#floor?.trustedNow() ?? 0
+    this.#control?.event(lineId, {
+      v: 1,
+      event: 'threat-blocked',
+      lineId,
+      modemId: this.#config.modemId,
+      at,
+      name,
+      category,
+    })
+  }
+
+  #pageData(): PageData {
+    return {
+      blockedAs: (name) => {
+        const wire = this.#policy.protecting ? nameFromText(name) : null
+        const found = wire && this.#matcher.explain(wire, 0)
+        if (!found?.listed || found.category === undefined) return null
+        return { category: found.category, suffix: found.suffix ?? name }
+      },
+      status: () => {
+        const { protecting, why } = this.#protecting()
+        return {
+          protecting,
+          why,
+          since: this.#decision.since,
+          listVersion: this.#updater?.status().version ?? null,
+          listAgeSeconds: this.#listAge(),
+          stoppedThisWeek: this.#counters.stoppedThisWeek(),
+          testNames: this.#testNames,
+        }
+      },
+    }
+  }
+
+  async #startIntercepting(): Promise<void> {
+    const { interception, dns } = this.#config
+    const clock = this.#clock
+    const log = this.#log
+    const [page] = this.#config.page.listen
+    const selfTest = new SelfTest({
+      client: askIndependently,
+      listeners: dns.listen,
+      upstream: () => this.#config.upstream.servers[0] ?? null,
+      testName: `phishing.${dns.testZone}`,
+      blockedAddress: this.#config.page.ipv4,
+      expectsBlock: () => this.#policy.protecting,
+      // Nobody has asked for it before, and the stock resolver knows by itself that it is not there.
+      freshName: () => `${randomBytes(6).toString('hex')}.${dns.localZones[0] ?? 'lan'}`,
+      page: () =>
+        page ? pageAnswers(page, `phishing.${dns.testZone}`, SELF_TEST_MS) : Promise.resolve(true),
+      clock,
+      timeoutMs: SELF_TEST_MS,
+    })
+    const health = new Health({
+      selfTest,
+      clock,
+      log,
+      intervalMs: FULL_TEST_MS,
+      onChange: () => this.#decide(),
+    })
+    this.#health = health
+    this.#selfTest = selfTest
+    const service = serviceOf(this.#config)
+    const whyNot = createWhyNot()
+    const scope = createScopeKeeper({ run, address: service.dns6?.address ?? null })
+    const { interfaces, leaseMs, renewMs, backend } = interception
+    const { interceptor, missing } = await chooseInterceptor(interfaces.length === 0 ? 'none' : backend, [
+      createNftables({ run, service, interfaces, leaseMs, whyNot, scope, log }),
+      createIptables({ run, service, leaseMs, whyNot, scope }),
+    ])
+    for (const error of missing) log.warn('interception-missing', { code: error.code, why: error.message })
+    log.info('interception', { backend: interceptor.name, interfaces: interfaces.join(',') })
+    this.#lease = createLease({
+      interceptor,
+      interfaces,
+      earned: () => health.earned(),
+      clock,
+      log,
+      leaseMs,
+      renewMs,
+      ownQuestions: () => this.#counters.questions,
+      onChange: () => this.#control?.changed(),
+    })
+    await this.#run('health', health)
+    // Without interfaces there is nothing to renew; the full test alone goes on.
+    if (interfaces.length > 0) await this.#run('lease', this.#lease)
+  }
+
+  async #startControl(): Promise<void> {
+    const config = this.#config
+    const handlers = this.#handlers()
+    await this.#run('local socket', new LocalSocket({ runDir: config.runDir, handlers, log: this.#log }))
+    const floor = this.#floor
+    if (config.mqtt && floor) {
+      this.#control = new Control({
+        config: { ...config, mqtt: config.mqtt },
+        identity: { modemId: config.modemId, bootId: this.#bootId, version },
+        book: this.#book,
+        floor,
+        clock: this.#clock,
+        log: this.#log,
+        random: Math.random,
+        onHead: (head) =>
+          void this.#updater
+            ?.onHead(head)
+            .catch((error) => this.#log.error('head', { why: messageOf(error) })),
+        act: (book, wipe) => this.#act(book, wipe),
+        measure: (lineId) => this.#measure(lineId),
+        handlers: {
+          status: () => this.#status(),
+          'self-test': () => this.#health?.full(),
+          'check-name': ({ name = '' }) => handlers.check(name),
+          'support-bundle': () => handlers.support(),
+          sync: () => this.#control?.sync(),
+        },
+      })
+      await this.#run('control', this.#control)
+    }
+    await this.#run('notices', this.#notices)
+    await this.#run('telemetry', this.#telemetryLoop())
+  }
+
+  #handlers(): LocalHandlers {
+    return {
+      status: () => this.#status(),
+      check: (name) => this.#check(name),
+      selfTest: async () => this.#health?.full(),
+      support: async () => ({
+        status: this.#status(),
+        config: this.#config,
+        counters: this.#counters.peek(),
+        log: this.#ring.lines(),
+      }),
+      activeInterface: (name) => {
+        this.#uplink.set(name)
+        this.#log.info('uplink', { interface: name })
+        this.#decide()
+        void this.#refreshResolvers()
+        return { interface: name, line: this.#activeLine()?.id ?? null }
+      },
+    }
+  }
+
+  async #check(name: string) {
+    const upstream = this.#upstream
+    if (!upstream)
+      throw new SecureNetError('DAEMON_STARTING', 'the module is starting', 'Ask again in a second.')
+    const explained = await explainName(name, {
+      matcher: this.#matcher,
+      upstream,
+      protection: () => this.#protecting(),
+    })
+    return { ...explained, listeners: this.#config.dns.listen }
+  }
+
+  /** The book has changed and is on flash. */
+  async #act(book: LineBook, wipe: boolean): Promise<void> {
+    this.#book = book
+    if (wipe) await this.#wipe(book)
+    await this.#decide()
+  }
+
+  /** A terminated line leaves nothing but what guards against replay (5-control.md). */
+  async #wipe(book: LineBook): Promise<void> {
+    const gone = mustBeGone(book, this.#lineIds)
+    if (gone.lines.length > 0) this.#counters.wipe()
+    if (gone.list) await this.#updater?.wipe()
+  }
+
+  get #lineIds(): string[] {
+    return this.#config.lines.map((line) => line.id)
+  }
+
+  #activeLine() {
+    return activeLine(this.#config.lines, this.#uplink.name)
+  }
+
+  #protectionInput(): ProtectionInput {
+    const line = this.#activeLine()
+    const status = this.#updater?.status()
+    const list =
+      status?.version != null ? 'verified' : status?.lastError === 'LIST_DAMAGED' ? 'damaged' : 'missing'
+    return {
+      service: line && lineOf(this.#book, line.id).service,
+      fleet: line ? fleetModeOf(this.#book.fleet, line.id) : 'run',
+      list,
+      selfTest: this.#health?.state ?? 'unknown',
+    }
+  }
+
+  /** The one decision, carried out: verdicts on or off, the lease wanted or not. */
+  async #decide(): Promise<void> {
+    const input = this.#protectionInput()
+    const { armed, why } = protection(input)
+    // A failing self-test must not turn verdicts off, or it could never pass again: it ends the lease alone.
+    this.#policy.protecting = protection({ ...input, selfTest: 'passing' }).armed
+    if (armed !== this.#decision.armed || why !== this.#decision.why) {
+      this.#decision = { armed, why, since: this.#clock.now() }
+      this.#log.info('protection', { armed, why })
+    }
+    await this.#lease?.set(armed)
+    this.#control?.changed()
+  }
+
+  /** What is, not what was decided: with interception, only what the kernel holds counts. */
+  #protecting(): { protecting: boolean; why: string } {
+    const { armed, why } = this.#decision
+    if (!armed || this.#config.interception.interfaces.length === 0) return { protecting: armed, why }
+    const isArmed = (this.#lease?.status().armed.length ?? 0) > 0
+    return isArmed ? { protecting: true, why } : { protecting: false, why: 'not-armed' }
+  }
+
+  #measure(lineId: string): Measured {
+    const active = this.#activeLine()?.id === lineId
+    const status = this.#updater?.status()
+    const lease = this.#lease?.status()
+    const { protecting, why } = active ? this.#protecting() : { protecting: false, why: 'line-not-active' }
+    const unknown = {
+      udp4: 'unknown',
+      tcp4: 'unknown',
+      udp6: 'unknown',
+      tcp6: 'unknown',
+      page: 'unknown',
+      forward: 'unknown',
+    } as const
+    const state =
+      status?.version == null
+        ? status?.lastError === 'LIST_DAMAGED'
+          ? 'damaged'
+          : 'none'
+        : status.stale
+          ? 'stale'
+          : 'verified'
+    return {
+      active,
+      protecting,
+      why,
+      interfaces: { armed: lease?.armed ?? [], refused: lease?.refused ?? [] },
+      list: {
+        name: this.#config.list.name,
+        state,
+        ...(status?.version != null && { version: status.version, names: status.names }),
+        ...(status && { phase: status.phase }),
+        ...(status?.lastError != null && { code: status.lastError }),
+      },
+      selfTest: this.#selfTest?.last?.cells ?? unknown,
+    }
+  }
+
+  #listAge(): number | null {
+    return this.#listSince === null
+      ? null
+      : Math.max(0, Math.round((this.#clock.now() - this.#listSince) / 1000))
+  }
+
+  #status() {
+    const { modemId, lines, dns } = this.#config
+    return {
+      version,
+      modemId,
+      bootId: this.#bootId,
+      ...this.#protecting(),
+      activeLine: this.#activeLine()?.id ?? null,
+      lines: Object.fromEntries(
+        lines.map(({ id }) => [id, { ...lineOf(this.#book, id), ...this.#measure(id) }]),
+      ),
+      list: { ...this.#updater?.status(), ageSeconds: this.#listAge() },
+      interception: this.#lease?.status() ?? null,
+      selfTest: this.#selfTest?.last ?? null,
+      broker: this.#control?.status() ?? null,
+      counters: this.#counters.peek(),
+      latencyMs: this.#latency.quantiles(),
+      memoryBytes: process.memoryUsage.rss(),
+      listeners: dns.listen,
+    }
+  }
+
+  #telemetryLoop() {
+    const seconds = this.#config.telemetrySeconds
+    let timer: Timer | undefined
+    let from = Math.floor(this.#clock.now() / 1000)
+    const send = () => {
+      const line = this.#activeLine()
+      const to = Math.floor(this.#clock.now() / 1000)
+      const totals = this.#counters.take()
+      if (line)
+        this.#control?.telemetry(
+          telemetryReport({
+            modemId: this.#config.modemId,
+            bootId: this.#bootId,
+            from,
+            to,
+            lineId: line.id,
+            totals,
+            upstreamFailures: totals.byReason['upstream-failure'] ?? 0,
+            latencyMs: this.#latency.quantiles(),
+            memoryBytes: process.memoryUsage.rss(),
+            listVersion: this.#updater?.status().version ?? null,
+            listAgeSeconds: this.#listAge(),
+            leaseInterruptions: this.#lease?.status().interruptions ?? 0,
+          }),
+        )
+      this.#latency.reset()
+      from = to
+      timer = this.#clock.after(seconds * 1000, send)
+    }
+    return {
+      start: () => {
+        timer = this.#clock.after(seconds * 1000, send)
+      },
+      stop: () => timer?.cancel(),
+    }
+  }
+}
+
+/** @param ring the newest lines of `log`, for support bundles */
+export function createDaemon(config: Config, log: Log, ring: LogRing): Daemon {
+  return new Modem(config, log, ring)
+}

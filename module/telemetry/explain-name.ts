@@ -1,0 +1,115 @@
+import type { Matcher } from '../blocklist/matcher.ts'
+import { categoryName } from '../category.ts'
+import { type Answer, readAnswer } from '../dns/answer.ts'
+import { Rcode, Type } from '../dns/constants.ts'
+import { forwardable } from '../dns/forwardable.ts'
+import { expandName, NAME_BYTES, nameFromText, nameToText } from '../dns/name.ts'
+import { Question } from '../dns/question.ts'
+import { SecureNetError } from '../error.ts'
+import { upstreamBlock } from '../query/upstream-block.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+
+export interface LinkVerdict {
+  name: string
+  blocked: boolean
+  /** `list`: listed; `allow`, `core`: overruled; `upstream`: blocked behind us; `none`: not listed. */
+  by: 'list' | 'allow' | 'core' | 'upstream' | 'none'
+  category?: string
+  /** The entry that decided: the name itself or one above it. */
+  suffix?: string
+  scope?: string
+  version?: number
+}
+
+/** Answer to `check`: the whole reason, link by link. */
+export interface NameExplanation {
+  name: string
+  blocked: boolean
+  /** False: nothing is blocked, whatever the list says. */
+  protecting: boolean
+  why: string
+  /** The name asked, then every link of its answer. */
+  chain: LinkVerdict[]
+  /** The true addresses, by the resolver behind us. */
+  addresses: string[]
+  rcode: string
+}
+
+export interface ExplainOptions {
+  matcher: Pick<Matcher, 'explain'>
+  upstream: Pick<Upstream, 'exchange'>
+  protection: () => { protecting: boolean; why: string }
+}
+
+const rcodeNames = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
+
+function questionFor(name: Buffer): Question {
+  const header = Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+  const question = new Question(Buffer.concat([header, name, Buffer.from([0, Type.A, 0, 1])]))
+  question.read()
+  return question
+}
+
+/** Links of an answer: where each CNAME leads. */
+function targets({ bytes, records, answers }: Answer): Buffer[] {
+  const found: Buffer[] = []
+  for (const record of records.slice(0, answers)) {
+    if (record.type !== Type.CNAME) continue
+    const into = Buffer.alloc(NAME_BYTES)
+    const length = expandName(bytes, record.rdata, record.end, into)
+    if (length > 0) found.push(into.subarray(0, length))
+  }
+  return found
+}
+
+function addressesOf({ bytes, records, answers }: Answer): Buffer[] {
+  const isAddress = (record: (typeof records)[number]) =>
+    record.type === Type.A && record.end - record.rdata === 4
+  return records
+    .slice(0, answers)
+    .filter(isAddress)
+    .map((record) => bytes.subarray(record.rdata, record.end))
+}
+
+/**
+ * Explains the verdict on a name: the list's entry that matches, what overrules it, and every link of its answer.
+ * @param text a name as a person types it; IDNs as A-labels
+ * @throws SecureNetError NAME_INVALID
+ */
+export async function explainName(text: string, options: ExplainOptions): Promise<NameExplanation> {
+  const name = nameFromText(text.toLowerCase())
+  if (!name || name.length === 1)
+    throw new SecureNetError(
+      'NAME_INVALID',
+      `${JSON.stringify(text)} is not a name`,
+      'Give a name such as www.example.com.',
+    )
+  const { matcher, upstream, protection } = options
+  const linkOf = (wire: Buffer): LinkVerdict => {
+    const { listed, ...reason } = matcher.explain(wire, 0)
+    return { name: nameToText(wire), blocked: listed, ...reason }
+  }
+  const question = questionFor(name)
+  const reply = await new Promise<Buffer | null>((resolve) => {
+    const message = forwardable(question)
+    upstream.exchange({ key: `check ${text}`, message, clientKey: 'check', tcp: false }, (answer) =>
+      resolve(answer),
+    )
+  })
+  const answer = reply && readAnswer(reply, question.end)
+  const addresses = answer ? addressesOf(answer) : []
+  const chain = [name, ...(answer ? targets(answer) : [])].map(linkOf)
+  const behindUs = addresses.map((address) => upstreamBlock(address, 0)).find((category) => category >= 0)
+  if (behindUs !== undefined)
+    chain.push({ name: nameToText(name), blocked: true, by: 'upstream', category: categoryName(behindUs) })
+  const { protecting, why } = protection()
+  return {
+    name: nameToText(name),
+    blocked: protecting && chain.some((link) => link.blocked),
+    protecting,
+    why,
+    chain,
+    addresses: addresses.map((address) => address.join('.')),
+    rcode: answer ? (rcodeNames[answer.rcode] ?? String(answer.rcode)) : rcodeNames[Rcode.SERVFAIL]!,
+  }
+}

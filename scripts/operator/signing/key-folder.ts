@@ -1,0 +1,254 @@
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parsePayload } from '../../../module/control/documents.ts'
+import { readJws } from '../../../module/control/documents-jws.ts'
+import {
+  type Keys,
+  type Kind,
+  type Payloads,
+  type PublicKey,
+  type Role,
+  type RootSet,
+  type RootsFile,
+  roleOf,
+  roles,
+} from '../../../module/control/documents-kinds.ts'
+import { parseRootsFile } from '../../../module/control/trust.ts'
+import { codeOf, SecureNetError } from '../../../module/error.ts'
+import { readKeyFile, writeKeyFile } from './key-file.ts'
+import { makeKeysDocument, makeRootsFile, signDocument } from './sign-document.ts'
+import { generateSigningKey, type SigningKey } from './signing-key.ts'
+
+export interface CreateOptions {
+  /** Encrypts every private key at rest. */
+  passphrase?: string
+  /** @default 1 root key, 1 signature */
+  rootKeys?: number
+  rootThreshold?: number
+  /** @default 1 key and 1 signature for each role */
+  roleSets?: Partial<Record<Role, { keys: number; threshold: number }>>
+  /** Seconds since 1970. */
+  now: number
+  /** Of keys/1; seconds since 1970. */
+  expires?: number
+}
+
+export interface RotateOptions {
+  /** All keys of these are replaced by as many fresh ones. */
+  replace: readonly (Role | 'roots')[]
+  now: number
+  expires?: number
+}
+
+export interface KeysDocument {
+  number: number
+  jws: string
+}
+
+const documentName = /^keys-(\d+)\.jws$/
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.tmp`, text, { mode: 0o644, flush: true })
+  await rename(`${path}.tmp`, path)
+}
+
+async function keysDocuments(folder: string): Promise<KeysDocument[]> {
+  const found: KeysDocument[] = []
+  for (const name of await readdir(folder)) {
+    const number = Number(documentName.exec(name)?.[1])
+    if (number >= 1) found.push({ number, jws: await readFile(join(folder, name), 'utf8') })
+  }
+  return found.sort((a, b) => a.number - b.number)
+}
+
+/**
+ * The operator's keys: `<kid>.json` private keys (mode 600), `roots.json` for the firmware, `keys-<n>.jws` for the broker. The
+ * highest n is in force. Private root keys may lie elsewhere until a rotation; private keys out of use go to `retired/`.
+ */
+export class KeyFolder {
+  readonly folder: string
+  /** For the firmware. */
+  readonly roots: RootsFile
+  readonly #passphrase: string | undefined
+  readonly #loaded = new Map<string, Promise<SigningKey>>()
+  #documents: readonly KeysDocument[]
+  #current: Keys
+
+  private constructor(
+    folder: string,
+    parts: { roots: RootsFile; documents: KeysDocument[]; passphrase: string | undefined },
+  ) {
+    this.folder = folder
+    this.roots = parts.roots
+    this.#passphrase = parts.passphrase
+    this.#documents = parts.documents
+    this.#current = payloadOf(parts.documents.at(-1))
+  }
+
+  /** Fresh roots and fresh keys for each role. @throws SecureNetError SIGN_FOLDER_EXISTS */
+  static async create(folder: string, options: CreateOptions): Promise<KeyFolder> {
+    const { passphrase, rootKeys = 1, rootThreshold = 1, now, expires } = options
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    if ((await readdir(folder)).length > 0)
+      throw new SecureNetError(
+        'SIGN_FOLDER_EXISTS',
+        `${folder} is not empty`,
+        'Name a new folder, or rotate.',
+      )
+    const rootSigners = freshKeys(rootKeys)
+    const roots = { threshold: rootThreshold, keys: publicKeys(rootSigners) }
+    const fresh = new Map(roles.map((role) => [role, freshKeys(options.roleSets?.[role]?.keys ?? 1)]))
+    const keys = keysPayload(1, roots, {
+      now,
+      expires,
+      roleOf: (role) => ({
+        threshold: options.roleSets?.[role]?.threshold ?? 1,
+        keys: publicKeys(fresh.get(role)),
+      }),
+    })
+    const jws = await makeKeysDocument(keys, rootSigners)
+    for (const key of [...rootSigners, ...[...fresh.values()].flat()])
+      await writeKeyFile(keyPath(folder, key.publicKey.kid), key, passphrase)
+    await replaceFile(join(folder, 'roots.json'), `${JSON.stringify(makeRootsFile(roots), null, 2)}\n`)
+    await replaceFile(join(folder, 'keys-1.jws'), jws)
+    return KeyFolder.open(folder, passphrase)
+  }
+
+  /** @throws SecureNetError SIGN_NO_FOLDER, ROOTS_INVALID */
+  static async open(folder: string, passphrase?: string): Promise<KeyFolder> {
+    try {
+      const roots = parseRootsFile(await readFile(join(folder, 'roots.json'), 'utf8'))
+      return new KeyFolder(folder, { roots, documents: await keysDocuments(folder), passphrase })
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      throw new SecureNetError(
+        'SIGN_NO_FOLDER',
+        `${folder} holds no keys`,
+        'Make them: `operator keys init`.',
+        {
+          cause: error,
+        },
+      )
+    }
+  }
+
+  /** What is in force. */
+  get current(): Keys {
+    return this.#current
+  }
+
+  /** All of them, for topics keys/{n}: retained and never cleared. */
+  get documents(): readonly KeysDocument[] {
+    return this.#documents
+  }
+
+  /**
+   * Signs with as many of the role's keys as its threshold asks for.
+   * @throws SecureNetError as signDocument and readKeyFile; SIGN_NO_KEY
+   */
+  sign = async <K extends Exclude<Kind, 'keys'>>(kind: K, payload: Payloads[K]): Promise<string> =>
+    signDocument(kind, payload, await this.#signers(this.#current.roles[roleOf[kind]]))
+
+  /**
+   * The next keys document: written here and returned, to be published at keys/{number}. Documents that the replaced keys
+   * signed must be signed and published again.
+   * @throws SecureNetError SIGN_NO_KEY if too few private root keys are here
+   */
+  async rotate({ replace, now, expires }: RotateOptions): Promise<KeysDocument> {
+    const before = this.#current
+    const oldRoots = await this.#signers(before.roots)
+    const placed = (place: Role | 'roots'): RootSet =>
+      place === 'roots' ? before.roots : before.roles[place]
+    const fresh = new Map(replace.map((place) => [place, freshKeys(placed(place).keys.length)]))
+    const next = (place: Role | 'roots') => {
+      const keys = fresh.get(place)
+      return keys ? { ...placed(place), keys: publicKeys(keys) } : placed(place)
+    }
+    const keys = keysPayload(before.number + 1, next('roots'), { now, expires, roleOf: next })
+    const jws = await makeKeysDocument(keys, [...oldRoots, ...(fresh.get('roots') ?? [])])
+    for (const key of [...fresh.values()].flat())
+      await writeKeyFile(keyPath(this.folder, key.publicKey.kid), key, this.#passphrase)
+    // From here on the new document is in force; before, the new keys were files that nobody names.
+    await replaceFile(join(this.folder, `keys-${keys.number}.jws`), jws)
+    this.#documents = [...this.#documents, { number: keys.number, jws }]
+    this.#current = keys
+    await this.#retire(before)
+    return { number: keys.number, jws }
+  }
+
+  async #retire(before: Keys): Promise<void> {
+    const inUse = new Set(allKids(this.#current))
+    await mkdir(join(this.folder, 'retired'), { recursive: true, mode: 0o700 })
+    for (const kid of allKids(before).filter((old) => !inUse.has(old)))
+      await rename(keyPath(this.folder, kid), join(this.folder, 'retired', `${kid}.json`)).catch((error) => {
+        // A root key that lies elsewhere.
+        if (codeOf(error) !== 'ENOENT') throw error
+      })
+  }
+
+  async #signers({ threshold, keys }: RootSet): Promise<SigningKey[]> {
+    const signers: SigningKey[] = []
+    for (const { kid } of keys) {
+      if (signers.length === threshold) break
+      const key = await this.#load(kid)
+      if (key) signers.push(key)
+    }
+    if (signers.length === threshold) return signers
+    throw new SecureNetError(
+      'SIGN_NO_KEY',
+      `${this.folder} has ${signers.length} of the ${threshold} private keys that are needed`,
+      'Bring the key files there (offline roots: for as long as the rotation takes).',
+    )
+  }
+
+  /** Decrypting takes a tenth of a second: once for each key. */
+  async #load(kid: string): Promise<SigningKey | undefined> {
+    const loading = this.#loaded.get(kid) ?? readKeyFile(keyPath(this.folder, kid), this.#passphrase)
+    this.#loaded.set(kid, loading)
+    try {
+      return await loading
+    } catch (error) {
+      this.#loaded.delete(kid)
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+}
+
+function keyPath(folder: string, kid: string): string {
+  return join(folder, `${kid}.json`)
+}
+
+function allKids(keys: Keys): string[] {
+  return [keys.roots, ...roles.map((role) => keys.roles[role])].flatMap((set) =>
+    set.keys.map((key) => key.kid),
+  )
+}
+
+function freshKeys(count: number): SigningKey[] {
+  return Array.from({ length: count }, generateSigningKey)
+}
+
+function publicKeys(keys: readonly SigningKey[] = []): PublicKey[] {
+  return keys.map((key) => key.publicKey)
+}
+
+function payloadOf(document: KeysDocument | undefined): Keys {
+  if (!document)
+    throw new SecureNetError(
+      'SIGN_NO_FOLDER',
+      'the folder holds no keys document',
+      'Restore it from its back-up.',
+    )
+  return parsePayload('keys', readJws('keys', Buffer.from(document.jws)).payload)
+}
+
+function keysPayload(
+  number: number,
+  roots: RootSet,
+  options: { now: number; expires: number | undefined; roleOf: (role: Role) => RootSet },
+): Keys {
+  const { now, expires, roleOf: of } = options
+  const payload = { line: of('line'), list: of('list'), request: of('request'), fleet: of('fleet') }
+  return { v: 1, number, issuedAt: now, ...(expires !== undefined && { expires }), roots, roles: payload }
+}

@@ -1,0 +1,445 @@
+import { createHash } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { createResponder } from '../../module/blockpage/respond.ts'
+import { createBlockPage } from '../../module/blockpage/server.ts'
+import type { Log } from '../../module/log.ts'
+import { systemClock } from '../../module/platform/clock.ts'
+import { branding, dataOf, protectedStatus } from './fixture.ts'
+
+const logged: string[] = []
+const note = (event: string) => void logged.push(event)
+const log: Log = { debug: note, info: note, warn: note, error: note }
+const test1 = 'malware.test.securenet.example'
+const data = dataOf({
+  'evil.example': 'phishing',
+  'odd.example': 'reserved-9',
+  'constructor.example': 'scam',
+  [test1]: 'malware',
+})
+const listen = [{ address: '127.0.0.1', port: 0 }]
+const limits = { headersMs: 300, silenceMs: 1500, keepAliveMs: 300, total: 40, perClient: 20, bodyMs: 300 }
+const page = createBlockPage({
+  listen,
+  branding,
+  data,
+  ownNames: ['own.example'],
+  clock: systemClock,
+  log,
+  limits,
+})
+let port = 0
+
+beforeAll(async () => {
+  await page.start()
+  port = page.endpoints[0]!.port
+})
+afterAll(() => page.stop())
+
+function open(): Socket {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  return socket
+}
+
+/** Everything that came until the other side closed; '' when it closed without a word. */
+function closed(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let text = ''
+    socket.on('data', (chunk) => (text += chunk))
+    socket.once('close', () => resolve(text))
+  })
+}
+
+function raw(bytes: string | Buffer): Promise<string> {
+  const socket = open()
+  socket.write(bytes)
+  return closed(socket)
+}
+
+const ask = (host: string, headers: Record<string, string> = {}, line = 'GET / HTTP/1.1') =>
+  raw(
+    [
+      line,
+      `Host: ${host}`,
+      'Connection: close',
+      ...Object.entries(headers).map(([k, v]) => `${k}: ${v}`),
+      '',
+      '',
+    ].join('\r\n'),
+  )
+const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1])
+const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4)
+const headerOf = (answer: string, name: string) => new RegExp(`^${name}: (.*)\r$`, 'im').exec(answer)?.[1]
+
+describe('a blocked host', () => {
+  test.each([
+    ['nl', 'We hebben deze site geblokkeerd', 'Er is niets van deze site geladen.'],
+    ['fr', 'Nous avons bloqué ce site', 'Rien de ce site n’a été chargé.'],
+    ['de', 'Wir haben diese Website gesperrt', 'Von dieser Website wurde nichts geladen.'],
+    ['en', 'We have blocked this site', 'Nothing from this site has been loaded.'],
+  ])('gets the page in %s', async (language, heading, nothing) => {
+    const answer = await ask('login.evil.example', { 'Accept-Language': language })
+    expect(statusOf(answer)).toBe(403)
+    expect(headerOf(answer, 'content-language')).toBe(language)
+    const body = bodyOf(answer)
+    expect(Buffer.byteLength(body)).toBeLessThan(30_000)
+    expect(Buffer.byteLength(body)).toBe(Number(headerOf(answer, 'content-length')))
+    for (const text of [
+      `<html lang="${language}">`,
+      heading,
+      nothing,
+      'suspicious@safeonweb.be',
+      `https://safeonweb.be/${language}`,
+      '078&nbsp;170&nbsp;170',
+      'Proximus Secure Net',
+      'report?name=login.evil.example&amp;category=phishing',
+    ])
+      expect(body).toContain(text)
+    expect(body).not.toMatch(/<script|<form|<iframe| on\w+=| style=|src="(?!data:)/i)
+  })
+
+  it('gets headers that let nothing in and keep nothing', async () => {
+    const answer = await ask('evil.example')
+    const css = /<style>([\s\S]*?)<\/style>/.exec(bodyOf(answer))?.[1] ?? ''
+    const digest = createHash('sha256').update(css).digest('base64')
+    expect(headerOf(answer, 'content-security-policy')).toBe(
+      `default-src 'none'; style-src 'sha256-${digest}'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'`,
+    )
+    expect(headerOf(answer, 'cache-control')).toBe('no-store')
+    expect(headerOf(answer, 'x-content-type-options')).toBe('nosniff')
+    expect(headerOf(answer, 'referrer-policy')).toBe('no-referrer')
+    expect(headerOf(answer, 'cross-origin-resource-policy')).toBe('same-origin')
+    expect(headerOf(answer, 'permissions-policy')).toContain('camera=()')
+    expect(headerOf(answer, 'content-type')).toBe('text/html; charset=utf-8')
+  })
+
+  test.each([
+    ['under any path', 'GET /a/b.php?lang=fr HTTP/1.1', 403, '<html lang="fr">'],
+    ['not by its own parameters', 'GET /?id=1&lang=fr HTTP/1.1', 403, '<html lang="de">'],
+    ['for POST', 'POST /login?lang=nl HTTP/1.1', 403, '<html lang="nl">'],
+  ])('switches language %s', async (_, line, status, text) => {
+    const answer = await ask('evil.example', { 'Accept-Language': 'de' }, line)
+    expect(statusOf(answer)).toBe(status)
+    expect(bodyOf(answer)).toContain(text)
+  })
+
+  it('answers programs in JSON', async () => {
+    const answer = await ask('login.evil.example', { Accept: 'application/json' })
+    expect([statusOf(answer), headerOf(answer, 'content-type')]).toEqual([403, 'application/json'])
+    expect(JSON.parse(bodyOf(answer))).toMatchObject({
+      blocked: true,
+      name: 'login.evil.example',
+      category: 'phishing',
+      listed: 'evil.example',
+    })
+  })
+
+  test.each([
+    [{ Accept: 'image/webp,*/*;q=0.8' }, 'GET /x HTTP/1.1'],
+    [{ Accept: '*/*' }, 'GET /app.js?v=1 HTTP/1.1'],
+    [{ 'Sec-Fetch-Dest': 'style' }, 'GET /x HTTP/1.1'],
+    [{ Accept: '*/*' }, 'OPTIONS * HTTP/1.1'],
+    [{ Accept: '*/*' }, 'PROPFIND /x HTTP/1.1'],
+  ])('gives nothing to a part of a page: %j %s', async (headers, line) => {
+    const answer = await ask('evil.example', headers as Record<string, string>, line)
+    expect([statusOf(answer), bodyOf(answer)]).toEqual([403, ''])
+  })
+
+  it('answers HEAD with the header of GET and no body', async () => {
+    const [head, get] = await Promise.all([ask('evil.example', {}, 'HEAD / HTTP/1.1'), ask('evil.example')])
+    expect([statusOf(head), bodyOf(head)]).toEqual([403, ''])
+    expect(headerOf(head, 'content-length')).toBe(headerOf(get, 'content-length'))
+  })
+
+  it('knows a test name, and has words for a category of a later list', async () => {
+    expect(bodyOf(await ask(test1))).toContain('the protection works')
+    expect(bodyOf(await ask('evil.example'))).not.toContain('the protection works')
+    expect(bodyOf(await ask('odd.example'))).toContain('known to be dangerous')
+  })
+})
+
+describe('the status page', () => {
+  test.each(['127.0.0.1', '[::1]:8053', 'own.example', 'modem.lan'])('for %s has figures', async (host) => {
+    const answer = await ask(host)
+    expect(statusOf(answer)).toBe(200)
+    for (const text of [
+      'This line is protected',
+      '1,237',
+      '1,234',
+      'Version 1207',
+      '3 hours ago',
+      `http://${test1}/`,
+    ])
+      expect(bodyOf(answer)).toContain(text)
+    expect(bodyOf(answer)).not.toContain('<td>99')
+  })
+
+  it('keeps the figures from a strange name that leads here', async () => {
+    const answer = await ask('www.other.example')
+    expect(statusOf(answer)).toBe(200)
+    expect(bodyOf(answer)).toContain('is not blocked')
+    expect(bodyOf(answer)).not.toContain('1,234')
+    const json = JSON.parse(bodyOf(await ask('www.other.example', { Accept: 'application/json' })))
+    expect(json).toEqual({
+      blocked: false,
+      protecting: true,
+      why: 'protecting',
+      since: expect.any(String),
+      name: 'www.other.example',
+    })
+  })
+
+  it('answers programs in JSON', async () => {
+    expect(JSON.parse(bodyOf(await ask('127.0.0.1', { Accept: 'application/json' })))).toMatchObject({
+      protecting: true,
+      list: { version: 1207, ageSeconds: 10805 },
+      stoppedThisWeek: { malware: 3, phishing: 1234 },
+    })
+  })
+
+  it('says why not, and invents nothing', () => {
+    const status = {
+      ...protectedStatus,
+      protecting: false,
+      why: 'constructor',
+      since: 5,
+      listVersion: null,
+      stoppedThisWeek: new Map(),
+    }
+    const respond = createResponder({ branding, data: dataOf({}, status) })
+    const { body } = respond({
+      method: 'GET',
+      httpVersion: '1.0',
+      url: '/',
+      rawHeaders: [],
+      accept: undefined,
+      acceptLanguage: 'en',
+      fetchDest: undefined,
+    })
+    for (const text of [
+      'not protected at the moment',
+      'not active at the moment',
+      'No threats so far',
+      'No list on this modem',
+    ])
+      expect(body).toContain(text)
+    expect(body).not.toMatch(/1970|Try it|malware\.test/)
+  })
+
+  it('allows GET and HEAD only', async () => {
+    const answer = await ask('127.0.0.1', {}, 'DELETE / HTTP/1.1')
+    expect([statusOf(answer), headerOf(answer, 'allow')]).toEqual([405, 'GET, HEAD'])
+  })
+})
+
+describe('hostile input', () => {
+  const tls = Buffer.concat([Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]), Buffer.alloc(500, 7)])
+  test.each<[string, string | Buffer, number]>([
+    ['Host with markup', 'GET / HTTP/1.1\r\nHost: <img src=x onerror=alert(1)>\r\n\r\n', 400],
+    ['Host of 4 KB', `GET / HTTP/1.1\r\nHost: ${'a'.repeat(4096)}\r\n\r\n`, 400],
+    ['Host of 8 KB', `GET / HTTP/1.1\r\nHost: ${'a'.repeat(8192)}\r\n\r\n`, 431],
+    ['many Hosts', 'GET / HTTP/1.1\r\nHost: evil.example\r\nHost: 127.0.0.1\r\n\r\n', 400],
+    ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
+    ['HTTP/1.0 without Host', 'GET / HTTP/1.0\r\n\r\n', 200],
+    [
+      'absolute-form',
+      'GET http://evil.example/x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n',
+      403,
+    ],
+    ['huge header', `GET / HTTP/1.1\r\nHost: a.example\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    ['HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
+    ['not HTTP', 'hello\r\n\r\n', 400],
+    ['CONNECT', 'CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n', 403],
+    [
+      'request smuggling',
+      'POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
+    [
+      'Expect',
+      'POST / HTTP/1.1\r\nHost: evil.example\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n',
+      403,
+    ],
+    [
+      'WebSocket',
+      'GET /ws HTTP/1.1\r\nHost: evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      403,
+    ],
+  ])('%s', async (_, bytes, status) => {
+    const answer = await raw(bytes)
+    expect(statusOf(answer)).toBe(status)
+    expect(answer).not.toMatch(/onerror|aaaaaaaaaa/)
+  })
+
+  it('closes at once, without a word, on TLS', async () => {
+    const started = performance.now()
+    expect(await raw(tls)).toBe('')
+    expect(performance.now() - started).toBeLessThan(250)
+  })
+
+  it('does not serve HTTP/0.9', async () => {
+    const answer = await raw('GET /\r\n')
+    expect(answer === '' || statusOf(answer) >= 400).toBe(true)
+  })
+
+  it('cuts off a slow header and a silent connection', async () => {
+    const slow = open()
+    slow.write('GET / HTTP/1.1\r\nHost: evil')
+    const drip = setInterval(() => slow.write('i'), 50)
+    expect(statusOf(await closed(slow))).toBe(408)
+    clearInterval(drip)
+    await closed(open())
+  })
+
+  it('answers while a chunked body has no end, and stops reading it', async () => {
+    const socket = open()
+    socket.write('POST / HTTP/1.1\r\nHost: evil.example\r\nTransfer-Encoding: chunked\r\n\r\n')
+    const drip = setInterval(() => socket.write(`4000\r\n${'x'.repeat(0x4000)}\r\n`), 5)
+    const answer = await closed(socket)
+    clearInterval(drip)
+    expect(statusOf(answer)).toBe(403)
+    expect(Buffer.byteLength(bodyOf(answer))).toBe(Number(headerOf(answer, 'content-length')))
+  })
+
+  it('gives a whole answer to a body of 100 KB', async () => {
+    const answer = await ask('evil.example', { 'Content-Length': '100000' }, 'POST / HTTP/1.1')
+    expect(bodyOf(answer)).toContain('</html>')
+    const sent = await raw(
+      `POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`,
+    )
+    expect(bodyOf(sent)).toContain('</html>')
+  })
+
+  it('cuts off a flood of pipelined requests', async () => {
+    const answer = await raw('GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n'.repeat(5000))
+    expect(answer.split('HTTP/1.1 403').length).toBeLessThanOrEqual(5)
+  })
+
+  it('serves several requests of one connection in turn', async () => {
+    const answer = await raw('GET /a.png HTTP/1.1\r\nHost: evil.example\r\n\r\n'.repeat(3))
+    expect(answer.split('HTTP/1.1 403')).toHaveLength(4)
+  })
+
+  it('keeps nobody waiting and memory flat under 10,000 silent connections', async () => {
+    const before = process.memoryUsage().rss
+    let slowest = 0
+    for (let batch = 0; batch < 20; batch++) {
+      const sockets = Array.from({ length: 500 }, () => open())
+      await new Promise((resolve) => sockets.at(-1)!.once('connect', resolve))
+      const started = performance.now()
+      expect(statusOf(await ask('evil.example'))).toBe(403)
+      slowest = Math.max(slowest, performance.now() - started)
+      for (const socket of sockets) socket.destroy()
+    }
+    expect(slowest).toBeLessThan(1000)
+    expect(process.memoryUsage().rss - before).toBeLessThan(150e6)
+  })
+
+  it('never shows what was asked unescaped, whatever it was', () => {
+    const respond = createResponder({
+      branding,
+      data: { ...data, blockedAs: (name) => ({ category: 'phishing', suffix: name }) },
+    })
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.domain(),
+      fc.constantFrom('<b>x', '"><script>', "'onx='"),
+    )
+    fc.assert(
+      fc.property(text, text, text, (host, path, accept) => {
+        const { status, body, headers } = respond({
+          method: 'GET',
+          httpVersion: '1.1',
+          url: `/${path}<u9>`,
+          rawHeaders: ['Host', host],
+          accept: `text/html,${accept}`,
+          acceptLanguage: `${accept}<u9>`,
+          fetchDest: undefined,
+        })
+        expect([200, 400, 403]).toContain(status)
+        expect(body).not.toContain('<u9>')
+        expect(body).not.toMatch(/<(script|b>x)|'onx=/)
+        expect(Object.values(headers).join()).not.toMatch(/[\r\n]|<u9>/)
+      }),
+    )
+  })
+})
+
+describe('start and stop', () => {
+  it('names the endpoint that is taken, and then listens nowhere', async () => {
+    const twice = createBlockPage({
+      listen: [...listen, { address: '127.0.0.1', port }],
+      branding,
+      data,
+      clock: systemClock,
+      log,
+    })
+    await expect(twice.start()).rejects.toMatchObject({
+      code: 'PAGE_LISTEN_FAILED',
+      message: expect.stringContaining(`127.0.0.1 port ${port}`),
+    })
+    expect(twice.endpoints).toEqual([])
+  })
+
+  it('stops with connections open, and twice', async () => {
+    const other = createBlockPage({
+      listen: [{ address: '::1', port: 0 }],
+      branding,
+      data,
+      clock: systemClock,
+      log,
+    })
+    await other.start()
+    const socket = connect(other.endpoints[0]!.port, '::1')
+    await new Promise((resolve) => socket.once('connect', resolve))
+    const end = closed(socket)
+    await other.stop()
+    await other.stop()
+    await end
+  })
+
+  it('answers 500 and lives on when the data fail', async () => {
+    const broken = createBlockPage({
+      listen,
+      branding,
+      clock: systemClock,
+      log,
+      data: {
+        ...data,
+        blockedAs: () => {
+          throw new Error('store closed')
+        },
+      },
+    })
+    await broken.start()
+    const { status } = await fetch(`http://127.0.0.1:${broken.endpoints[0]!.port}/`)
+    expect(status).toBe(200)
+    const socket = connect(broken.endpoints[0]!.port, '127.0.0.1')
+    socket.write('GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n')
+    expect(statusOf(await closed(socket))).toBe(500)
+    expect(logged).toContain('page-failed')
+    await broken.stop()
+  })
+})
+
+test('a page costs less than a millisecond', () => {
+  const respond = createResponder({ branding, data })
+  const request = {
+    method: 'GET',
+    httpVersion: '1.1',
+    url: '/',
+    rawHeaders: ['Host', 'login.evil.example'],
+    accept: 'text/html',
+    acceptLanguage: 'nl-BE,nl;q=0.9',
+    fetchDest: undefined,
+  }
+  for (let i = 0; i < 500; i++) respond(request)
+  // CPU, not time: other work on the machine must not fail it.
+  const before = process.cpuUsage()
+  for (let i = 0; i < 1000; i++) respond(request)
+  const { user, system } = process.cpuUsage(before)
+  const each = (user + system) / 1000
+  expect(each / 1000).toBeLessThan(1)
+})
