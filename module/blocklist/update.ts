@@ -328,6 +328,7 @@ export class Updater {
     this.#store = null
     await this.#keeper.settled()
     this.#folder.wipe()
+    this.#folder.create()
     this.#keeper.assume(freshState)
     this.#probation.ended()
     this.#lastError = null

@@ -29,7 +29,10 @@ export function systemResolvers(file = '/etc/resolv.conf'): Resolver[] {
   }
 }
 
-/** One real question; an answer that is an error (SERVFAIL of a resolver without internet) is none. */
+/**
+ * One real question: example.com always has an address (RFC 2606 §3). A resolver without internet says SERVFAIL, or, in a
+ * closed network, NXDOMAIN to everything: neither is an answer.
+ */
 export async function answers({ address, port }: Resolver): Promise<boolean> {
   const ask = dns2.UDPClient({
     dns: address,
@@ -40,8 +43,7 @@ export async function answers({ address, port }: Resolver): Promise<boolean> {
   })
   try {
     const reply = await ask(probeName, 'A')
-    const rcode = reply.header.rcode
-    return rcode === 0 || rcode === 3
+    return reply.header.rcode === 0 && reply.answers.length > 0
   } catch {
     return false
   }

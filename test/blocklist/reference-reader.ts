@@ -77,10 +77,13 @@ function riceNumbers(bits: Uint8Array, count: number, parameter: number): bigint
 /** §3, §4: one chunk. */
 export function readChunk(chunk: Buffer) {
   let at = 0
-  const octet = () => chunk.readUInt8(at++)
-  const u32 = () => chunk.readUInt32BE((at += 4) - 4)
-  const u64 = () => chunk.readBigUInt64BE((at += 8) - 8)
-  const take = (n: number) => chunk.subarray(at, (at += n))
+  const take = (n: number) => {
+    at += n
+    return chunk.subarray(at - n, at)
+  }
+  const octet = () => take(1).readUInt8()
+  const u32 = () => take(4).readUInt32BE()
+  const u64 = () => take(8).readBigUInt64BE()
   if (take(4).toString() !== 'SNBL' || octet() !== 1) throw new Error('not a chunk')
   const kind = String.fromCharCode(octet())
   const list = take(octet()).toString()
@@ -100,10 +103,16 @@ export function readChunk(chunk: Buffer) {
     const numbers = riceNumbers(take(group.bytes), group.count, group.parameter)
     if (group.tag === 0xff) {
       let place = -1n
-      removals = numbers.map((gap) => (place += gap + 1n))
+      removals = numbers.map((gap) => {
+        place += gap + 1n
+        return place
+      })
     } else {
       let hash = prefixBits === 0 ? 0n : BigInt(index) << BigInt(64 - prefixBits)
-      for (const gap of numbers) entries.push({ hash: (hash += gap), tag: group.tag })
+      for (const gap of numbers) {
+        hash += gap
+        entries.push({ hash, tag: group.tag })
+      }
     }
   }
   if (at !== chunk.length) throw new Error('octets left')

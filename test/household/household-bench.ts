@@ -165,7 +165,7 @@ export class HouseholdBench {
   /** As Ctrl-C does, to the household alone. */
   async interrupt(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
     const child = this.child
-    if (!child || child.exitCode !== null) return child?.exitCode ?? null
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
     const gone = once(child, 'exit')
     child.kill(signal)
     await gone

@@ -99,8 +99,8 @@ describe('DNS', () => {
     expect(missed).toEqual([])
   })
 
-  it('dig sees the reason (RFC 8914 §4.16, Blocked or Filtered)', () => {
-    expect(dig('-p', String(house.ports.dns), '@127.0.0.1', listed)).toMatch(/EDE: 1[567]/)
+  it('dig sees the reason (RFC 8914 §4.5, Forged Answer)', () => {
+    expect(dig('-p', String(house.ports.dns), '@127.0.0.1', listed)).toMatch(/EDE: 4 .*phishing/)
   })
 })
 

@@ -136,6 +136,21 @@ describe('wrong clocks', () => {
     expect(run(suspended(clock(0)), clock).endedAt).toBe(hour)
   })
 
+  it('is never longer than from issue to `until`, where every clock is behind the order', () => {
+    const clock = (s: number) => at(s, { wall: s, floor: t0 - hour + s })
+    expect(run(suspended(clock(0)), clock).endedAt).toBe(hour)
+  })
+
+  it('a restart with the wall clock in 1970 goes on with what was left at acceptance', () => {
+    const clock = (s: number) => at(s, { wall: s, boot: 'b' })
+    expect(run(suspended(at(hour / 2)), clock).endedAt).toBe(hour / 2)
+  })
+
+  it('a restart after 50 minutes without power has ten left', () => {
+    const clock = (s: number) => at(s, { wall: t0 + 3000 + s, boot: 'b' })
+    expect(run(suspended(), clock).endedAt).toBe(600)
+  })
+
   it('whatever the wall clock does unnoticed, it is off by no more than the tolerance', () => {
     const jump = fc.record({ at: fc.integer({ min: 0, max: 360 }), by: fc.integer({ min: -1e9, max: 1e9 }) })
     fc.assert(

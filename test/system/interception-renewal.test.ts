@@ -50,26 +50,39 @@ describe.skipIf(missing.length > 0)('renewal', () => {
     home.exec('modem', ['nft', 'delete', 'table', 'inet', 'securenet'])
   })
 
-  test('an armed module that nobody asks takes less than half a percent of a core', {
+  test('an armed module that nobody asks: the price of its renewals', {
     timeout: 40_000,
   }, async () => {
-    const started = home.startModule([process.execPath, standIn, standInOptions('nftables')])
+    const started = home.startModule([
+      process.execPath,
+      standIn,
+      standInOptions('nftables', { inspectEvery: 15 }),
+    ])
     await started.line((line) => line === 'info ready')
     const module = new Module(home, started)
     await module.order('arm')
-    /** Ticks of 10 ms of the process and of the children it has waited for (proc(5), fields 14 to 17). */
-    const ticks = () => {
+    /** ms of CPU of the process and of the children it has waited for (proc(5), fields 14 to 17, ticks of 10 ms). */
+    const spent = () => {
       const stat = home.exec('modem', ['cat', `/proc/${started.child.pid}/stat`])
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+      const [user, system, childUser, childSystem] = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .slice(11, 15)
+        .map((ticks) => Number(ticks) * 10)
+      return { own: user! + system!, nft: childUser! + childSystem! }
     }
-    await new Promise((next) => setTimeout(next, 2000))
-    const before = ticks()
-    const seconds = 12
+    await new Promise((next) => setTimeout(next, 2 * 2000))
+    const before = spent()
+    const seconds = 16
     await new Promise((next) => setTimeout(next, seconds * 1000))
-    const share = ((ticks() - before) * 0.01) / seconds
-    console.log(`idle, armed: ${(share * 100).toFixed(2)} % of a core, nft included`)
-    expect(share).toBeLessThan(0.015)
+    const after = spent()
+    const own = (after.own - before.own) / seconds / 10
+    const nft = (after.nft - before.nft) / seconds / 10
+    console.log(
+      `idle, armed: ${(own + nft).toFixed(2)} % of a core (process ${own.toFixed(2)}, nft ${nft.toFixed(2)})`,
+    )
+    // The goal is 0.5 on a machine of its own; others share this one.
+    expect(own + nft).toBeLessThan(1)
     await module.kill('SIGTERM')
   })
 })
