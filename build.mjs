@@ -1,6 +1,16 @@
 // One file that builds: bundle, schemas, native prebuilt, byte budget; `--packages` makes what is installed on modems.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -48,7 +58,15 @@ async function bundle(out) {
     alias: Object.fromEntries(Object.entries(alias).filter(([, path]) => existsSync(path))),
     define: {
       SECURENET_VERSION: JSON.stringify(version),
-      SECURENET_RELEASED: String(Math.floor(Date.parse(process.env.SOURCE_DATE_EPOCH ? new Date(process.env.SOURCE_DATE_EPOCH * 1000).toISOString() : releaseDate) / 1000)),
+      SECURENET_RELEASED: String(
+        Math.floor(
+          Date.parse(
+            process.env.SOURCE_DATE_EPOCH
+              ? new Date(process.env.SOURCE_DATE_EPOCH * 1000).toISOString()
+              : releaseDate,
+          ) / 1000,
+        ),
+      ),
     },
     banner: { js: '#!/usr/bin/env node' },
     plugins: [esbuildSchemas],
@@ -80,7 +98,9 @@ function nativeModule(target, out) {
 function checkBudget(out, native) {
   const bytes = { bundle: statSync(join(out, 'securenet.cjs')).size, native: statSync(native.file).size }
   const total = bytes.bundle + bytes.native
-  console.error(`bundle ${bytes.bundle} bytes, native ${bytes.native} bytes${native.stripped ? '' : ' (not stripped: no `strip` here)'}, budget ${budget.bundle} / ${budget.total}`)
+  console.error(
+    `bundle ${bytes.bundle} bytes, native ${bytes.native} bytes${native.stripped ? '' : ' (not stripped: no `strip` here)'}, budget ${budget.bundle} / ${budget.total}`,
+  )
   if (bytes.bundle > budget.bundle || (native.stripped && total > budget.total)) {
     console.error('over the byte budget: see dist/maps/bundle-inputs.json for what is in it')
     process.exit(1)
@@ -88,7 +108,10 @@ function checkBudget(out, native) {
 }
 
 const { values } = parseArgs({
-  options: { target: { type: 'string', default: hostTarget() }, out: { type: 'string', default: join(root, 'dist', 'securenet') } },
+  options: {
+    target: { type: 'string', default: hostTarget() },
+    out: { type: 'string', default: join(root, 'dist', 'securenet') },
+  },
 })
 rmSync(join(values.out, 'prebuilds'), { recursive: true, force: true })
 await bundle(values.out)

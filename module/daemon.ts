@@ -153,7 +153,7 @@ class Modem implements Daemon {
       await this.stop()
       throw error
     }
-    this.#decide()
+    await this.#decide()
     this.#log.info('started', { why: this.#decision.why })
   }
 
@@ -226,7 +226,7 @@ class Modem implements Daemon {
       onSwitch: (store) => {
         this.#matcher.setStore(store)
         this.#listSince = store ? statSync(store.path).mtimeMs : null
-        this.#decide()
+        void this.#decide()
       },
       onAllow: (names) => this.#matcher.setAllow(names),
       onStatus: () => this.#control?.changed(),
@@ -390,7 +390,7 @@ class Modem implements Daemon {
       clock,
       log,
       intervalMs: FULL_TEST_MS,
-      onChange: () => this.#decide(),
+      onChange: () => void this.#decide(),
     })
     this.#health = health
     this.#selfTest = selfTest
@@ -468,7 +468,7 @@ class Modem implements Daemon {
       activeInterface: (name) => {
         this.#uplink.set(name)
         this.#log.info('uplink', { interface: name })
-        this.#decide()
+        void this.#decide()
         void this.#refreshResolvers()
         return { interface: name, line: this.#activeLine()?.id ?? null }
       },

@@ -37,6 +37,7 @@ export function createCancel(): Cancel {
     },
     race,
     async pause(clock, ms) {
+      if (ms <= 0) return
       let stop = () => {}
       const over = new Promise<void>((resolve) => {
         const timer = clock.after(ms, resolve)

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { openStore, type Store, verifyFile } from './store.ts'
+import { openStore, removeStore, type Store, verifyFile } from './store.ts'
 import type { ListFile, UpdateState } from './update-state.ts'
 
 const builtFile = /^(\d+)-\d+\.mdb(?:-lock)?$/
@@ -50,6 +50,10 @@ export class ListFolder {
       const version = Number(builtFile.exec(name)?.[1] ?? Number.NaN)
       return version > (state.current?.version ?? -1) && !failed.has(version)
     })
+  }
+
+  remove({ file }: ListFile): void {
+    removeStore(join(this.path, file))
   }
 
   has(file: string): boolean {

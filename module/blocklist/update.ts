@@ -76,6 +76,7 @@ export class Updater {
   #phase: JobPhase | 'idle' = 'idle'
   #lastError: string | null = null
   #considering: Promise<void> = Promise.resolve()
+  #running = false
 
   constructor(options: UpdaterOptions) {
     this.#options = options
@@ -92,8 +93,11 @@ export class Updater {
 
   /** Maps the last good list, if its file is whole. Never throws: without a list the module stays disarmed. */
   start(): Store | null {
+    this.#running = true
     this.#attempt(() => this.#folder.create())
-    this.#attempt(() => this.#keeper.load())
+    // Without a state that can be believed, no file can.
+    if (!this.#attempt(() => this.#keeper.load()))
+      this.#attempt(() => this.#folder.sweep(freshState, () => false))
     const before = this.#keeper.value
     this.#attempt(() => this.#restore())
     this.#attempt(() => this.#folder.sweepAtStart(this.#keeper.value))
@@ -104,11 +108,13 @@ export class Updater {
     return this.#store
   }
 
-  #attempt(act: () => void): void {
+  #attempt(act: () => void): boolean {
     try {
       act()
+      return true
     } catch (error) {
       this.#fail(error)
+      return false
     }
   }
 
@@ -120,6 +126,8 @@ export class Updater {
     if (current && !this.#store) {
       const code = looping ? 'LIST_PROBATION_FAILED' : 'LIST_DAMAGED'
       this.#fail(new SecureNetError(code, `version ${current.version} cannot serve`, 'It is fetched again.'))
+      // Or it would pass for one that is half built.
+      this.#folder.remove(current)
       this.#store = this.#folder.open(previous)
       this.#keeper.assume({
         ...state,
@@ -135,6 +143,8 @@ export class Updater {
 
   /** Stops at once; what was downloaded is kept for the next start. The store is closed: it must not be asked again. */
   async stop(): Promise<void> {
+    if (!this.#running) return
+    this.#running = false
     this.#head = undefined
     await this.#cancelJob()
     this.#probation.cancel()

@@ -118,7 +118,7 @@ export function createResponder({ branding, data, ownNames = [] }: ResponderOpti
     const { host } = target
     // Its script, if it has one, would share our origin and read the counters of this household (DNS rebinding).
     const strangeName =
-      host.kind === 'name' && !own.has(host.name) && !isLocalName(host.name) ? null : null
+      host.kind === 'name' && !own.has(host.name) && !isLocalName(host.name) ? host.name : null
     const status = data.status()
     if (want === 'json') return json(200, statusJson(status, strangeName))
     return page(200, language, statusPage({ status, strangeName }, branding, textsOf(language)))

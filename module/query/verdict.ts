@@ -6,7 +6,8 @@ import { NEXT, type Step } from './query.ts'
 /** Is the name itself, or anything above it, on the list? */
 export function verdict(policy: Policy, blocked: BlockedReply): Step {
   return (query) => {
-    if (!policy.protecting || query.local) return NEXT
+    // The stock resolver's zones are the household's own; a name without a dot is, unless the list holds just that name.
+    if (!policy.protecting || (query.local && query.lastLabel > 0)) return NEXT
     const category = policy.verdict(Question.name, 0)
     return category < 0 ? NEXT : blocked(query, category, 'blocked')
   }

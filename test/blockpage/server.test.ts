@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
+import { textsOf, whyText } from '../../module/blockpage/locales/texts-of.ts'
 import { createResponder } from '../../module/blockpage/respond.ts'
 import { createBlockPage } from '../../module/blockpage/server.ts'
 import type { Log } from '../../module/log.ts'
@@ -228,6 +229,19 @@ describe('the status page', () => {
     expect(body).not.toMatch(/1970|Try it|malware\.test/)
   })
 
+  test.each([
+    ['list-missing', 'still on its way'],
+    ['list-damaged', 'found a fault'],
+    ['self-test-failing', 'found a fault'],
+    ['fleet-paused', 'paused for everybody'],
+    ['suspended', 'paused for maintenance'],
+    ['disabled', 'switched off'],
+    ['dormant', 'no subscription'],
+    ['of-a-later-version', 'not active'],
+  ])('has words for %s', (why, words) => {
+    expect(whyText(textsOf('en'), why)).toContain(words)
+  })
+
   it('allows GET and HEAD only', async () => {
     const answer = await ask('127.0.0.1', {}, 'DELETE / HTTP/1.1')
     expect([statusOf(answer), headerOf(answer, 'allow')]).toEqual([405, 'GET, HEAD'])
@@ -310,6 +324,19 @@ describe('hostile input', () => {
       `POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100000\r\n\r\n${'x'.repeat(100_000)}`,
     )
     expect(bodyOf(sent)).toContain('</html>')
+  })
+
+  it('does not reset the connection of a client that sends all of its body before it reads', async () => {
+    const socket = open()
+    socket.pause()
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 60))
+    socket.write('POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 200000\r\n\r\n')
+    await pause()
+    socket.write('x'.repeat(100_000))
+    await pause()
+    socket.write('x'.repeat(100_000))
+    await pause()
+    expect(bodyOf(await closed(socket.resume()))).toContain('</html>')
   })
 
   it('cuts off a flood of pipelined requests', async () => {

@@ -1,4 +1,5 @@
 import type { Category } from '../../category.ts'
+import type { ProtectionReason } from '../../line/protection.ts'
 import type { Language } from '../language.ts'
 import { de } from './de.ts'
 import { en } from './en.ts'
@@ -18,6 +19,24 @@ export function categoryText(texts: Texts, category: Category): CategoryText {
     : texts.category.other
 }
 
+/** What the household needs to know of a reason: several are one and the same to it. */
+const whyOf: ReadonlyMap<string, KnownWhy> = new Map(
+  Object.entries({
+    protecting: 'other',
+    'no-active-line': 'other',
+    'fleet-retired': 'other',
+    dormant: 'terminated',
+    terminated: 'terminated',
+    disabled: 'disabled',
+    suspended: 'suspended',
+    'fleet-paused': 'paused',
+    'list-missing': 'no-list',
+    'list-damaged': 'self-test',
+    'self-test-failing': 'self-test',
+  } satisfies Record<ProtectionReason, KnownWhy>),
+)
+
+/** @param why a `ProtectionReason`, or one of a later version */
 export function whyText(texts: Texts, why: string): string {
-  return Object.hasOwn(texts.status.why, why) ? texts.status.why[why as KnownWhy] : texts.status.why.other
+  return texts.status.why[whyOf.get(why) ?? 'other']
 }
