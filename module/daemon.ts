@@ -103,6 +103,8 @@ class Modem implements Daemon {
   readonly #clock = systemClock
   readonly #counters = new Counters(() => systemClock.now())
   readonly #latency = new Latency()
+  /** Queries of clients so far, however malformed. */
+  #received = 0
   readonly #uplink: Uplink
   /** What is to be stopped, in the order it was started. */
   readonly #started: { what: string; stop: () => Promise<void> }[] = []
@@ -291,30 +293,31 @@ class Modem implements Daemon {
       refuseBypass: dns.resolverBypass,
       observe: this.#observer(),
     })
-    const sample = this.#sampler()
+    const receive = this.#receiver()
     return (query) => {
-      sample(query)
+      receive(query)
       return chain(query)
     }
   }
 
-  /** Every so many-th query is timed: the clock costs more than the rest of the counting. */
-  #sampler(): (query: Query) => void {
-    let count = 0
-    return (query) => {
-      if (++count % LATENCY_SAMPLE === 0) query.receivedAt = this.#clock.monotonic()
-    }
-  }
-
-  /** Counts; the self-test's questions and the test names are nobody's browsing and no threat. */
-  #observer(): (query: Query) => void {
-    const testZone = wireOf(this.#config.dns.testZone)
+  /** Counts what clients send, and times every so many-th: reading the clock costs more than the counting. */
+  #receiver(): (query: Query) => void {
     const own = new Set(
       this.#config.dns.listen.map(({ address }) => address).filter((address) => !isLoopback(address)),
     )
     return (query) => {
-      if (query.receivedAt > 0) this.#latency.add(this.#clock.monotonic() - query.receivedAt)
       if (own.has(query.clientAddress)) return
+      query.fromClient = true
+      if (++this.#received % LATENCY_SAMPLE === 0) query.receivedAt = this.#clock.monotonic()
+    }
+  }
+
+  /** The self-test's questions are nobody's browsing, and test names no threat. */
+  #observer(): (query: Query) => void {
+    const testZone = wireOf(this.#config.dns.testZone)
+    return (query) => {
+      if (!query.fromClient) return
+      if (query.receivedAt > 0) this.#latency.add(this.#clock.monotonic() - query.receivedAt)
       if (query.category >= 0 && isWithin(Question.name, query.nameLength, testZone)) return
       this.#counters.observe(query)
       if (query.category >= 0) this.#notice(query)
@@ -412,7 +415,7 @@ class Modem implements Daemon {
       log,
       leaseMs,
       renewMs,
-      ownQuestions: () => this.#counters.questions,
+      ownQuestions: () => this.#received,
       onChange: () => this.#control?.changed(),
     })
     await this.#run('health', health)

@@ -1,23 +1,16 @@
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { SecureNetError } from '../error.ts'
 import { bucketBitsFor, encodeBucket } from './bucket.ts'
+import { clearTries, countTry } from './build-tries.ts'
 import type { ChunkHeader } from './chunk.ts'
 import { type DecodedChunk, decodeChunk, rangeOf, wrongBase } from './codec.ts'
-import { createEntrySetBuilder, createResultHash, type EntrySet } from './entries.ts'
+import { createResultHash, type EntrySet } from './entries.ts'
 import type { Digest, Release } from './head.ts'
-import {
-  digestFile,
-  isSound,
-  METADATA_KEY,
-  openStoreFile,
-  readEntries,
-  removeStore,
-  STORE_FORMAT,
-  type Store,
-  type StoreFile,
-  type StoreMetadata,
-} from './store.ts'
+import { createMerge } from './merge.ts'
+import { METADATA_KEY, readEntries, STORE_FORMAT, type Store, type StoreMetadata } from './store.ts'
+import { openStoreFile, removeStore, type StoreFile } from './store-file.ts'
+import { digestFileInTurns } from './verify-file.ts'
 
 export interface BuildOptions {
   /** The file to make, or to go on with. */
@@ -83,8 +76,15 @@ interface Progress {
   tags: readonly number[]
 }
 
-/** Entries a transaction: some 400 KiB of dirty pages, and a few milliseconds between two turns of the event loop. */
-const SLICE_ENTRIES = 16_384
+/** Between two turns of the event loop: a few milliseconds, so that no query waits long. */
+const STEP_ENTRIES = 4096
+/** Of a delta, which is one chunk over the whole list: each transaction costs flash some 80 KiB beside its entries. */
+const TRANSACTION_ENTRIES = 65_536
+
+interface Bucket {
+  key: number
+  value: Uint8Array
+}
 
 /** @throws SecureNetError LIST_STORE_IO, LIST_DISK_FULL */
 export function createStoreBuilder(options: BuildOptions): StoreBuilder {
@@ -192,40 +192,53 @@ class FileBuilder implements StoreBuilder {
   async #write(decoded: DecodedChunk): Promise<void> {
     const { prefixBits, index } = decoded.header
     const { bucketBits } = this.#progress
-    const perChunk = 2 ** (bucketBits - prefixBits)
     const step = this.#bucketsAStep()
     const merge = createMerge(decoded, this.#options.base)
-    for (let bucket = index * perChunk; bucket < (index + 1) * perChunk; bucket += step) {
-      const end = Math.min(bucket + step, (index + 1) * perChunk)
-      const last = end === (index + 1) * perChunk
-      const entries = merge.upTo(end * 2 ** (32 - bucketBits), last)
+    const chunkEnd = (index + 1) * 2 ** (bucketBits - prefixBits)
+    let pending: Bucket[] = []
+    let entries = 0
+    for (let first = index * 2 ** (bucketBits - prefixBits); first < chunkEnd; first += step) {
+      const end = Math.min(first + step, chunkEnd)
+      const last = end === chunkEnd
+      const merged = merge.upTo(end * 2 ** (32 - bucketBits), last)
       if (end <= this.#progress.bucket) continue
-      await this.#commit(entries, end, last)
+      pending.push(...this.#encode(merged))
+      entries += merged.count
+      if (last || entries >= TRANSACTION_ENTRIES) {
+        await this.#commit(pending, { bucket: end, entries, last })
+        pending = []
+        entries = 0
+      }
       await turn()
     }
   }
 
   #bucketsAStep(): number {
     const { names, bucketBits } = this.#progress
-    return Math.max(1, Math.floor((SLICE_ENTRIES * 2 ** bucketBits) / Math.max(names, 1)))
+    return Math.max(1, Math.floor((STEP_ENTRIES * 2 ** bucketBits) / Math.max(names, 1)))
   }
 
-  async #commit(entries: EntrySet, end: number, last: boolean): Promise<void> {
-    const progress = this.#progress
-    const records: { key: number; value: Uint8Array }[] = []
+  #encode(entries: EntrySet): Bucket[] {
+    const { bucketBits } = this.#progress
+    const buckets: Bucket[] = []
     for (let at = 0; at < entries.count; ) {
-      const bucket = progress.bucketBits === 0 ? 0 : (entries.hi[at] as number) >>> (32 - progress.bucketBits)
-      const to = rangeOf(entries, progress.bucketBits, bucket)[1]
-      records.push({ key: bucket + 1, value: encodeBucket(entries, at, to, progress) })
-      at = to
+      const bucket = bucketBits === 0 ? 0 : (entries.hi[at] as number) >>> (32 - bucketBits)
+      const end = rangeOf(entries, bucketBits, bucket)[1]
+      buckets.push({ key: bucket + 1, value: encodeBucket(entries, at, end, this.#progress) })
+      at = end
     }
+    return buckets
+  }
+
+  async #commit(buckets: Bucket[], done: { bucket: number; entries: number; last: boolean }): Promise<void> {
+    const progress = this.#progress
     const after: Progress = {
       ...progress,
-      bucket: end,
-      next: last ? progress.next + 1 : progress.next,
-      written: progress.written + entries.count,
+      bucket: done.bucket,
+      next: done.last ? progress.next + 1 : progress.next,
+      written: progress.written + done.entries,
     }
-    await this.#file.put(jsonRecord(after), records)
+    await this.#file.put(jsonRecord(after), buckets)
     this.#progress = after
     if (this.#tries > 0) clearTries(this.#options.path)
     this.#tries = 0
@@ -251,7 +264,13 @@ class FileBuilder implements StoreBuilder {
     const sealed: Progress & StoreMetadata = { ...progress, format: STORE_FORMAT, result }
     await this.#file.put(jsonRecord(sealed), [])
     await this.close()
-    return { path, digest: digestFile(path), bytes: statSync(path).size, names: progress.names, result }
+    return {
+      path,
+      digest: await digestFileInTurns(path),
+      bytes: statSync(path).size,
+      names: progress.names,
+      result,
+    }
   }
 
   /** Read back from the file, not from what was meant to be written. */
@@ -285,84 +304,6 @@ function parsed(record: Buffer): Progress | null {
   }
 }
 
-/** Fewer than the five restarts that procd allows. */
-const MOST_TRIES = 4
-const triesPath = (path: string) => `${path}-tries`
-
-/**
- * A half-built file has no digest yet, and a flipped bit in it may crash LMDB: after four builders that died without
- * getting a transaction done, it is begun anew, so that no crash can repeat for ever.
- * @returns how many died
- */
-function countTry(path: string): number {
-  if (!existsSync(path)) return 0
-  const file = triesPath(path)
-  const tries = existsSync(file) ? Number(readFileSync(file, 'latin1')) || 0 : 0
-  if (tries >= MOST_TRIES || !isSound(path)) removeStore(path)
-  else writeFileSync(file, String(tries + 1))
-  return tries >= MOST_TRIES ? 0 : tries + 1
-}
-
-function clearTries(path: string): void {
-  rmSync(triesPath(path), { force: true })
-}
-
 function jsonRecord(value: Progress | StoreMetadata): { key: number; value: Uint8Array } {
   return { key: METADATA_KEY, value: Buffer.from(JSON.stringify(value)) }
-}
-
-interface Merge {
-  /**
-   * The next entries of the chunk's range, up to the hash whose upper half is `hi` (2^32: to the end).
-   * @throws SecureNetError LIST_DELTA_BASE where, at the end, a removal found no entry
-   */
-  upTo(hi: number, last: boolean): EntrySet
-}
-
-/** A chunk's entries merged into those of the base in its range, if there is a base: a stream in bounded memory. */
-function createMerge({ header, additions, removals }: DecodedChunk, base: Store | undefined): Merge {
-  const span = 2 ** (32 - header.prefixBits)
-  let from = header.index * span
-  let nextAddition = 0
-  let nextRemoval = 0
-  let place = 0
-  return {
-    upTo(hi, last) {
-      const kept = base ? entriesBetween(base, from, hi) : null
-      const merged = createEntrySetBuilder((kept?.count ?? 0) + 1024)
-      for (let i = 0; kept && i < kept.count; i += 1, place += 1) {
-        if (removals[nextRemoval] === place) nextRemoval += 1
-        else merged.add(kept.hi[i] as number, kept.lo[i] as number, kept.tag[i] as number)
-      }
-      for (
-        ;
-        nextAddition < additions.count && (additions.hi[nextAddition] as number) < hi;
-        nextAddition += 1
-      ) {
-        const i = nextAddition
-        merged.add(additions.hi[i] as number, additions.lo[i] as number, additions.tag[i] as number)
-      }
-      from = hi
-      if (last && base && nextRemoval !== removals.length) throw wrongBase(header, base.metadata.names)
-      return merged.build()
-    },
-  }
-}
-
-/** The base's entries with from <= hi < to; its buckets may be larger or smaller than the new store's. */
-function entriesBetween(base: Store, from: number, to: number): EntrySet {
-  const { bucketBits } = base.metadata
-  const size = 2 ** (32 - bucketBits)
-  const entries = base.entries(Math.floor(from / size), Math.ceil(to / size))
-  if (from % size === 0 && to % size === 0) return entries
-  let first = 0
-  while (first < entries.count && (entries.hi[first] as number) < from) first += 1
-  let end = entries.count
-  while (end > first && (entries.hi[end - 1] as number) >= to) end -= 1
-  return {
-    count: end - first,
-    hi: entries.hi.slice(first, end),
-    lo: entries.lo.slice(first, end),
-    tag: entries.tag.slice(first, end),
-  }
 }

@@ -14,6 +14,8 @@ export interface DownloadOptions {
   source: ChunkSource
   list: string
   folder: string
+  /** For LMDB's lock files. */
+  locks: string
   release: Release
   steps: readonly Step[]
   /** What the first delta starts from. */
@@ -107,7 +109,7 @@ async function runStep(
  */
 export async function download(options: DownloadOptions): Promise<BuiltStore> {
   checkRoom(options)
-  const { list, folder, release, steps, cancel, onVerify } = options
+  const { list, folder, locks, release, steps, cancel, onVerify } = options
   let base = options.base
   let built: BuiltStore | undefined
   let done = 0
@@ -119,6 +121,7 @@ export async function download(options: DownloadOptions): Promise<BuiltStore> {
         list,
         release: last ? release : { version: step.to, key: release.key },
         chunks: step.chunks.length,
+        lockDirectory: locks,
         ...(step.kind === 'delta' && base ? { base } : {}),
       })
       try {
@@ -131,18 +134,18 @@ export async function download(options: DownloadOptions): Promise<BuiltStore> {
       if (last) onVerify()
       built = await builder.finish()
       done += step.chunks.length
-      await release_(base, options.base)
-      base = last ? null : openStore(built.path)
+      await discard(base, options)
+      base = last ? null : openStore(built.path, locks)
     }
   } finally {
-    await release_(base, options.base)
+    await discard(base, options)
   }
   return built as BuiltStore
 }
 
 /** The file between two deltas has served its purpose; what the caller gave stays. */
-async function release_(store: Store | null, given: Store | null): Promise<void> {
-  if (!store || store === given) return
+async function discard(store: Store | null, { base, locks }: DownloadOptions): Promise<void> {
+  if (!store || store === base) return
   await store.close()
-  removeStore(store.path)
+  removeStore(store.path, locks)
 }

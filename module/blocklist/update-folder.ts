@@ -1,16 +1,21 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { openStore, removeStore, type Store, verifyFile } from './store.ts'
-import type { ListFile, UpdateState } from './update-state.ts'
+import { freshState, type ListFile, type UpdateState } from './update-state.ts'
 
-const builtFile = /^(\d+)-\d+\.mdb(?:-lock)?$/
+const builtFile = /^(\d+)-\d+\.mdb$/
+/** What LMDB and the builder lay beside a file. */
+const companion = /-(lock|tries|room)$/
 
 /** The folder of a list: the state, the files it names, and at most one half-built file. */
 export class ListFolder {
   readonly path: string
+  /** Where LMDB's lock files go: a tmpfs, so that a full disk cannot hinder. */
+  readonly locks: string
 
-  constructor(path: string) {
+  constructor(path: string, locks = path) {
     this.path = path
+    this.locks = locks
   }
 
   get statePath(): string {
@@ -19,6 +24,7 @@ export class ListFolder {
 
   create(): void {
     mkdirSync(this.path, { recursive: true })
+    mkdirSync(this.locks, { recursive: true })
   }
 
   /** @returns the file's store, once its octets are known to be what was written; else null */
@@ -27,7 +33,7 @@ export class ListFolder {
     const path = join(this.path, entry.file)
     if (!verifyFile(path, entry.digest)) return null
     try {
-      return openStore(path)
+      return openStore(path, this.locks)
     } catch {
       return null
     }
@@ -36,11 +42,13 @@ export class ListFolder {
   /** Removes every file that is neither the state, nor named by it, nor kept by `keep`. */
   sweep(state: UpdateState, keep: (file: string) => boolean): void {
     const named = new Set(['state.json'])
-    for (const entry of [state.current, state.previous])
-      if (entry) named.add(entry.file).add(`${entry.file}-lock`)
-    for (const name of readdirSync(this.path))
-      if (!named.has(name) && !keep(name.replace(/-lock$/, '')))
-        rmSync(join(this.path, name), { recursive: true, force: true })
+    for (const entry of [state.current, state.previous]) if (entry) named.add(entry.file)
+    for (const name of readdirSync(this.path)) {
+      const owner = name.replace(companion, '')
+      if (named.has(owner) || keep(owner)) continue
+      removeStore(join(this.path, owner), this.locks)
+      rmSync(join(this.path, name), { recursive: true, force: true })
+    }
   }
 
   /** After a start, what an interrupted update left may be of use: a newer version, half built. */
@@ -53,11 +61,7 @@ export class ListFolder {
   }
 
   remove({ file }: ListFile): void {
-    removeStore(join(this.path, file))
-  }
-
-  has(file: string): boolean {
-    return statSync(join(this.path, file), { throwIfNoEntry: false }) !== undefined
+    removeStore(join(this.path, file), this.locks)
   }
 
   /** Octets of the files that the state names. */
@@ -68,7 +72,10 @@ export class ListFolder {
     return bytes
   }
 
+  /** The empty folder stays: it says nothing. */
   wipe(): void {
-    rmSync(this.path, { recursive: true, force: true })
+    this.create()
+    this.sweep(freshState, () => false)
+    rmSync(join(this.path, 'state.json'), { force: true })
   }
 }

@@ -9,7 +9,7 @@ import type { ListFolder } from './update-folder.ts'
 import type { HealthGate } from './update-gate.ts'
 import { planUpdate, type Step } from './update-plan.ts'
 import { retryDelay, snapshotInstead, spoilsFile, worthRetrying } from './update-retry.ts'
-import { type ListFile, type StateKeeper, startsTolerated, withFailed } from './update-state.ts'
+import { type ListFile, type StateKeeper, withFailed } from './update-state.ts'
 
 export type JobPhase = 'waiting' | 'downloading' | 'verifying'
 
@@ -39,7 +39,6 @@ export class UpdateJob {
   readonly progress = { done: 0, of: 0 }
   readonly #options: JobOptions
   #snapshotOnly = false
-  #taken = false
 
   constructor(options: JobOptions) {
     this.release = options.release
@@ -102,7 +101,6 @@ export class UpdateJob {
     const files = new Set(steps.map(stepFile))
     folder.create()
     folder.sweep(keeper.value, (file) => files.has(file))
-    await this.#countResume(files)
     this.progress.done = 0
     this.progress.of = steps.reduce((sum, { chunks }) => sum + chunks.length, 0)
     onPhase('downloading')
@@ -110,6 +108,7 @@ export class UpdateJob {
       source,
       list,
       folder: folder.path,
+      locks: folder.locks,
       release: this.release,
       steps,
       base: serving(),
@@ -123,7 +122,7 @@ export class UpdateJob {
     const { version, key } = this.release
     const { names, digest, result } = built
     const file = stepFile(steps.at(-1) as Step)
-    await this.#offer(openStore(built.path), { version, key, names, file, digest, result })
+    await this.#offer(openStore(built.path, folder.locks), { version, key, names, file, digest, result })
   }
 
   async #offer(candidate: Store, file: ListFile): Promise<void> {
@@ -142,16 +141,5 @@ export class UpdateJob {
       await candidate.close()
       throw error
     }
-  }
-
-  /** A half-built file at which the process dies whenever it is taken up must not be taken up for ever. */
-  async #countResume(files: ReadonlySet<string>): Promise<void> {
-    const { folder, keeper } = this.#options
-    if (this.#taken || ![...files].some((file) => folder.has(file))) return
-    this.#taken = true
-    const resumes = keeper.value.resumes + 1
-    const dying = resumes > startsTolerated
-    if (dying) folder.sweep(keeper.value, () => false)
-    await keeper.save({ resumes: dying ? 0 : resumes })
   }
 }

@@ -6,7 +6,6 @@ const contentFaults = new Set([
   'LIST_CHUNK_FORMAT',
   'LIST_CHUNK_MISPLACED',
   'LIST_CHUNK_TOO_LARGE',
-  'LIST_STORE_FORMAT',
   'LIST_HEAD_WRONG',
   'LIST_GATE_FAILED',
 ])
@@ -28,7 +27,8 @@ export function snapshotInstead(code: string, failures: number): boolean {
 /** Whether the half-built file must go: it takes the room, or cannot be trusted. */
 export function spoilsFile(code: string): boolean {
   return (
-    /^LIST_(DISK_FULL|QUOTA|STORE_IO|DELTA_BASE|CHUNK_CODING|CHUNK_MISPLACED)$/.test(code) || code === 'EIO'
+    /^LIST_(DISK_FULL|QUOTA|STORE_IO|STORE_FORMAT|DELTA_BASE|CHUNK_CODING|CHUNK_MISPLACED)$/.test(code) ||
+    code === 'EIO'
   )
 }
 

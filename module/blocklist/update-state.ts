@@ -32,8 +32,6 @@ export interface UpdateState {
   probation: { served: number; starts: number } | null
   /** Versions that are not tried again. */
   failed: readonly number[]
-  /** Starts of the process in which a half-built file was taken up again, without finishing it. */
-  resumes: number
 }
 
 export const freshState: UpdateState = {
@@ -45,10 +43,9 @@ export const freshState: UpdateState = {
   previous: null,
   probation: null,
   failed: [],
-  resumes: 0,
 }
 
-/** A file at which the process dies so often, half built or serving, is taken for the cause. */
+/** A list on probation under which the process dies so often is taken for the cause. */
 export const startsTolerated = 5
 const mostFailed = 64
 

@@ -22,6 +22,8 @@ import {
 export interface UpdaterOptions {
   /** `<dataDir>/list`; the updater's alone. */
   folder: string
+  /** For LMDB's lock files, on a tmpfs (runDir); beside the list unless told. */
+  lockFolder?: string
   /** list.name */
   list: string
   modemId: string
@@ -80,7 +82,7 @@ export class Updater {
 
   constructor(options: UpdaterOptions) {
     this.#options = options
-    this.#folder = new ListFolder(options.folder)
+    this.#folder = new ListFolder(options.folder, options.lockFolder)
     this.#keeper = new StateKeeper(this.#folder.statePath)
     this.#probation = new Probation({
       clock: options.clock,
@@ -276,7 +278,7 @@ export class Updater {
     const { folder, onSwitch, onStatus, probationSeconds, log } = this.#options
     await flushFolder(folder)
     const probation = probationSeconds > 0 ? { served: 0, starts: 0 } : null
-    await this.#keeper.save({ current, previous: this.#keeper.value.current, probation, resumes: 0 })
+    await this.#keeper.save({ current, previous: this.#keeper.value.current, probation })
     const former = this.#store
     this.#store = candidate
     this.#lastError = null
@@ -338,7 +340,6 @@ export class Updater {
     this.#store = null
     await this.#keeper.settled()
     this.#folder.wipe()
-    this.#folder.create()
     this.#keeper.assume(freshState)
     this.#probation.ended()
     this.#lastError = null

@@ -98,12 +98,9 @@ class Iptables implements Interceptor {
       this.#wiped = wiped
       const { armed, refused } = await this.#sort(interfaces, wiped, signal)
       const gone = this.#armed.filter((name) => !armed.includes(name))
-      if (gone.length > 0) await this.#flush(signal)
-      await this.#ipset(
-        ['restore', '-exist'],
-        signal,
-        setRenewal(this.#families, armed, this.#options.leaseMs),
-      )
+      const script =
+        setRelease(this.#families, gone) + setRenewal(this.#families, armed, this.#options.leaseMs)
+      await this.#ipset(['restore', '-exist'], signal, script)
       this.#armed = armed
       return { armed, refused, rebuilt, translated: listed.reduce((sum, set) => sum + set.packets, 0) }
     })
@@ -144,9 +141,9 @@ class Iptables implements Interceptor {
     return { armed, refused }
   }
 
-  async #flush(signal?: AbortSignal): Promise<void> {
+  async #flush(): Promise<void> {
     const script = this.#families.map((family) => `flush ${sets[family].name}\n`).join('')
-    const ran = await this.#run(['restore'], signal, script)
+    const ran = await this.#run(['restore'], undefined, script)
     // A set that somebody destroyed intercepts nothing.
     if (ran.code !== 0 && !/does not exist/.test(ran.stderr)) throw refused(ran)
   }

@@ -22,6 +22,8 @@ const TCP_BYTES = 65_535
 export class Query extends Question {
   readonly clientAddress: string
   readonly transport: Transport
+  /** A device of the household asks, not the module itself. */
+  fromClient = false
   /** Monotonic ms, of the queries whose time is taken; 0 for the others. */
   receivedAt = 0
   /** Sends a reply that was PENDING; called once at most. */

@@ -28,21 +28,14 @@ export class Counters {
   /** Day number -> category -> stopped. */
   readonly #days = new Map<number, Map<number, number>>()
   #questions = 0
-  #allQuestions = 0
 
   /** @param now wall clock, ms */
   constructor(now: () => number) {
     this.#now = now
   }
 
-  /** Questions since the start. */
-  get questions(): number {
-    return this.#allQuestions
-  }
-
   observe({ reason, category }: Observed): void {
     this.#questions++
-    this.#allQuestions++
     this.#byReason.set(reason, (this.#byReason.get(reason) ?? 0) + 1)
     if (category < 0) return
     this.#byCategory.set(category, (this.#byCategory.get(category) ?? 0) + 1)

@@ -1,14 +1,13 @@
 import { createWriteStream, existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Release } from '../../../module/blocklist/head.ts'
 import { categories } from '../../../module/category.ts'
 import type { HeadDocument } from '../../../module/control/documents-kinds.ts'
 import { type AddCommands, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { refused, usage } from '../exit.ts'
 import { Archive } from '../list/archive.ts'
-import { type BuildReport, BuildStopped } from '../list/build.ts'
+import { BuildStopped } from '../list/build.ts'
 import { type Format, formats } from '../list/formats.ts'
 import type { ListInput } from '../list/gather.ts'
 import { readList } from '../list/lines.ts'
@@ -25,6 +24,7 @@ import {
   withoutCandidate,
 } from '../list-head.ts'
 import { buildInto, publishVersion } from '../list-publish.ts'
+import { releaseText, reportJson, reportRows } from '../list-report.ts'
 import { bytesText, table, timeText } from '../output.ts'
 
 interface BuildFlags {
@@ -87,33 +87,6 @@ function inputsOf(specs: readonly InputSpec[]): ListInput[] {
     ...(format ? { format } : {}),
   }))
 }
-
-const releaseText = (release: Release) =>
-  `version ${release.version}, ${release.names} names, ${release.snapshot.chunks.length} chunks, ${bytesText(release.snapshot.bytes)}`
-
-function reportRows(report: BuildReport): string[] {
-  const rows = report.inputs.map((input) => {
-    const drops = [...input.dropped].map(([reason, count]) => `${count} ${reason}`).join(', ')
-    return `${input.name}: ${input.format}, ${input.lines} lines, ${input.taken} names, ${input.duplicates} duplicates${drops ? `, dropped ${drops}` : ''}`
-  })
-  for (const { guard, name, action, hits } of report.findings)
-    rows.push(`guard ${guard}: ${name}${hits ? ` (hits ${hits})` : ''}: ${action}`)
-  const { change } = report
-  if (change)
-    rows.push(
-      `against the version before: ${change.added} added, ${change.removed} removed, ${change.percent.toFixed(1)} %`,
-    )
-  return rows
-}
-
-/** Maps as JSON has them. */
-const reportJson = (report: BuildReport) => ({
-  ...report,
-  inputs: report.inputs.map((input) => ({ ...input, dropped: Object.fromEntries(input.dropped) })),
-  byCategory: Object.fromEntries(
-    [...report.byCategory].map(([number, count]) => [categories[number] ?? number, count]),
-  ),
-})
 
 async function build(context: Context, flags: BuildFlags) {
   if (!flags.input?.length)

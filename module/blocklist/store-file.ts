@@ -1,0 +1,197 @@
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { open, type RootDatabase } from 'lmdb'
+import { messageOf, SecureNetError } from '../error.ts'
+
+/** LMDB as we use it: one file, one database, binary values under 32-bit numbers. */
+export interface StoreFile {
+  /** A copy, or undefined. */
+  get(key: number): Buffer | undefined
+  /** Valid until the next call only. */
+  getFast(key: number): Uint8Array | undefined
+  /** All in one transaction; resolves once they are on the medium. The last keys must be ascending new ones. */
+  put(
+    record: { key: number; value: Uint8Array },
+    appended: readonly { key: number; value: Uint8Array }[],
+  ): Promise<void>
+  close(): Promise<void>
+}
+
+/** lmdb takes its options in the place of a version; its types do not say so. */
+const APPEND = { append: true } as unknown as number
+
+/** Larger pages than LMDB's 4 KiB hold whole buckets with less waste and one level less of tree (measured). */
+const PAGE_BYTES = 16_384
+
+/**
+ * @param lockDirectory where LMDB's lock file goes; best on a tmpfs
+ * @throws SecureNetError LIST_STORE_FORMAT, LIST_STORE_IO, LIST_DISK_FULL
+ */
+export function openStoreFile(path: string, readOnly: boolean, lockDirectory = dirname(path)): StoreFile {
+  if (!isSound(path) || (readOnly && statSync(path).size === 0)) {
+    throw new SecureNetError(
+      'LIST_STORE_FORMAT',
+      `${path} is damaged or no store of ours`,
+      'It is made anew.',
+    )
+  }
+  let db: RootDatabase<Buffer, number>
+  try {
+    if (!readOnly) proveRoom(path, FIRST_PAGES_BYTES)
+    db = open<Buffer, number>({
+      path: prepareLock(path, lockDirectory),
+      noSubdir: true,
+      encoding: 'binary',
+      keyEncoding: 'uint32',
+      pageSize: PAGE_BYTES,
+      maxDbs: 1,
+      maxReaders: 16,
+      // Without it a commit is on the medium once it resolves; there is no second promise to wait for.
+      overlappingSync: false,
+      readOnly,
+    })
+  } catch (error) {
+    throw storageError(error, path)
+  }
+  const getFast = (key: number) => db.getBinaryFast(key) as Uint8Array | undefined
+  return {
+    get: (key) => db.getBinary(key),
+    getFast,
+    async put(record, appended) {
+      try {
+        await db.transaction(() => {
+          void db.put(record.key, record.value as Buffer)
+          for (const { key, value } of appended) void db.put(key, value as Buffer, APPEND)
+        })
+        await db.flushed
+      } catch (error) {
+        throw storageError(await rejectionOf(error), path)
+      }
+    },
+    close: () => db.close(),
+  }
+}
+
+/** More than one transaction writes. */
+const ROOM_BYTES = 1 << 20
+const FIRST_PAGES_BYTES = 1 << 17
+const LOCK_BYTES = 4096
+
+/** lmdb crashes the process where it cannot write a new file's first pages: whether there is room is found out before. */
+function proveRoom(path: string, bytes: number): void {
+  const scratch = `${path}-room`
+  try {
+    writeFileSync(scratch, Buffer.alloc(bytes))
+  } finally {
+    rmSync(scratch, { force: true })
+  }
+}
+
+/**
+ * The lock file is written through a mapping, which on a full disk is a SIGBUS: its octets are laid down before, or it
+ * is kept on a tmpfs, behind a link there.
+ * @returns the path to open
+ */
+function prepareLock(path: string, lockDirectory: string): string {
+  const link = join(lockDirectory, basename(path))
+  const lock = `${link}-lock`
+  if (!existsSync(lock) || statSync(lock).size < LOCK_BYTES) writeFileSync(lock, Buffer.alloc(LOCK_BYTES))
+  if (resolve(lockDirectory) === resolve(dirname(path))) return path
+  rmSync(link, { force: true })
+  symlinkSync(resolve(path), link)
+  return link
+}
+
+const MAGIC = 0xbeefc0de
+/** Of a 64-bit LMDB's meta page: where the magic number, the number of the last page and the transaction's are. */
+const MAGIC_AT = 24
+const LAST_PAGE_AT = 144
+const TRANSACTION_AT = 152
+
+/**
+ * Whether both meta pages are there and the file is as long as the newer one says: lmdb does not throw on another file,
+ * it crashes the process. True also of a file not there, or still empty.
+ */
+export function isSound(path: string): boolean {
+  if (!existsSync(path)) return true
+  const { size } = statSync(path)
+  if (size === 0) return true
+  if (size < 2 * PAGE_BYTES) return false
+  const metas = [0, PAGE_BYTES].map((at) => readAt(path, at, 256))
+  // A 32-bit LMDB lays its meta pages out otherwise: there only the magic number is looked for.
+  if (process.arch === 'arm') return metas.every((meta) => meta.includes('dec0efbe', 0, 'hex'))
+  if (metas.some((meta) => meta.readUInt32LE(MAGIC_AT) !== MAGIC)) return false
+  const [first, second] = metas.map((meta) => meta.readBigUInt64LE(TRANSACTION_AT)) as [bigint, bigint]
+  const newest = metas[first > second ? 0 : 1] as Buffer
+  return BigInt(size) >= (newest.readBigUInt64LE(LAST_PAGE_AT) + 1n) * BigInt(PAGE_BYTES)
+}
+
+function readAt(path: string, at: number, bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes)
+  const descriptor = openSync(path, 'r')
+  try {
+    readSync(descriptor, buffer, 0, bytes, at)
+    return buffer
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** lmdb reports a failed commit by a second promise, with the cause; uncaught it would end the process. */
+async function rejectionOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && 'commitError' in error)) return error
+  return Promise.resolve(error.commitError).then(
+    () => error,
+    (cause: unknown) => cause,
+  )
+}
+
+function storageError(error: unknown, path: string): SecureNetError {
+  return isFull(error, path)
+    ? new SecureNetError(
+        'LIST_DISK_FULL',
+        `no room left to write ${path}`,
+        'Free space in the data directory.',
+        {
+          cause: error,
+        },
+      )
+    : new SecureNetError(
+        'LIST_STORE_IO',
+        `${path}: ${messageOf(error)}`,
+        'Check the medium; the list is fetched again.',
+        {
+          cause: error,
+        },
+      )
+}
+
+/** LMDB says EIO (5) where a disk is full: a write that came out short. */
+function isFull(error: unknown, path: string): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 28 || code === 122) return true
+  if (code !== 5) return false
+  try {
+    proveRoom(path, ROOM_BYTES)
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** Removes a store, finished or not, and what lies beside it. */
+export function removeStore(path: string, lockDirectory = dirname(path)): void {
+  const link = join(lockDirectory, basename(path))
+  for (const file of [path, `${path}-tries`, `${path}-room`, `${path}-lock`, link, `${link}-lock`]) {
+    rmSync(file, { force: true })
+  }
+}
