@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { esbuildSchemas } from './scripts/compile-schema.mjs'
+import { buildPackages } from './scripts/package/packages.mjs'
 
 const root = import.meta.dirname
 const require = createRequire(import.meta.url)
@@ -111,8 +112,26 @@ const { values } = parseArgs({
   options: {
     target: { type: 'string', default: hostTarget() },
     out: { type: 'string', default: join(root, 'dist', 'securenet') },
+    // What integrators take: .ipk files, root file system tarballs, a feed (docs/packaging.md).
+    packages: { type: 'boolean', default: false },
+    'packages-out': { type: 'string', default: join(root, 'dist', 'packages') },
+    'with-node': { type: 'string', multiple: true },
+    only: { type: 'string', multiple: true },
+    architecture: { type: 'string' },
   },
 })
 rmSync(join(values.out, 'prebuilds'), { recursive: true, force: true })
 await bundle(values.out)
 checkBudget(values.out, nativeModule(values.target, values.out))
+if (values.packages)
+  buildPackages({
+    root,
+    version,
+    releaseDate,
+    bundle: join(values.out, 'securenet.cjs'),
+    out: values['packages-out'],
+    cache: join(root, 'dist', 'cache'),
+    withNode: values['with-node'],
+    only: values.only,
+    architecture: values.architecture,
+  })

@@ -17,7 +17,7 @@ import type { Measured } from './control/reported.ts'
 import { addressBytes } from './dns/address.ts'
 import { isWithin, nameFromText, nameToText } from './dns/name.ts'
 import { Question } from './dns/question.ts'
-import { messageOf, SecureNetError } from './error.ts'
+import { codeOf, messageOf, SecureNetError } from './error.ts'
 import { chooseInterceptor } from './interception/detect.ts'
 import { createWhyNot } from './interception/devices.ts'
 import { createIptables } from './interception/iptables.ts'
@@ -427,34 +427,41 @@ class Modem implements Daemon {
     const config = this.#config
     const handlers = this.#handlers()
     await this.#run('local socket', new LocalSocket({ runDir: config.runDir, handlers, log: this.#log }))
-    const floor = this.#floor
-    if (config.mqtt && floor) {
-      this.#control = new Control({
-        config: { ...config, mqtt: config.mqtt },
-        identity: { modemId: config.modemId, bootId: this.#bootId, version },
-        book: this.#book,
-        floor,
-        clock: this.#clock,
-        log: this.#log,
-        random: Math.random,
-        onHead: (head) =>
-          void this.#updater
-            ?.onHead(head)
-            .catch((error) => this.#log.error('head', { why: messageOf(error) })),
-        act: (book, wipe) => this.#act(book, wipe),
-        measure: (lineId) => this.#measure(lineId),
-        handlers: {
-          status: () => this.#status(),
-          'self-test': () => this.#health?.full(),
-          'check-name': ({ name = '' }) => handlers.check(name),
-          'support-bundle': () => handlers.support(),
-          sync: () => this.#control?.sync(),
-        },
-      })
-      await this.#run('control', this.#control)
+    try {
+      this.#control = this.#createControl(handlers)
+    } catch (error) {
+      // Without roots nobody is obeyed; what was accepted before goes on protecting.
+      this.#log.error('control-off', { code: codeOf(error), why: messageOf(error) })
     }
+    if (this.#control) await this.#run('control', this.#control)
     await this.#run('notices', this.#notices)
     await this.#run('telemetry', this.#telemetryLoop())
+  }
+
+  #createControl(handlers: LocalHandlers): Control | null {
+    const config = this.#config
+    const floor = this.#floor
+    if (!config.mqtt || !floor) return null
+    return new Control({
+      config: { ...config, mqtt: config.mqtt },
+      identity: { modemId: config.modemId, bootId: this.#bootId, version },
+      book: this.#book,
+      floor,
+      clock: this.#clock,
+      log: this.#log,
+      random: Math.random,
+      onHead: (head) =>
+        void this.#updater?.onHead(head).catch((error) => this.#log.error('head', { why: messageOf(error) })),
+      act: (book, wipe) => this.#act(book, wipe),
+      measure: (lineId) => this.#measure(lineId),
+      handlers: {
+        status: () => this.#status(),
+        'self-test': () => this.#health?.full(),
+        'check-name': ({ name = '' }) => handlers.check(name),
+        'support-bundle': () => handlers.support(),
+        sync: () => this.#control?.sync(),
+      },
+    })
   }
 
   #handlers(): LocalHandlers {

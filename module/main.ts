@@ -57,6 +57,10 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0
   }
   if (args.verb === 'run') return run(args.config)
+  if (args.verb === 'check-config') {
+    parseConfig(readConfig(args.config))
+    return 0
+  }
   return ask(args, { out: (text) => process.stdout.write(text) })
 }
 

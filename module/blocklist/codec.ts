@@ -64,12 +64,21 @@ export function encodeDelta(from: EntrySet, to: EntrySet, options: DeltaOptions)
  * @throws SecureNetError LIST_CHUNK_FORMAT, LIST_CHUNK_CODING, LIST_CHUNK_TOO_LARGE
  */
 export function decodeChunk(chunk: Uint8Array): DecodedChunk {
+  const steps = decodeInSteps(chunk)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+/** As decodeChunk, but yields after every few hundred entries, so that a modem can answer queries meanwhile. */
+export function* decodeInSteps(chunk: Uint8Array): Generator<undefined, DecodedChunk> {
   const { header, groups } = readChunk(chunk)
   const added = createEntrySetBuilder(groups.reduce((sum, group) => sum + group.count, 0))
   let removals = new Uint32Array(0)
   for (const group of groups) {
     if (group.tag === 'removals') removals = readRemovals(group)
-    else readAdditions(group, group.tag, header, (hi, lo, tag) => added.add(hi, lo, tag))
+    else yield* readAdditions(group, group.tag, header, (hi, lo, tag) => added.add(hi, lo, tag))
   }
   const { added: expected } = added
   const additions = added.build()
@@ -207,12 +216,14 @@ function additionGroups(set: EntrySet, first: number, end: number, prefixBits: n
   return groups
 }
 
-function readAdditions(
+const STEP_ENTRIES = 512
+
+function* readAdditions(
   { parameter, count, bits }: Group,
   tag: Tag,
   { prefixBits, index }: ChunkHeader,
   add: (hi: number, lo: number, tag: Tag) => void,
-): void {
+): Generator<undefined, void> {
   const reader = createBitReader(bits)
   const span = 2 ** (32 - prefixBits)
   let hi = index * span
@@ -227,6 +238,7 @@ function readAdditions(
     lo = sum >>> 0
     if (hi > last) throw badCoding('an entry lies outside its range')
     add(hi, lo, tag)
+    if (i % STEP_ENTRIES === STEP_ENTRIES - 1) yield
   }
   reader.end()
 }

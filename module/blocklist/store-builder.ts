@@ -4,7 +4,7 @@ import { SecureNetError } from '../error.ts'
 import { bucketBitsFor, encodeBucket } from './bucket.ts'
 import { clearTries, countTry } from './build-tries.ts'
 import type { ChunkHeader } from './chunk.ts'
-import { type DecodedChunk, decodeChunk, rangeOf, wrongBase } from './codec.ts'
+import { type DecodedChunk, decodeInSteps, rangeOf, wrongBase } from './codec.ts'
 import { createResultHash, type EntrySet } from './entries.ts'
 import type { Digest, Release } from './head.ts'
 import { createMerge } from './merge.ts'
@@ -77,7 +77,7 @@ interface Progress {
 }
 
 /** Between two turns of the event loop: a few milliseconds, so that no query waits long. */
-const STEP_ENTRIES = 4096
+const STEP_ENTRIES = 1024
 /** Of a delta, which is one chunk over the whole list: each transaction costs flash some 80 KiB beside its entries. */
 const TRANSACTION_ENTRIES = 65_536
 
@@ -88,69 +88,67 @@ interface Bucket {
 
 /** @throws SecureNetError LIST_STORE_IO, LIST_DISK_FULL */
 export function createStoreBuilder(options: BuildOptions): StoreBuilder {
-  return new FileBuilder(options)
+  const { path, lockDirectory } = options
+  const tries = countTry(path)
+  let file = openStoreFile(path, false, lockDirectory)
+  const record = file.get(METADATA_KEY)
+  const progress = record ? resumed(record, options) : freshProgress(options)
+  if (progress) return new FileBuilder({ options, file, progress, tries })
+  void file.close()
+  removeStore(path, lockDirectory)
+  file = openStoreFile(path, false, lockDirectory)
+  return new FileBuilder({ options, file, progress: freshProgress(options), tries: 0 })
+}
+
+function freshProgress({ list, release, chunks, base }: BuildOptions): Progress {
+  return {
+    building: 1,
+    list,
+    version: release.version,
+    key: release.key,
+    from: base?.metadata.version ?? 0,
+    chunks,
+    next: 0,
+    bucket: 0,
+    names: -1,
+    written: 0,
+    bucketBits: 0,
+    tags: [],
+  }
+}
+
+/** What an earlier builder left, if it was after the same thing. */
+function resumed(record: Buffer, options: BuildOptions): Progress | null {
+  const wanted = freshProgress(options)
+  try {
+    const found = JSON.parse(record.toString()) as Progress
+    const fields = ['building', 'list', 'version', 'key', 'from', 'chunks'] as const
+    return fields.every((field) => found[field] === wanted[field]) ? found : null
+  } catch {
+    return null
+  }
 }
 
 class FileBuilder implements StoreBuilder {
   readonly #options: BuildOptions
-  #file: StoreFile
+  readonly #file: StoreFile
   #progress: Progress
   /** Earlier builders on this file that died before they got anything done. */
   #tries: number
 
-  constructor(options: BuildOptions) {
-    this.#options = options
-    this.#tries = countTry(options.path)
-    this.#file = openStoreFile(options.path, false, options.lockDirectory)
-    this.#progress = this.#resumed() ?? this.#restart()
+  constructor(state: { options: BuildOptions; file: StoreFile; progress: Progress; tries: number }) {
+    this.#options = state.options
+    this.#file = state.file
+    this.#progress = state.progress
+    this.#tries = state.tries
   }
 
   get next(): number {
     return this.#progress.next
   }
 
-  #fresh(): Progress {
-    const { list, release, chunks, base } = this.#options
-    return {
-      building: 1,
-      list,
-      version: release.version,
-      key: release.key,
-      from: base?.metadata.version ?? 0,
-      chunks,
-      next: 0,
-      bucket: 0,
-      names: -1,
-      written: 0,
-      bucketBits: 0,
-      tags: [],
-    }
-  }
-
-  /** What an earlier builder left, if it was after the same thing. */
-  #resumed(): Progress | null {
-    const record = this.#file.get(METADATA_KEY)
-    if (!record) return null
-    const wanted = this.#fresh()
-    const found = parsed(record)
-    if (!found) return null
-    const same = (['building', 'list', 'version', 'key', 'from', 'chunks'] as const).every(
-      (field) => found[field] === wanted[field],
-    )
-    return same ? found : null
-  }
-
-  #restart(): Progress {
-    if (this.#file.get(METADATA_KEY)) {
-      void this.#file.close()
-      removeStore(this.#options.path, this.#options.lockDirectory)
-      this.#file = openStoreFile(this.#options.path, false, this.#options.lockDirectory)
-    }
-    return this.#fresh()
-  }
-
   async append(chunk: Uint8Array): Promise<void> {
-    const decoded = decodeChunk(chunk)
+    const decoded = await decodeInTurns(chunk)
     this.#check(decoded.header)
     try {
       await this.#write(decoded)
@@ -296,11 +294,12 @@ class FileBuilder implements StoreBuilder {
   }
 }
 
-function parsed(record: Buffer): Progress | null {
-  try {
-    return JSON.parse(record.toString()) as Progress
-  } catch {
-    return null
+async function decodeInTurns(chunk: Uint8Array): Promise<DecodedChunk> {
+  const steps = decodeInSteps(chunk)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    await turn()
   }
 }
 

@@ -68,7 +68,7 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
     getFast,
     async put(record, appended) {
       try {
-        await db.transaction(() => {
+        await db.batch(() => {
           void db.put(record.key, record.value as Buffer)
           for (const { key, value } of appended) void db.put(key, value as Buffer, APPEND)
         })

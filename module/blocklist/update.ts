@@ -105,7 +105,7 @@ export class Updater {
     this.#attempt(() => this.#folder.sweepAtStart(this.#keeper.value))
     if (this.#keeper.value !== before) void this.#keeper.save({}).catch((error) => this.#fail(error))
     if (this.#store) this.#options.onSwitch(this.#store)
-    this.#options.onAllow?.(this.#keeper.value.allow)
+    this.#attempt(() => this.#options.onAllow?.(this.#keeper.value.allow))
     this.#probation.watch()
     return this.#store
   }
@@ -181,7 +181,8 @@ export class Updater {
       return
     }
     this.#head = head
-    onAllow?.(head.allow)
+    // A name that is none must not keep the list from being updated.
+    this.#attempt(() => onAllow?.(head.allow))
     const { sequence, expires, allow } = head
     await this.#keeper.save({ sequence, expires, allow }).catch((error) => this.#fail(error))
     await this.#consider()

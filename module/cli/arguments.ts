@@ -3,6 +3,7 @@ import { messageOf, SecureNetError } from '../error.ts'
 
 export const verbs = [
   'run',
+  'check-config',
   'status',
   'check',
   'selftest',
@@ -25,6 +26,7 @@ export interface Arguments {
 export const usage = `usage: securenet VERB [options]
 
   run --config FILE       serve until told to stop (procd starts this)
+  check-config            whether it could start with --config FILE; else the wrong option
   status                  what is, measured: protection, list, interfaces, self-test
   check NAME              why a name is blocked or not: list, version, category, matching suffix, link of the chain
   selftest                ask through every socket now

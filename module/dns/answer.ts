@@ -7,6 +7,7 @@ const NEGATIVE_TTL_MOST = 3600
 /** RFC 8767 §4: TTLs with the top bit set, or above a week, are capped. */
 const TTL_MOST = 604_800
 const OPT_BYTES = 11
+const NO_ERRORS = Buffer.alloc(0)
 
 /** One record of a reply, as offsets into it. */
 export interface RecordView {
@@ -145,8 +146,7 @@ export function readAnswer(reply: Buffer, questionEnd: number): Answer | null {
     answers: walk.kept[0],
     authorities: walk.kept[1],
     ttl: truncated ? 0 : cacheTtl(reply, walk, rcode, questionEnd),
-    errors:
-      walk.opt && walk.opt.end - walk.opt.rdata >= 4 ? extendedErrors(reply, walk.opt) : Buffer.alloc(0),
+    errors: walk.opt && walk.opt.end - walk.opt.rdata >= 4 ? extendedErrors(reply, walk.opt) : NO_ERRORS,
     truncated,
   }
 }
@@ -216,8 +216,13 @@ function patchCounts(reply: Buffer, answer: Answer, count: number, hasEdns: bool
  */
 export function serve(question: Question, answer: Answer, serving: Serving): Buffer {
   const { bytes, records, questionEnd } = answer
-  const errors = serving.errors ?? answer.errors
-  const optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0
+  let errors = serving.errors ?? answer.errors
+  let optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0
+  if (errors.length > 0 && question.hasEdns && bytes.length + optBytes > serving.limit) {
+    // RFC 8914 §3: EDE options go before any other data does.
+    errors = NO_ERRORS
+    optBytes = OPT_BYTES
+  }
   let count = records.length
   let truncated = answer.truncated
   if (bytes.length + optBytes > serving.limit) {

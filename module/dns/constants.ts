@@ -15,8 +15,12 @@ export const Type = {
   RRSIG: 46,
   SVCB: 64,
   HTTPS: 65,
+  TKEY: 249,
+  TSIG: 250,
   IXFR: 251,
   AXFR: 252,
+  MAILB: 253,
+  MAILA: 254,
   ANY: 255,
 } as const
 
@@ -49,6 +53,7 @@ export const Ede = {
   STALE: 3,
   FORGED: 4,
   BLOCKED: 15,
+  STALE_NXDOMAIN: 19,
   NO_REACHABLE_AUTHORITY: 22,
   NETWORK_ERROR: 23,
 } as const

@@ -5,6 +5,15 @@ import { lowerName, NAME_BYTES, skipName } from './name.ts'
 export const Reading = { OK: 0, DROP: 1, FORMERR: 2, NOTIMP: 3, BADVERS: 4, REFUSED: 5 } as const
 export type Reading = (typeof Reading)[keyof typeof Reading]
 
+/** What is asked for decides, once the message is known to be well-formed. */
+function readingOf(type: number, cls: number): Reading {
+  if (type === Type.OPT) return Reading.FORMERR
+  if (cls !== CLASS_IN || type === Type.AXFR || type === Type.IXFR) return Reading.REFUSED
+  if (type < Type.TKEY || type > Type.MAILA) return Reading.OK
+  // RFC 6895 §3.1: TSIG is never asked for; TKEY needs keys that we have not; MAILA and MAILB are obsolete.
+  return type === Type.TSIG ? Reading.FORMERR : Reading.NOTIMP
+}
+
 /**
  * The view of one question, read in place: numbers and offsets into the client's own bytes, no object tree.
  * `name` is shared between all views: valid until the next `read`.
@@ -97,9 +106,7 @@ export class Question {
       }
       at = next
     }
-    if (reading !== Reading.OK) return reading
-    if (this.type === Type.OPT) return Reading.FORMERR
-    return this.class !== CLASS_IN || transfer ? Reading.REFUSED : Reading.OK
+    return reading === Reading.OK ? readingOf(this.type, this.class) : reading
   }
 
   #readOpt(fixed: number, end: number): Reading {
@@ -108,6 +115,8 @@ export class Question {
     const size = (message[fixed + 2]! << 8) | message[fixed + 3]!
     this.udpBytes = Math.min(Math.max(size, CLASSIC_UDP_BYTES), UDP_BYTES)
     this.dnssecOk = (message[fixed + 6]! & 0x80) !== 0
+    // RFC 6891 §6.1.3: what follows may have another form in another version.
+    if (message[fixed + 5] !== 0) return Reading.BADVERS
     let at = fixed + 10
     while (at < end) {
       if (at + 4 > end) return Reading.FORMERR
@@ -115,7 +124,6 @@ export class Question {
       if (option === SDE_OPTION) this.wantsStructuredErrors = true
       at += 4 + ((message[at + 2]! << 8) | message[at + 3]!)
     }
-    if (at !== end) return Reading.FORMERR
-    return message[fixed + 5] === 0 ? Reading.OK : Reading.BADVERS
+    return at === end ? Reading.OK : Reading.FORMERR
   }
 }

@@ -64,6 +64,7 @@ export function soaAtQuestion(ttl: number): Buffer {
 }
 
 const NOTHING = Buffer.alloc(0)
+const bareOpt = optRecord()
 
 export function emptyTail(rcode: number, errors: readonly ExtendedError[] = []): Tail {
   return { rcode, answers: 0, authorities: 0, records: NOTHING, opt: optRecord(rcode, false, errors) }
@@ -104,8 +105,10 @@ const DO_OCTET = 7
  */
 export function replyWith(question: Question, tail: Tail, extraFlags = 0): Buffer {
   const { message, end, flags, hasEdns } = question
-  const { records, opt } = tail
+  const { records } = tail
   const recordsEnd = end + records.length
+  // RFC 8914 §3: rather no EDE than a reply that is too long.
+  const opt = recordsEnd + tail.opt.length <= question.udpBytes ? tail.opt : bareOpt
   const reply = Buffer.allocUnsafe(hasEdns ? recordsEnd + opt.length : recordsEnd)
   message.copy(reply, HEADER_BYTES, HEADER_BYTES, end)
   records.copy(reply, end)

@@ -22,13 +22,15 @@ export interface ScopeKeeperOptions {
 export interface ScopeKeeper {
   /** @returns the devices where it could not be done, each with the reason */
   keep(devices: readonly string[], signal?: AbortSignal): Promise<Map<string, string>>
-  /** Takes the address off every device that it was put on, and off those named. */
+  /** Takes the address off every device that `keep` was ever asked for, and off those named. */
   release(devices: readonly string[]): Promise<void>
 }
 
 export function createScopeKeeper(options: ScopeKeeperOptions): ScopeKeeper {
   const { run, address, ip = 'ip', devices: listed = networkInterfaces } = options
   const done = new Set<string>()
+  /** Also those where a process before this one had put it. */
+  const asked = new Set<string>()
   const limits = (signal: AbortSignal | undefined) => ({ timeoutMs: 2000, ...(signal && { signal }) })
 
   async function put(
@@ -68,6 +70,7 @@ export function createScopeKeeper(options: ScopeKeeperOptions): ScopeKeeper {
       const failed = new Map<string, string>()
       if (address === null) return failed
       for (const device of done) if (!devices.includes(device)) done.delete(device)
+      for (const device of devices) asked.add(device)
       const now = listed()
       for (const device of devices.filter((each) => !isThere(each, now))) {
         const why = await putOn(device, hostPrefix(address), signal)
@@ -78,9 +81,10 @@ export function createScopeKeeper(options: ScopeKeeperOptions): ScopeKeeper {
     },
     async release(devices) {
       if (address === null) return
-      for (const device of new Set([...done, ...devices]))
+      for (const device of new Set([...asked, ...devices]))
         await run([ip, '-6', 'address', 'del', hostPrefix(address), 'dev', device], limits(undefined))
       done.clear()
+      asked.clear()
     },
   }
 }

@@ -17,6 +17,10 @@ export interface TcpConnectionOptions {
 /** Questions of one connection that may wait for upstream; reading pauses at this many. */
 const WAITING_MOST = 64
 const LENGTH_BYTES = 2
+/** Answers that a client has not read; more of them, and it has no use for the connection. */
+const UNREAD_MOST = 262_144
+/** Segments kept apart; a flood of tiny ones costs more to keep than to put together. */
+const PIECES_MOST = 64
 
 /** One client's connection: messages with a two-octet length, answered in any order (RFC 7766 §6.2.1.1, §7). */
 export class TcpConnection {
@@ -59,12 +63,17 @@ export class TcpConnection {
   /** Only whole messages count as activity: an octet a second does not keep a slot (RFC 7766 §6.2.3, §10). */
   #restartIdle(): void {
     this.#idle?.cancel()
-    this.#idle = this.#options.clock.after(this.#options.idleMs(), () => this.#socket.destroy())
+    this.#idle = this.#options.clock.after(this.#options.idleMs(), () => {
+      // RFC 7766 §3: not idle while an answer is owed; upstream's patience bounds that.
+      if (this.#waiting > 0) this.#restartIdle()
+      else this.#socket.destroy()
+    })
   }
 
   #onData(chunk: Buffer): void {
     this.#received.push(chunk)
     this.#bytes += chunk.length
+    if (this.#received.length > PIECES_MOST) this.#received = [Buffer.concat(this.#received)]
     this.#readMessages()
   }
 
@@ -112,7 +121,8 @@ export class TcpConnection {
     framed.writeUInt16BE(reply.length, 0)
     reply.copy(framed, 2)
     this.#socket.write(framed)
-    this.#restartIdle()
+    if (this.#socket.writableLength > UNREAD_MOST) this.#socket.destroy()
+    else this.#restartIdle()
   }
 
   #resume(): void {

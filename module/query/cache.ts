@@ -30,6 +30,14 @@ const RECORD_BYTES = 72
 /** RFC 8767 §4: at most three days past its end. */
 const STALE_SECONDS = 259_200
 
+/** A slice would keep the whole of a larger buffer alive, and one of Node's pool the 8 KB that it shares. */
+function ownedCopy(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength === bytes.length) return bytes
+  const owned = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(owned)
+  return owned
+}
+
 /**
  * Raw replies bounded in bytes. Eviction is SIEVE: a hand goes round from the oldest, spares what was asked for since
  * it last passed and takes the first that was not; so a flood of random names evicts itself and hot entries stay.
@@ -67,9 +75,7 @@ export class Cache {
   /** @param ttl seconds, more than 0 */
   set(key: string, answer: Answer, ttl: number, epoch: number): void {
     this.delete(key)
-    // A slice would keep the whole of a larger buffer alive.
-    const owned =
-      answer.bytes.buffer.byteLength === answer.bytes.length ? answer.bytes : Buffer.from(answer.bytes)
+    const owned = ownedCopy(answer.bytes)
     const bytes = owned.length + ENTRY_BYTES + key.length + answer.records.length * RECORD_BYTES
     if (bytes > this.#most / 8) return
     const at = this.seconds()

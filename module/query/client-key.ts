@@ -1,3 +1,5 @@
+const LOOPBACK6 = '0:0:0:0::/64'
+
 /** The first four groups of an IPv6 address in text; `::` counts for as many as are missing. */
 function slash64(address: string): string {
   const [head = '', tail] = address.split('%', 1)[0]!.split('::')
@@ -8,6 +10,11 @@ function slash64(address: string): string {
     groups.push(...after)
   }
   return `${groups.slice(0, 4).join(':')}::/64`
+}
+
+/** The modem itself, by address or by key: limits are for devices of the LAN. */
+export function isLoopback(client: string): boolean {
+  return client.startsWith('127.') || client === '::1' || client === LOOPBACK6
 }
 
 /** Whom a query counts against: an IPv4 address, or an IPv6 /64, since a host has 2^64 addresses to itself. */

@@ -4,7 +4,7 @@ import { forwardable } from '../dns/forwardable.ts'
 import { emptyTail, replyWith, type Tail, tails } from '../dns/reply.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Cache } from './cache.ts'
-import { clientKey } from './client-key.ts'
+import { clientKey, isLoopback } from './client-key.ts'
 import type { Judge } from './judge.ts'
 import type { Policy } from './policy.ts'
 import { PENDING, type Query, type Step } from './query.ts'
@@ -30,6 +30,8 @@ export interface ForwardOptions {
   observe: (query: Query) => void
 }
 
+/** Octets of an OPT record before its options. */
+const OPT_FIXED = 11
 /** RFC 9520 §3.2: failures are remembered for 1 to 5 seconds. */
 const FAILURE_SECONDS = 2
 /** RFC 8767 §5, client response timer: after it a stale answer goes out, and the exchange goes on. */
@@ -42,11 +44,33 @@ const networkError = emptyTail(Rcode.SERVFAIL, [
   { code: Ede.NETWORK_ERROR, text: 'no resolver can be reached' },
 ])
 
+/** Over it, a device gets SERVFAIL at once: it must not take the room of all others. The modem itself is not limited. */
+const IN_FLIGHT_PER_CLIENT = 1024
+
 const failureTails: Record<ForwardFailure, Tail> = {
   timeout: noAuthority,
   network: networkError,
   overload: tails.serverFailure,
   stopped: tails.serverFailure,
+}
+
+/** Counts who waits for upstream; a client that waits for nothing takes no memory. */
+function createWaiting() {
+  const counts = new Map<string, number>()
+  return {
+    /** @returns false where it has too many waiting already */
+    add(client: string): boolean {
+      const count = counts.get(client) ?? 0
+      if (count >= IN_FLIGHT_PER_CLIENT && !isLoopback(client)) return false
+      counts.set(client, count + 1)
+      return true
+    },
+    remove(client: string): void {
+      const count = counts.get(client) ?? 0
+      if (count > 1) counts.set(client, count - 1)
+      else counts.delete(client)
+    },
+  }
 }
 
 export interface Forward {
@@ -57,6 +81,7 @@ export interface Forward {
 }
 
 export function createForward({ upstream, cache, policy, judge, clock, observe }: ForwardOptions): Forward {
+  const waiting = createWaiting()
   // The clients that share an exchange get the very same reply: it is walked once.
   let lastReply: Buffer | null = null
   let lastAnswer: Answer | null = null
@@ -110,18 +135,31 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
     const stale = staleReply(query)
     if (stale !== null) return stale
     query.reason = 'upstream-failure'
-    return replyWith(query, failureTails[failure])
+    const reply = replyWith(query, failureTails[failure])
+    // RFC 9520 §2.2: silence is a failure to remember too; what cannot be reached may be back at once.
+    if (failure === 'timeout') {
+      const answer = readAnswer(reply, query.end)
+      const errors = noAuthority.opt.subarray(OPT_FIXED)
+      if (answer !== null) cache.set(query.key, { ...answer, errors }, FAILURE_SECONDS, policy.epoch)
+    }
+    return reply
   }
 
-  const ask = (query: Query, done: (reply: Buffer | null, failure: ForwardFailure | null) => void) => {
-    const { key, clientAddress, transport } = query
-    upstream.exchange(
-      { key, message: forwardable(query), clientKey: clientKey(clientAddress), tcp: transport === 'tcp' },
-      done,
-    )
+  const ask = (
+    query: Query,
+    client: string,
+    done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
+  ) => {
+    const { key, transport } = query
+    upstream.exchange({ key, message: forwardable(query), clientKey: client, tcp: transport === 'tcp' }, done)
   }
 
   const step: Step = (query) => {
+    const client = clientKey(query.clientAddress)
+    if (!waiting.add(client)) {
+      query.reason = 'rate-limited'
+      return replyWith(query, tails.serverFailure)
+    }
     let timer: Timer | null = null
     let answered = false
     const finish = (reply: Buffer) => {
@@ -137,7 +175,8 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
         if (stale !== null) finish(stale)
       })
     }
-    ask(query, (reply, failure) => {
+    ask(query, client, (reply, failure) => {
+      waiting.remove(client)
       // Late or not, a good reply is remembered.
       const answer = reply === null ? failWith(query, failure ?? 'network') : replyTo(query, reply)
       finish(answer)
@@ -146,7 +185,7 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
   }
 
   const refresh = (query: Query): void => {
-    ask(query, (reply) => {
+    ask(query, clientKey(query.clientAddress), (reply) => {
       const entry = cache.get(query.key)
       if (entry) entry.refreshing = false
       if (reply !== null) replyTo(query, reply)

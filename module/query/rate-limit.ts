@@ -1,5 +1,5 @@
 import type { Clock } from '../platform/clock.ts'
-import { clientKey } from './client-key.ts'
+import { clientKey, isLoopback } from './client-key.ts'
 import type { RateLimit } from './guard.ts'
 
 export interface RateLimitOptions {
@@ -21,10 +21,6 @@ interface Bucket {
 const LAN_DEFAULT = 2000
 /** Addresses remembered; the older half is forgotten when it is full. */
 const REMEMBERED = 4096
-
-function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1'
-}
 
 /** A token bucket for each client, IPv6 by /64; what it remembers is bounded. */
 export function createRateLimit({ clock, queriesPerSecond, burst }: RateLimitOptions): RateLimit {

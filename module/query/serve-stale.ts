@@ -1,5 +1,5 @@
 import { serve } from '../dns/answer.ts'
-import { Ede } from '../dns/constants.ts'
+import { Ede, Rcode } from '../dns/constants.ts'
 import { optRecord } from '../dns/reply.ts'
 import type { Entry } from './cache.ts'
 import type { Query } from './query.ts'
@@ -7,10 +7,14 @@ import type { Query } from './query.ts'
 /** RFC 8767 §4: 30 seconds. */
 const STALE_TTL = 30
 const OPT_FIXED = 11
-const errors = optRecord(0, false, [{ code: Ede.STALE, text: '' }]).subarray(OPT_FIXED)
+const option = (code: number) => optRecord(0, false, [{ code, text: '' }]).subarray(OPT_FIXED)
+const staleAnswer = option(Ede.STALE)
+/** RFC 8914 §4.20 */
+const staleNxdomain = option(Ede.STALE_NXDOMAIN)
 
 /** An expired answer is better than none while upstream is away. */
 export function serveStale(query: Query, entry: Entry): Buffer {
   query.reason = 'stale'
+  const errors = entry.answer.rcode === Rcode.NXDOMAIN ? staleNxdomain : staleAnswer
   return serve(query, entry.answer, { limit: query.limit, age: 0, ttl: STALE_TTL, errors })
 }

@@ -140,8 +140,9 @@ export function specialNames(policy: Policy, localZones: readonly string[], refu
       const outcome = atCanary(query)
       if (outcome !== NEXT) return outcome
     }
-    // A name without a dot is a host of the household, or nothing.
-    if (query.lastLabel === 0 && query.nameLength > 1 && isAddress(query.type)) query.local = true
+    // A name without a dot is a host of the household, or nothing; on the list it is neither.
+    if (query.lastLabel === 0 && query.nameLength > 1 && isAddress(query.type))
+      query.local = !(policy.protecting && policy.verdict(Question.name, 0) >= 0)
     return marked[lastLabelMark(Question.name, query.lastLabel)] ? inZone(query) : NEXT
   }
 }

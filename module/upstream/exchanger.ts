@@ -227,6 +227,8 @@ export class Exchanger implements upstream.ServersUpstream {
         return
       }
     }
+    // RFC 6840 §5.8: whoever is between could have set AD; only over loopback is it the resolver's word.
+    if (server.remote) reply[3]! &= ~0x20
     const { tick } = this.#wheel
     if (pending.plain && (reply[3]! & 15) === 0) server.ednsOffUntil = tick + this.#wheel.ticks(optAgainMs)
     this.#finish(pending, reply, null)

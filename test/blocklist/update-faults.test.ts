@@ -6,7 +6,6 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Head } from '../../module/blocklist/head.ts'
 import { digestFile } from '../../module/blocklist/store.ts'
-import { esbuildSchemas } from '../../scripts/compile-schema.mjs'
 import { keyB, Modem, Publisher, someNames } from './update-world.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'securenet-update-faults-'))
@@ -76,7 +75,6 @@ beforeAll(async () => {
     format: 'esm',
     outfile: bundle,
     external: ['lmdb'],
-    plugins: [esbuildSchemas],
     logLevel: 'error',
   })
   // An ESM import looks for lmdb above the file, not in NODE_PATH.

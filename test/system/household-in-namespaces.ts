@@ -11,7 +11,16 @@
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -118,6 +127,9 @@ ${fragment}
 }
 `
 }
+
+/** nobody; stands for the package's user `securenet`. */
+export const moduleUser = 65534
 
 export const fragmentFile = resolve('rootfs/usr/share/nftables.d/chain-pre/input/securenet.nft')
 export const iptablesScript = resolve('rootfs/usr/lib/securenet/firewall-iptables.sh')
@@ -447,7 +459,7 @@ ${masquerade}COMMIT
    * @param argv e.g. `[process.execPath, 'dist/securenet/securenet.cjs', 'run', '--config', file]`
    */
   startModule(argv: readonly string[], env?: NodeJS.ProcessEnv): Started {
-    const drop = ['--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs']
+    const drop = [`--reuid=${moduleUser}`, `--regid=${moduleUser}`, '--clear-groups', '--no-new-privs']
     const caps = [
       '--bounding-set=-all,+net_admin',
       '--inh-caps=-all,+net_admin',
@@ -459,6 +471,14 @@ ${masquerade}COMMIT
   write(name: string, content: string): string {
     const path = join(this.dir, name)
     writeFileSync(path, content, { mode: 0o644 })
+    return path
+  }
+
+  /** A folder that the module's user may write, e.g. for dataDir and runDir. */
+  folder(name: string): string {
+    const path = join(this.dir, name)
+    mkdirSync(path)
+    chownSync(path, moduleUser, moduleUser)
     return path
   }
 

@@ -499,6 +499,8 @@ export function interceptionList({ title, backend, variant, kills: few }: BackEn
 
     test('removal leaves nothing of ours behind', async () => {
       const module = await start()
+      await module.order('arm')
+      await module.order('disarm')
       await module.order('remove')
       await module.kill()
       if (variant) expect(staticRules('remove').stderr).toBe('')
@@ -508,6 +510,9 @@ export function interceptionList({ title, backend, variant, kills: few }: BackEn
         variant ? home.exec('modem', [`${variant}-save`]).includes('securenet') : false,
       ]
       expect(left).toEqual([false, '', false])
+      expect(home.exec('modem', ['ip', 'address', 'show', 'dev', 'br-guest'])).not.toContain(
+        addresses.service6,
+      )
     })
   })
 }

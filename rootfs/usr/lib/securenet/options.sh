@@ -70,7 +70,8 @@ wrong() {
 	complain "wrong option $1: $2"
 }
 
-# A misspelt option would be left out in silence. Called by config_load for every section and option.
+# A misspelt option would be left out in silence. config_load calls these for every section and option.
+# shellcheck disable=SC2317
 known_options() {
 	KNOWN="$(options_table | while read -r section option _; do printf '%s.%s ' "$section" "$option"; done)"
 	config_cb() {
@@ -195,6 +196,14 @@ add_object() {
 # uci_names TEXT: the module's complaint names places of its own configuration; here the UCI option of the same place
 uci_names() {
 	local section option kind place
+	case "$1" in
+		*' dns.listen.'[0-9]*'.port'*) echo securenet.dns.port && return ;;
+		*' page.listen.'[0-9]*'.port'*) echo securenet.page.port && return ;;
+		*' page.ipv6: '* | *' dns.listen.1.'* | *' page.listen.1.'*) echo securenet.dns.service_ipv6 && return ;;
+		*' page.ipv4: '* | *' dns.listen.'* | *' page.listen.'*) echo securenet.dns.service_ipv4 && return ;;
+		*' interception.interfaces'*) echo securenet.interception.device && return ;;
+		*' lines: '*) echo securenet.@line && return ;;
+	esac
 	while read -r section option kind place; do
 		[ "$place" = - ] && continue
 		case "$1" in

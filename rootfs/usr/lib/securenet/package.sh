@@ -31,7 +31,7 @@ remove_user() {
 remove_data() {
 	local folder
 	folder="$(uci -q get securenet.main.data_dir)"
-	folder="$SECURENET_ROOT${folder:-/srv/securenet}"
+	folder="${folder:-$SECURENET_ROOT/srv/securenet}"
 	rm -rf "$folder/list" "$folder"/*.state "$folder"/*.state.bak "$folder"/*.state.tmp
 	rmdir "$folder" 2>/dev/null
 	rm -rf "$SECURENET_RUN_DIR"

@@ -17,6 +17,7 @@ default_device() {
 
 # interface_of_device 4|6 DEVICE: the interface that has a default route through this device
 interface_of_device() {
+	# shellcheck disable=SC2034 # only whether there is a gateway is asked
 	local interface device gateway
 	for interface in $(ubus list 'network.interface.*' | sed 's/^network\.interface\.//'); do
 		[ "$interface" = loopback ] && continue

@@ -1,0 +1,50 @@
+import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Home } from '../household/home.ts'
+import { household } from '../household/module-config.ts'
+import { blockAddress } from './peers.ts'
+import { freePort, ServerProcess } from './server-process.ts'
+
+export interface ModuleOptions {
+  home: Home
+  /** Of this process alone: configuration, log and its copy of what the modem has stored. */
+  folder: string
+  bundle: string
+  /** Port of 127.0.0.1 where misses go. */
+  upstream: number
+  /** More than the default only where upstream is no stock dnsmasq, as the operator's resolvers in `wan` mode. */
+  inFlight?: number
+  /** Connects to this broker; alone otherwise, as after a reboot without a network. */
+  mqttUrl?: string
+  name?: string
+}
+
+/** Flags that rootfs gives Node on a modem, and those of SECURENET_BENCH_NODE, to try others. */
+const nodeFlags = (process.env['SECURENET_BENCH_NODE'] ?? '').split(' ').filter(Boolean)
+
+/** The shipped bundle under default settings, with a copy of the stored list and order; not started yet. */
+export async function startModule(options: ModuleOptions): Promise<ServerProcess> {
+  const { home, folder, bundle, upstream, inFlight, mqttUrl, name = 'securenet' } = options
+  const dataDir = join(folder, 'data')
+  mkdirSync(folder, { recursive: true })
+  cpSync(home.dataDir, dataDir, { recursive: true })
+  const [port, pagePort] = [await freePort(), await freePort()]
+  const config = {
+    modemId: household.modemId,
+    dataDir,
+    runDir: mkdtempSync(join(tmpdir(), 'securenet-bench-run-')),
+    lines: [{ id: household.lineId }],
+    dns: { listen: [{ address: '127.0.0.1', port }] },
+    upstream: { servers: [{ address: '127.0.0.1', port: upstream }], ...(inFlight ? { inFlight } : {}) },
+    page: { listen: [{ address: '127.0.0.1', port: pagePort }], ipv4: blockAddress },
+    interception: { backend: 'none' },
+    list: { name: 'securenet', probationSeconds: 0 },
+    trust: { rootsFile: home.rootsFile },
+    ...(mqttUrl ? { mqtt: { url: mqttUrl } } : {}),
+  }
+  const configFile = join(folder, 'config.json')
+  writeFileSync(configFile, JSON.stringify(config))
+  const command = [process.execPath, ...nodeFlags, bundle, 'run', '--config', configFile]
+  return new ServerProcess({ name, port, command, logFile: join(folder, 'module.log') })
+}

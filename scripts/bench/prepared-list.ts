@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { categories } from '../../module/category.ts'
+import { EmbeddedBroker } from '../household/broker.ts'
+import { type Home, homePaths } from '../household/home.ts'
+import { household } from '../household/module-config.ts'
+import { ModuleWatch } from '../household/watch-module.ts'
+import { type Broker, connectBroker } from '../operator/broker.ts'
+import { publishKeys, signerOf } from '../operator/keys.ts'
+import { Archive } from '../operator/list/archive.ts'
+import { setOf, testNames } from '../operator/list/build.ts'
+import { makeRelease } from '../operator/list/release.ts'
+import { publishVersion } from '../operator/list-publish.ts'
+import { giveOrder } from '../operator/orders.ts'
+import { KeyFolder } from '../operator/signing/key-folder.ts'
+import { startModule } from './module-under-test.ts'
+
+const list = 'securenet'
+const testZone = 'test.securenet.example'
+const phishing = categories.indexOf('phishing')
+const malware = categories.indexOf('malware')
+
+/** A modem that has taken a list over MQTT, ready to be copied; and the operator behind it, with the next version. */
+export interface PreparedList {
+  home: Home
+  names: readonly string[]
+  /** ms from the publication of the first head to protection. */
+  firstListMs: number
+}
+
+export interface PrepareOptions {
+  /** Kept between runs; thrown away when the bundle is newer. */
+  folder: string
+  names: readonly string[]
+  bundle: string
+  /** Any port of 127.0.0.1 that answers DNS. */
+  upstream: number
+}
+
+const silent = () => undefined
+
+export async function openBroker(): Promise<{ broker: Broker; url: string; stop: () => Promise<void> }> {
+  const embedded = new EmbeddedBroker({ what: 'MQTT', protocol: 'TCP', address: '127.0.0.1', port: 0, variable: '' })
+  const url = await embedded.start()
+  const broker = await connectBroker({ url })
+  const stop = async () => {
+    await broker.close()
+    await embedded.stop()
+  }
+  return { broker, url, stop }
+}
+
+export async function publish(home: Home, broker: Broker, version: number): Promise<void> {
+  const folder = await KeyFolder.open(home.keysDir)
+  await publishKeys(broker, folder)
+  const tools = { broker, now: () => Date.now(), ...signerOf(folder) }
+  const archive = new Archive(home.archiveDir, list)
+  await publishVersion(tools, archive, { list, version, spreadSeconds: 0, progress: silent })
+}
+
+/** Nobody's list has one category alone: one name in four is malware. */
+async function archiveVersion(home: Home, names: readonly string[]): Promise<void> {
+  const archive = new Archive(home.archiveDir, list)
+  const key = randomBytes(8).toString('hex')
+  const gathered = new Map(
+    names.map((name, i) => [name, { category: i % 4 ? phishing : malware, scope: 'tree' as const, input: 0 }]),
+  )
+  const tests = testNames(testZone).map(({ name, category }) => [name, { category, scope: 'exact' as const, input: 0 }] as const)
+  const set = setOf(new Map([...gathered, ...tests]), key)
+  const made = await makeRelease({ list, version: await archive.nextVersion(), key, set })
+  await archive.save(set, made)
+}
+
+async function bringUp(home: Home, { folder, bundle, upstream }: PrepareOptions): Promise<number> {
+  const { broker, url, stop } = await openBroker()
+  const keys = await KeyFolder.create(home.keysDir, { now: Math.floor(Date.now() / 1000) })
+  writeFileSync(home.rootsFile, `${JSON.stringify(keys.roots)}\n`)
+  const from = performance.now()
+  await publish(home, broker, 1)
+  const tools = { broker, now: () => Date.now(), ...signerOf(keys) }
+  const order = { lineId: household.lineId, service: 'enabled', reason: 'subscribed', by: 'customer' } as const
+  await giveOrder(tools, order, { wait: false })
+  const watch = new ModuleWatch(silent)
+  await watch.start(broker)
+  const module = await startModule({ home, folder: join(folder, 'first'), bundle, upstream, mqttUrl: url })
+  module.spawn()
+  try {
+    await watch.protecting(180_000)
+  } finally {
+    await module.stop()
+    await stop()
+  }
+  // What this first module has stored is what the others start from.
+  rmSync(home.dataDir, { recursive: true })
+  return performance.now() - from
+}
+
+const versionTwoChanges = 1000
+
+/** Makes the list, or finds it made. */
+export async function prepareList(options: PrepareOptions): Promise<PreparedList> {
+  const { folder, names, bundle } = options
+  const home = homePaths(folder)
+  const ready = join(folder, 'ready')
+  const stored = { ...home, dataDir: join(folder, 'first', 'data') }
+  if (existsSync(ready) && statSync(ready).mtimeMs > statSync(bundle).mtimeMs)
+    return { home: stored, names, firstListMs: Number.NaN }
+  rmSync(folder, { recursive: true, force: true })
+  for (const path of [home.keysDir, home.archiveDir, home.dataDir]) mkdirSync(path, { recursive: true })
+  await archiveVersion(home, names)
+  const added = names.slice(0, versionTwoChanges).map((name) => `next-${name}`)
+  await archiveVersion(home, [...names.slice(versionTwoChanges), ...added])
+  const firstListMs = await bringUp(home, options)
+  writeFileSync(ready, '')
+  return { home: stored, names, firstListMs }
+}

@@ -1,0 +1,140 @@
+// `node build.mjs --packages`: what an integrator takes, from the bundle and rootfs/.
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join, relative } from 'node:path'
+import { archive, filesBelow, setModes } from './archive.mjs'
+import { programKind } from './elf.mjs'
+import { writeIpk } from './ipk.mjs'
+import { putPrebuilt, strip } from './prebuilt.mjs'
+import { targets } from './targets.mjs'
+
+const release = 1
+const common = ['libc', 'libstdcpp6', 'libgcc1', 'jshn', 'ubus', 'procd-ujail']
+
+function epochOf(releaseDate) {
+  const asked = process.env.SOURCE_DATE_EPOCH
+  return asked ? Number(asked) : Math.floor(Date.parse(releaseDate) / 1000)
+}
+
+/** The runtimes that were named, each with the targets that it runs on. */
+function runtimesOf(paths) {
+  return paths.map((path) => {
+    const { machine, libc } = programKind(path)
+    const fitting = targets.filter((t) => t.machine === machine && (libc === 'static' || t.libc === libc))
+    if (fitting.length === 0)
+      throw new Error(`--with-node ${path}: built for ELF machine ${machine} with ${libc}; no target is`)
+    return { path, fitting }
+  })
+}
+
+/** The files of one target as they land on the modem. */
+function stage({ root, bundle, cache, work, target }) {
+  const tree = join(work, 'tree')
+  rmSync(tree, { recursive: true, force: true })
+  cpSync(join(root, 'rootfs'), tree, { recursive: true })
+  const into = join(tree, 'usr', 'lib', 'securenet')
+  copyFileSync(bundle, join(into, 'securenet.cjs'))
+  const stripped = putPrebuilt({ root, cache, target, into })
+  setModes(tree)
+  return { tree, stripped }
+}
+
+function addRuntime(tree, runtime, target) {
+  const node = join(tree, 'usr', 'lib', 'securenet', 'node')
+  copyFileSync(runtime, node)
+  const stripped = strip(node, target.strip)
+  chmodSync(node, 0o755)
+  return stripped
+}
+
+/** A feed that an image builder links in: Makefile and what it installs. */
+function writeFeed({ root, out, version, epoch }) {
+  const folder = join(out, 'feed', 'securenet')
+  const template = readFileSync(join(root, 'scripts', 'package', 'feed', 'Makefile'), 'utf8')
+  writeFileSync(
+    join(folder, 'Makefile'),
+    template.replaceAll('@VERSION@', version).replaceAll('@RELEASE@', String(release)).replaceAll('@EPOCH@', String(epoch)),
+  )
+}
+
+function writeDigests(out) {
+  const lines = filesBelow(out)
+    .filter(({ path }) => path !== '/SHA256SUMS')
+    .map(({ path }) => `${createHash('sha256').update(readFileSync(join(out, path))).digest('hex')}  .${path}`)
+  writeFileSync(join(out, 'SHA256SUMS'), `${lines.join('\n')}\n`)
+}
+
+/** One target: package without runtime, tarball, and a package for each runtime that fits. */
+function packTarget(target, options) {
+  const { out, work, version, epoch, architecture, runtimes, say } = options
+  const { tree, stripped } = stage({ ...options, target })
+  const folder = join(out, target.name)
+  mkdirSync(folder, { recursive: true })
+  const opkg = architecture ?? target.opkg
+  const full = `${version}-${release}`
+  const report = (file, installed, notes) => {
+    const note = notes.length > 0 ? ` (${notes.join('; ')})` : ''
+    say(`${relative(out, file)}: ${statSync(file).size} bytes, installed ${installed} bytes${note}`)
+  }
+  const notes = stripped ? [] : [`native module not stripped: none of ${target.strip.join(', ')} here`]
+
+  const file = join(folder, `securenet_${full}_${opkg}.ipk`)
+  const fields = { tree, work, epoch, version: full, architecture: opkg }
+  report(file, writeIpk({ ...fields, file, name: 'securenet', depends: [...common, 'node (>= 20.19)'] }), notes)
+  const tarball = join(folder, `securenet-${version}-rootfs-${target.name}.tar.gz`)
+  archive({ folder: tree, members: ['.'], file: tarball, epoch })
+  const feedFiles = join(out, 'feed', 'securenet', 'files')
+  mkdirSync(feedFiles, { recursive: true })
+  copyFileSync(tarball, join(feedFiles, basename(tarball)))
+
+  for (const { path, fitting } of runtimes) {
+    if (!fitting.includes(target)) continue
+    const nodeStripped = addRuntime(tree, path, target)
+    const withNode = join(folder, `securenet-with-node_${full}_${opkg}.ipk`)
+    const more = nodeStripped ? notes : [...notes, 'runtime not stripped']
+    report(
+      withNode,
+      writeIpk({ ...fields, file: withNode, name: 'securenet-with-node', provides: 'securenet', depends: common }),
+      more,
+    )
+  }
+}
+
+/**
+ * @param {{root: string, bundle: string, out: string, cache: string, version: string, releaseDate: string,
+ *   withNode?: readonly string[], only?: readonly string[], architecture?: string, say?: (line: string) => void}} options
+ *   `only`: names of targets; `architecture`: opkg's name for them where it is not the usual one
+ */
+export function buildPackages(options) {
+  const { out, only, withNode = [], say = (line) => console.error(line) } = options
+  const epoch = epochOf(options.releaseDate)
+  const runtimes = runtimesOf(withNode)
+  const unknown = only?.filter((name) => !targets.some((target) => target.name === name)) ?? []
+  if (unknown.length > 0)
+    throw new Error(`no such target: ${unknown.join(', ')}; there are ${targets.map((t) => t.name).join(', ')}`)
+  if (!existsSync(options.bundle)) throw new Error(`${options.bundle} is missing`)
+  rmSync(out, { recursive: true, force: true })
+  mkdirSync(out, { recursive: true })
+  const work = mkdtempSync(join(tmpdir(), 'securenet-packages-'))
+  try {
+    for (const target of targets) {
+      if (!only || only.includes(target.name)) packTarget(target, { ...options, work, epoch, runtimes, say })
+    }
+    writeFeed({ ...options, epoch })
+    writeDigests(out)
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}

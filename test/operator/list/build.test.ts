@@ -1,0 +1,224 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { categoryOf, scopeOf } from '../../../module/blocklist/entries.ts'
+import { type BuildOptions, BuildStopped, buildList } from '../../../scripts/operator/list/build.ts'
+import { collisions, findHash } from '../../../scripts/operator/list/guards.ts'
+import { createHasher } from '../../../scripts/operator/list/hasher.ts'
+import { readList } from '../../../scripts/operator/list/lines.ts'
+
+const key = '0123456789abcdef'
+type Options = Omit<BuildOptions, 'inputs' | 'key'>
+const build = (text: string, options: Options = {}, extra: BuildOptions['inputs'] = []) =>
+  buildList({ inputs: [{ name: 'given', source: text, category: 1 }, ...extra], key, ...options })
+
+/** `tree 1`, `exact 0`, or undefined where the name itself is no entry. */
+function entry({ set }: Awaited<ReturnType<typeof build>>, name: string): string | undefined {
+  const hasher = createHasher(key)
+  hasher.hash(name)
+  const at = findHash(set, hasher.hi, hasher.lo)
+  return at < 0 ? undefined : `${scopeOf(set.tag[at] as number)} ${categoryOf(set.tag[at] as number)}`
+}
+const stopped = async (promise: Promise<unknown>): Promise<BuildStopped> => {
+  const error = await promise.then(
+    () => undefined,
+    (reason) => reason,
+  )
+  expect(error).toBeInstanceOf(BuildStopped)
+  return error as BuildStopped
+}
+
+describe('a build', () => {
+  it('adds the test names of every category, exact, and counts every dropped line by reason and place', async () => {
+    const drops: string[] = []
+    const built = await build('evil.example\n\nworse.example/x\n192.0.2.1\nworse.example/y\r\nlast.example', {
+      onDrop: ({ input, line, reason, text }) => drops.push(`${input}:${line} ${reason} ${text}`),
+    })
+    expect(built.set.count).toBe(2 + 6)
+    expect(entry(built, 'evil.example')).toBe('tree 1')
+    expect(entry(built, 'last.example')).toBe('tree 1')
+    expect(entry(built, 'malware.test.securenet.example')).toBe('exact 0')
+    expect(entry(built, 'resolver-bypass.test.securenet.example')).toBe('exact 5')
+    const [input] = built.report.inputs
+    expect(input).toMatchObject({ format: 'domains', lines: 6, taken: 2 })
+    expect(input?.dropped).toEqual(
+      new Map([
+        ['path', 2],
+        ['ip-address', 1],
+      ]),
+    )
+    expect(drops).toEqual([
+      'given:3 path worse.example/x',
+      'given:4 ip-address 192.0.2.1',
+      'given:5 path worse.example/y',
+    ])
+    expect(built.report.drops).toHaveLength(3)
+  })
+
+  it('where two inputs have a name, the earlier one gives the category, and a tree wins over exact', async () => {
+    const built = await build('both.example', {}, [
+      { name: 'other', source: 'both.example\nonly.example', category: 0, format: 'adblock' },
+      { name: 'third', source: '||only.example^', category: 4 },
+    ])
+    expect(entry(built, 'both.example')).toBe('tree 1')
+    expect(entry(built, 'only.example')).toBe('tree 4')
+    expect(built.report.inputs.map(({ duplicates }) => duplicates)).toEqual([0, 1, 0])
+  })
+
+  it('an exception takes back names of its own input only; what a tree above keeps blocked is said', async () => {
+    const built = await build(
+      '||evil.example^\n||a.good.example^\n||good.example^\n@@||good.example^\n@@||fine.evil.example^\n||off.example^\n||off.example^$badfilter',
+      {},
+      [{ name: 'other', source: 'good.example', category: 0 }],
+    )
+    expect(entry(built, 'evil.example')).toBe('tree 1')
+    expect(entry(built, 'a.good.example')).toBeUndefined()
+    expect(entry(built, 'good.example')).toBe('tree 0')
+    expect(entry(built, 'off.example')).toBeUndefined()
+    expect(built.report.inputs[0]).toMatchObject({ excepted: 3 })
+    expect(built.report.unexpressed).toEqual(['fine.evil.example'])
+  })
+
+  it('reads a stream, packed or not, in pieces that break lines and characters', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'securenet-list-'))
+    const text = `\ufeff# x\n${Array.from({ length: 30_000 }, (_, i) => `bücher${i}.example`).join('\n')}`
+    const plain = join(folder, 'list.txt')
+    const packed = join(folder, 'list.txt.gz')
+    writeFileSync(plain, text)
+    writeFileSync(packed, gzipSync(text))
+    for (const file of [plain, packed]) {
+      const built = await buildList({ inputs: [{ name: file, source: readList(file), category: 1 }], key })
+      expect(built.set.count).toBe(30_006)
+    }
+    await expect(
+      buildList({ inputs: [{ name: 'x', source: readList(join(folder, 'none.gz')), category: 1 }], key }),
+    ).rejects.toThrow('ENOENT')
+    rmSync(folder, { recursive: true })
+  })
+
+  it('without a name, or with a key that is none, is refused', async () => {
+    expect((await stopped(build('# nothing'))).code).toBe('LIST_EMPTY')
+    await expect(buildList({ inputs: [], key: 'xyz' })).rejects.toThrow(
+      expect.objectContaining({ code: 'LIST_KEY' }),
+    )
+  })
+})
+
+describe('the guards', () => {
+  it.each([
+    ['co.uk', 'public-suffix'],
+    ['com', 'bare-tld'],
+    ['*', 'root'],
+    ['*.be', 'bare-tld'],
+    ['pool.ntp.org', 'core'],
+    ['ntp.org', 'core'],
+    ['sub.pool.ntp.org', 'core'],
+    ['proximus.be', 'core'],
+  ])('%s stops the build: %s', async (name, guard) => {
+    const error = await stopped(build(`evil.example\n${name}`))
+    expect(error).toMatchObject({ code: 'LIST_GUARD' })
+    expect(error.report.findings[0]).toMatchObject({ guard, action: 'stop' })
+  })
+
+  it('told to, they leave such entries out, and say so', async () => {
+    const built = await build('evil.example\nco.uk\nntp.org\nbank.example', {
+      popular: 'bank.example',
+      guards: { suffix: 'drop', core: 'drop', popular: 'drop' },
+    })
+    expect(['co.uk', 'ntp.org', 'bank.example'].map((name) => entry(built, name))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
+    expect(entry(built, 'evil.example')).toBe('tree 1')
+    expect(built.report.findings.map(({ guard }) => guard).sort()).toEqual([
+      'core',
+      'popular',
+      'public-suffix',
+    ])
+  })
+
+  it('a hosting suffix keeps its own name only, or stops the build if that is wanted', async () => {
+    const text = 'blogspot.com\nevil.blogspot.com'
+    const built = await build(text)
+    expect(entry(built, 'blogspot.com')).toBe('exact 1')
+    expect(entry(built, 'evil.blogspot.com')).toBe('tree 1')
+    expect((await stopped(build(text, { guards: { hosting: 'stop' } }))).report.findings[0]?.guard).toBe(
+      'hosting-suffix',
+    )
+  })
+
+  it('a single label that is no TLD is left out without a stop', async () => {
+    const built = await build('com12786312634\nevil.example')
+    expect(entry(built, 'com12786312634')).toBeUndefined()
+    expect(built.report.findings).toMatchObject([{ guard: 'bare-tld', action: 'drop' }])
+  })
+
+  it.each([
+    ['bank.example', 'bank.example'],
+    ['www.bank.example', 'www.bank.example'],
+    ['example.net', 'shop.example.net'],
+  ])('%s blocks a popular name (%s) and stops the build', async (name, hits) => {
+    const popular = '1,bank.example\n2,shop.example.net\n'
+    const error = await stopped(build(`evil.example\n${name}`, { popular }))
+    expect(error.report.findings[0]).toMatchObject({ guard: 'popular', name, hits })
+    await build(name, { popular, guards: { exempt: new Set([name]) } })
+  })
+
+  it('an entry below or beside a popular name is no hit, nor is an exact one above it', async () => {
+    const built = await build('login.bank.example\nbank2.example', { popular: 'bank.example' }, [
+      { name: 'exact', source: 'example', category: 1, format: 'adblock' },
+      { name: 'exact2', source: 'hosted.example', category: 1, format: 'rpz' },
+    ])
+    expect(built.report.findings.filter(({ guard }) => guard === 'popular')).toEqual([])
+  })
+
+  it('a collision is found: a hash that is in the set though its name is not', async () => {
+    const { set } = await build('evil.example')
+    const hasher = createHasher(key)
+    // The set has the hash of evil.example; to somebody who lists nothing, that is a collision.
+    expect(collisions(set, new Map(), ['www.evil.example'], hasher)).toMatchObject([
+      { guard: 'collision', name: 'evil.example', hits: 'www.evil.example', action: 'stop' },
+    ])
+    expect(
+      collisions(
+        set,
+        new Map([['evil.example', { category: 1, scope: 'tree', input: 0 }]]),
+        ['evil.example'],
+        hasher,
+      ),
+    ).toEqual([])
+  })
+
+  it('more change than allowed needs force, also when the key changes', async () => {
+    const names = Array.from({ length: 100 }, (_, i) => `n${i}.example`)
+    const previous = await build(names.join('\n'))
+    const less = names.slice(20).join('\n')
+    const slightly = names.slice(5).join('\n')
+    for (const other of [key, 'ffffffffffffffff']) {
+      const again = (text: string, options: Options = {}) =>
+        buildList({ inputs: [{ name: 'x', source: text, category: 1 }], key: other, previous, ...options })
+      const error = await stopped(again(less))
+      expect(error).toMatchObject({ code: 'LIST_CHANGE', report: { change: { added: 0, removed: 20 } } })
+      expect((await again(less, { force: true })).report.change?.percent).toBeCloseTo(18.9, 1)
+      expect((await again(slightly)).report.change).toMatchObject({ removed: 5 })
+      await stopped(again(slightly, { maxChangePercent: 2 }))
+    }
+  })
+})
+
+it('a real list of 13,752 names is built whole, but for what is no name', async () => {
+  const { blacklist } = createRequire(import.meta.url)('eth-phishing-detect/src/config.json') as {
+    blacklist: string[]
+  }
+  const built = await build(blacklist.join('\n'))
+  const left = built.report.inputs[0]
+  expect(left?.lines).toBe(13_752)
+  const dropped = [...(left?.dropped.values() ?? [])].reduce((sum, n) => sum + n, 0)
+  const guarded = built.report.findings.filter(({ action }) => action === 'drop').length
+  expect(built.set.count - 6 + (left?.duplicates ?? 0) + dropped + guarded).toBe(13_752)
+  expect(dropped + guarded).toBeLessThan(10)
+})
