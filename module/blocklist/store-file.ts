@@ -68,9 +68,10 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
     getFast,
     async put(record, appended) {
       try {
+        // batch: one transaction, on lmdb's own thread. What fails, fails as a whole: its parts need no catching each.
         await db.batch(() => {
-          void db.put(record.key, record.value as Buffer)
-          for (const { key, value } of appended) void db.put(key, value as Buffer, APPEND)
+          db.put(record.key, record.value as Buffer).catch(ignored)
+          for (const { key, value } of appended) db.put(key, value as Buffer, APPEND).catch(ignored)
         })
         await db.flushed
       } catch (error) {
@@ -80,6 +81,8 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
     close: () => db.close(),
   }
 }
+
+const ignored = () => undefined
 
 /** More than one transaction writes. */
 const ROOM_BYTES = 1 << 20

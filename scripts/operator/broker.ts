@@ -4,12 +4,16 @@ import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt'
 import { messageOf } from '../../module/error.ts'
 import { timedOut, unreachable } from './exit.ts'
 
-export type OnMessage = (topic: string, payload: Buffer) => void
+/** @param correlation of MQTT 5 (§3.3.2.3.6); undefined on 3.1.1 */
+export type OnMessage = (topic: string, payload: Buffer, correlation?: Buffer) => void
 
 /** The operator's side of a broker; an object, so that a test can stand in for it. */
 export interface Broker {
-  /** QoS 1: resolves when the broker has it. */
-  publish(topic: string, payload: string | Buffer, retain: boolean): Promise<void>
+  /**
+   * QoS 1: resolves when the broker has it.
+   * @param correlation comes back with the answer on MQTT 5; 3.1.1 cannot carry it
+   */
+  publish(topic: string, payload: string | Buffer, retain: boolean, correlation?: Buffer): Promise<void>
   /** Every message that matches, retained ones first; resolves once subscribed, to a function that ends it. */
   follow(filter: string, onMessage: OnMessage): Promise<() => Promise<void>>
   /** What is retained under `filter`; absence is known only by silence, so an empty answer takes `quietMs`. */
@@ -39,10 +43,14 @@ export function topicMatches(filter: string, topic: string): boolean {
   return wanted.length === given.length
 }
 
-function clientOptions({ caFile, certFile, keyFile }: BrokerAddress): IClientOptions {
+type Version = 5 | 4
+
+/** CONNACK "unacceptable protocol version": 3.1.1 §3.2.2.3 code 1; MQTT 5 §3.2.2.2 code 0x84. */
+const wrongVersion: readonly unknown[] = [1, 0x84]
+
+function clientOptions({ caFile, certFile, keyFile }: BrokerAddress, version: Version): IClientOptions {
   return {
-    // 3.1.1 is what every broker speaks; nothing here needs more (module/control offers 5 first).
-    protocolVersion: 4,
+    protocolVersion: version,
     clientId: `operator-${randomBytes(6).toString('hex')}`,
     clean: true,
     reconnectPeriod: 0,
@@ -59,16 +67,26 @@ class MqttBroker implements Broker {
 
   constructor(client: MqttClient) {
     this.#client = client
-    client.on('message', (topic, payload) => {
+    client.on('message', (topic, payload, { properties }) => {
       for (const { filter, onMessage } of [...this.#followers])
-        if (topicMatches(filter, topic)) onMessage(topic, payload)
+        if (topicMatches(filter, topic)) onMessage(topic, payload, properties?.correlationData)
     })
     client.on('error', () => {})
   }
 
-  async publish(topic: string, payload: string | Buffer, retain: boolean): Promise<void> {
+  async publish(
+    topic: string,
+    payload: string | Buffer,
+    retain: boolean,
+    correlation?: Buffer,
+  ): Promise<void> {
     this.#mustBeConnected()
-    await this.#client.publishAsync(topic, payload, { qos: 1, retain })
+    const correlates = correlation !== undefined && this.#client.options.protocolVersion === 5
+    await this.#client.publishAsync(topic, payload, {
+      qos: 1,
+      retain,
+      ...(correlates && { properties: { correlationData: correlation } }),
+    })
   }
 
   async follow(filter: string, onMessage: OnMessage): Promise<() => Promise<void>> {
@@ -117,10 +135,20 @@ class MqttBroker implements Broker {
   }
 }
 
+/** MQTT 5 first: it tells an answer from another's, and says when the access list forbids a publish. */
+async function connectNewest(address: BrokerAddress): Promise<MqttClient> {
+  try {
+    return await connectAsync(address.url, clientOptions(address, 5), false)
+  } catch (error) {
+    if (!wrongVersion.includes((error as { code?: unknown }).code)) throw error
+    return connectAsync(address.url, clientOptions(address, 4), false)
+  }
+}
+
 /** @throws OperatorError OPERATOR_BROKER_UNREACHABLE */
 export async function connectBroker(address: BrokerAddress): Promise<Broker> {
   try {
-    return new MqttBroker(await connectAsync(address.url, clientOptions(address), false))
+    return new MqttBroker(await connectNewest(address))
   } catch (error) {
     const why =
       messageOf(error) || (error instanceof AggregateError ? messageOf(error.errors[0]) : 'no answer')
@@ -143,7 +171,7 @@ export async function awaitMessage<T>(
     filter: string
     timeoutMs: number
     what: string
-    pick: (topic: string, payload: Buffer) => T | undefined
+    pick: (topic: string, payload: Buffer, correlation?: Buffer) => T | undefined
   },
   before: () => Promise<void>,
 ): Promise<T> {
@@ -151,8 +179,8 @@ export async function awaitMessage<T>(
   const picked = new Promise<T>((resolve) => {
     settle = resolve
   })
-  const end = await broker.follow(options.filter, (topic, payload) => {
-    const value = options.pick(topic, payload)
+  const end = await broker.follow(options.filter, (...message) => {
+    const value = options.pick(...message)
     if (value !== undefined) settle(value)
   })
   let timer: NodeJS.Timeout | undefined

@@ -7,7 +7,8 @@ import type { Numbers } from './orders.ts'
 export interface Reported extends Numbers {
   modemId?: string
   bootId?: string
-  moduleVersion?: string
+  /** Of the module. */
+  version?: string
   service?: string
   outcome?: string
   /** Of an outcome other than `applied`. */
@@ -17,14 +18,15 @@ export interface Reported extends Numbers {
   why?: string
   list?: {
     name?: string
-    version?: number | null
+    state?: string
+    version?: number
     names?: number
-    stale?: boolean
     phase?: string
-    error?: string | null
+    /** What keeps the newest version from being taken. */
+    code?: string
   }
   selfTest?: Record<string, string>
-  interfaces?: { armed?: string[]; refused?: { interface: string; why: string }[] }
+  interfaces?: { armed?: string[]; refused?: { name: string; why: string }[] }
   refusals?: { kind: string; code: string; count: number }[]
 }
 

@@ -74,11 +74,28 @@ describe('request', () => {
   it('ends with 1 and the code where it is refused', async () => {
     bench.modem.onRequest = () => ({
       ok: false,
-      error: { code: 'REQUEST_RATE_LIMITED', message: 'too many' },
+      code: 'REQUEST_BUSY',
+      message: 'four are being worked on',
     })
     const { exit, json } = await bench.run('request', 'status', 'modem-1', '--json')
     expect(exit).toBe(1)
-    expect(json()).toMatchObject({ error: { code: 'REQUEST_RATE_LIMITED' } })
+    expect(json()).toMatchObject({
+      error: { code: 'REQUEST_BUSY', message: expect.stringContaining('four are being worked on') },
+    })
+  })
+
+  it('shows at once a refusal that could not name the request', async () => {
+    bench.modem.onRequest = () => ({
+      id: undefined,
+      ok: false,
+      code: 'DOC_UNKNOWN_KEY',
+      message: 'a stranger’s key',
+    })
+    const begin = performance.now()
+    const { exit, json } = await bench.run('request', 'status', 'modem-1', '--json')
+    expect(exit).toBe(1)
+    expect(json()).toMatchObject({ error: { code: 'DOC_UNKNOWN_KEY' } })
+    expect(performance.now() - begin).toBeLessThan(3000)
   })
 
   it('wants a name for check-name, and for nothing else', async () => {

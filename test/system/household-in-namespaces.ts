@@ -153,7 +153,8 @@ const links: Link[] = [
 
 export class Household {
   readonly prefix = `sn${process.pid.toString(36)}${randomBytes(2).toString('hex')}-`
-  readonly dir = mkdtempSync(join(tmpdir(), 'securenet-system-'))
+  /** Made by `open()`. */
+  dir = ''
   readonly #started = new Set<ChildProcess>()
   readonly #onExit = () => this.#sweep()
 
@@ -233,6 +234,7 @@ export class Household {
   }
 
   async open(): Promise<void> {
+    this.dir = mkdtempSync(join(tmpdir(), 'securenet-system-'))
     process.once('exit', this.#onExit)
     // The module's user reads its bundle and configuration here.
     chmodSync(this.dir, 0o755)
@@ -494,7 +496,7 @@ ${masquerade}COMMIT
     for (const child of this.#started) child.kill('SIGKILL')
     for (const place of places)
       if (existsSync(join('/run/netns', this.ns(place)))) spawnSync('ip', ['netns', 'del', this.ns(place)])
-    rmSync(this.dir, { recursive: true, force: true })
+    if (this.dir) rmSync(this.dir, { recursive: true, force: true })
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@ import { type AddCommands, within } from '../commands.ts'
 import { usage } from '../exit.ts'
 import { giveOrder, type LineView, type Order, type Ordered, viewLine } from '../orders.ts'
 import { timeText } from '../output.ts'
-import { protectionText } from '../reported.ts'
+import { protectionText, type Reported } from '../reported.ts'
 
 interface OrderOptions {
   reason: Desired['reason']
@@ -122,6 +122,14 @@ function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeo
   })
 }
 
+function listText({ list }: Reported): string {
+  const parts = [`version ${list?.version ?? 'none'}`, `${list?.names ?? 0} names`]
+  if (list?.state === 'stale' || list?.state === 'damaged') parts.push(list.state.toUpperCase())
+  if (list?.phase !== undefined && list.phase !== 'idle') parts.push(list.phase)
+  if (list?.code !== undefined) parts.push(list.code)
+  return parts.join(', ')
+}
+
 function shown({ lineId, desired, reported }: LineView): string[] {
   const lines = [`line       ${lineId}`]
   if (desired) {
@@ -138,14 +146,15 @@ function shown({ lineId, desired, reported }: LineView): string[] {
   if (!reported) return lines
   lines.push(
     `           ${reported.service ?? 'service unknown'}, generation ${reported.generation}, sequence ${reported.sequence}, ${reported.outcome ?? ''}${reported.code ? ` (${reported.code})` : ''}`,
-    `modem      ${reported.modemId ?? 'unknown'}, module ${reported.moduleVersion ?? 'unknown'}`,
-    `list       version ${reported.list?.version ?? 'none'}, ${reported.list?.names ?? 0} names${reported.list?.stale ? ', STALE' : ''}${reported.list?.error ? `, ${reported.list.error}` : ''}`,
+    `modem      ${reported.modemId ?? 'unknown'}, module ${reported.version ?? 'unknown'}`,
+    `list       ${listText(reported)}`,
   )
   const tests = Object.entries(reported.selfTest ?? {})
   if (tests.length > 0)
     lines.push(`self-test  ${tests.map(([path, result]) => `${path} ${result}`).join(', ')}`)
-  for (const { interface: name, why } of reported.interfaces?.refused ?? [])
-    lines.push(`not armed  ${name}: ${why}`)
+  for (const { name, why } of reported.interfaces?.refused ?? []) lines.push(`not armed  ${name}: ${why}`)
+  for (const { kind, code, count } of reported.refusals ?? [])
+    lines.push(`refused    ${kind}: ${code}, ${count} since its start`)
   return lines
 }
 

@@ -31,6 +31,15 @@ function parseModemId(text: string): string {
   return text
 }
 
+/**
+ * A request that the modem could not verify is refused without its id. MQTT 5 tells by the correlation data whose it
+ * was; on 3.1.1 a refusal that comes while we wait is taken for ours.
+ */
+function isOurs(answer: Record<string, unknown>, id: string, correlation: Buffer | undefined): boolean {
+  if (correlation) return correlation.toString() === id
+  return answer['id'] === id || (answer['id'] === undefined && answer['ok'] === false)
+}
+
 async function ask(
   context: Context,
   modemId: string,
@@ -56,6 +65,7 @@ async function ask(
   }
   const { broker, sign } = await context.tools()
   const jws = await sign('request', request)
+  const mark = Buffer.from(request.id)
   const started = performance.now()
   const answer = await awaitMessage(
     broker,
@@ -63,21 +73,20 @@ async function ask(
       filter: topics.response(modemId),
       timeoutMs: options.timeout,
       what: `answer of modem ${modemId}`,
-      pick: (_topic, payload) => {
+      pick: (_topic, payload, correlation) => {
         const data = parseJson(payload)
-        // A request that the modem could not verify is refused without its id.
-        const ours = data?.['id'] === request.id || (data?.['id'] === null && data?.['ok'] === false)
-        return ours ? data : undefined
+        return data && isOurs(data, request.id, correlation) ? data : undefined
       },
     },
-    () => broker.publish(topics.request(modemId), jws, false),
+    () => broker.publish(topics.request(modemId), jws, false, mark),
   )
   const ms = Math.round(performance.now() - started)
   if (answer['ok'] !== true) {
-    const { code, message } = (answer['error'] ?? {}) as { code?: string; message?: string }
+    const { code, message } = answer as { code?: string; message?: string }
     throw refused(
       code ?? 'OPERATOR_REJECTED',
       `modem ${modemId} has refused ${action}: ${message ?? 'no reason given'}`,
+      'docs/errors.md explains the code.',
     )
   }
   context.output.result({ ...answer, ms }, [JSON.stringify(answer['result'] ?? answer, null, 2)])
