@@ -420,8 +420,10 @@ describe('probation', () => {
     const { source, modem } = await onProbation()
     await modem.updater.onHead(source.head(await source.version(3, ['c.example'])))
     const asked = source.asked.length
-    await modem.until(() => modem.clock.waiting > 0)
+    let turns = 0
+    await modem.until(() => ++turns > 200)
     expect(source.asked.length).toBe(asked)
+    expect(modem.updater.status()).toMatchObject({ version: 2, phase: 'probation' })
     await modem.until(() => modem.updater.status().version === 3, 60_000)
   })
 })

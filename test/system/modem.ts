@@ -36,18 +36,24 @@ export function aclOf(modem: string, lineIds: readonly string[]): string {
 
 export class Modem {
   readonly #home: Household
-  readonly bundle: string
-  readonly dataDir: string
-  readonly runDir: string
   configFile = ''
   broker: Broker | null = null
   started: Started | null = null
 
   constructor(home: Household) {
     this.#home = home
-    this.bundle = join(home.dir, 'securenet', 'securenet.cjs')
-    this.dataDir = join(home.dir, 'data')
-    this.runDir = join(home.dir, 'run')
+  }
+
+  get bundle(): string {
+    return join(this.#home.dir, 'securenet', 'securenet.cjs')
+  }
+
+  get dataDir(): string {
+    return join(this.#home.dir, 'data')
+  }
+
+  get runDir(): string {
+    return join(this.#home.dir, 'run')
   }
 
   /** Broker, keys, a published list that holds `listed`; the configuration, but no module yet. */
