@@ -336,6 +336,7 @@ describe.skipIf(missing.length > 0)('household in namespaces', { timeout: 60_000
   })
 
   test('a full data partition: it serves from what it has', async () => {
+    await modem.stop()
     const small = `${modem.dataDir}-small`
     mkdirSync(small)
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m,mode=700,uid=65534,gid=65534', 'tmpfs', small])
