@@ -144,7 +144,7 @@ async function main() {
   if (!tool || (tool !== 'securenet' && !fs.existsSync(join(root, 'scripts', `${tool}.ts`))))
     fail(`there is no tool "${tool || ''}"; known are securenet and the .ts files of scripts/`)
   install()
-  if (tool === 'securenet' || tool === 'household') buildBundle()
+  if (tool === 'securenet' || tool === 'household' || tool === 'bench') buildBundle()
   if (tool === 'securenet') return runBundle(args)
   const outfile = await bundleTool(tool)
   process.setSourceMapsEnabled(true)

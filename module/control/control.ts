@@ -7,7 +7,7 @@ import { highestEpoch, type LineBook, lineBookFile } from '../line/store.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../platform/clock.ts'
 import { ClockFloor, parseStoredFloor } from '../platform/clock-floor.ts'
-import { StateFile } from '../platform/state-file.ts'
+import { StateFile, type StateFs } from '../platform/state-file.ts'
 import { ListFeed } from './list-feed.ts'
 import { Presence } from './presence.ts'
 import { parseStoredReplay, ReplayGuard } from './replay.ts'
@@ -33,6 +33,8 @@ export interface ControlOptions {
   act: (book: LineBook, wipe: boolean) => Promise<void>
   measure: (lineId: string) => Measured
   handlers: RequestHandlers
+  /** Where state files live; a simulation of many modems keeps them in memory. */
+  fs?: StateFs
 }
 
 /** What is stored of the control side: read at every start, broker or not. */
@@ -44,13 +46,18 @@ export interface StoredControl {
 /** @throws SecureNetError STATE_NOT_READ */
 export async function loadControl(
   dataDir: string,
-  options: { clock: Clock; log: Log; buildTime: number; boot: string },
+  options: { clock: Clock; log: Log; buildTime: number; boot: string; fs?: StateFs },
 ): Promise<StoredControl> {
-  const { log } = options
-  const file = new StateFile({ folder: dataDir, name: 'clock.state', parse: parseStoredFloor })
+  const { log, fs } = options
+  const file = new StateFile({
+    folder: dataDir,
+    name: 'clock.state',
+    parse: parseStoredFloor,
+    ...(fs && { fs }),
+  })
   const floor = new ClockFloor({ ...options, file })
   await floor.load()
-  return { book: await loadBook(lineBookFile(dataDir), log), floor }
+  return { book: await loadBook(lineBookFile(dataDir, fs), log), floor }
 }
 
 function readRoots(path: string): string {
@@ -79,6 +86,7 @@ export class Control {
     const { config, identity, clock, log, floor, random } = options
     const { dataDir, modemId, mqtt } = config
     const wait = { clock, log }
+    const files = { folder: dataDir, ...(options.fs && { fs: options.fs }) }
     this.#options = options
     this.#presence = new Presence({
       modemId,
@@ -98,13 +106,13 @@ export class Control {
     this.#trust = new Trust({
       log,
       roots: parseRootsFile(readRoots(config.trust.rootsFile)),
-      file: new StateFile({ folder: dataDir, name: 'trust.state', parse: parseStoredTrust }),
+      file: new StateFile({ ...files, name: 'trust.state', parse: parseStoredTrust }),
     })
     this.#replay = new ReplayGuard({
       log,
-      file: new StateFile({ folder: dataDir, name: 'replay.state', parse: parseStoredReplay }),
+      file: new StateFile({ ...files, name: 'replay.state', parse: parseStoredReplay }),
     })
-    const bookFile = lineBookFile(dataDir)
+    const bookFile = lineBookFile(dataDir, options.fs)
     this.#twin = new Twin({
       ...options,
       lineIds: config.lines.map((line) => line.id),

@@ -32,7 +32,9 @@ export async function measureChange(bench: Bench): Promise<void> {
     await publish(bench.prepared.home, broker, 2)
     while (watch.reported?.list?.version !== 2) {
       if (performance.now() - from > changeSeconds * 1000)
-        throw new Error(`the list did not change within ${changeSeconds} s (${household.lineId}):\n${ours.log()}`)
+        throw new Error(
+          `the list did not change within ${changeSeconds} s (${household.lineId}):\n${ours.log()}`,
+        )
       await sleep(50)
     }
     const changeMs = performance.now() - from
@@ -46,11 +48,21 @@ export async function measureChange(bench: Bench): Promise<void> {
         ...(share === 0.99 ? { goal: { of: 'ratio', most: 2 } as const } : {}),
         ...(share === 1 ? { goal: { of: 'ours', most: 20 } as const } : {}),
       })
-    for (const [figure, share] of [['p50', 0.5], ['p99', 0.99], ['p99.9', 0.999], ['longest', 1]] as const)
+    for (const [figure, share] of [
+      ['p50', 0.5],
+      ['p99', 0.99],
+      ['p99.9', 0.999],
+      ['longest', 1],
+    ] as const)
       found(figure, share)
     bench.found({ figure: 'list change: publication to report', unit: 'ms', ours: [changeMs] })
     bench.found({ figure: 'list change: CPU', unit: 's', ours: [ours.cpuSeconds() - before] })
-    bench.found({ figure: 'list change: lost', unit: 'queries', ours: [changing.lost], goal: { of: 'ours', most: 0 } })
+    bench.found({
+      figure: 'list change: lost',
+      unit: 'queries',
+      ours: [changing.lost],
+      goal: { of: 'ours', most: 0 },
+    })
   } finally {
     await ours.stop()
     await stock.stop()

@@ -66,7 +66,8 @@ export async function drive(server: ServerProcess, options: DriveOptions): Promi
   const cpu = server.cpuSeconds() - before
   const printed = Buffer.concat(chunks).toString()
   const completed = figureIn(printed, 'Queries completed')
-  if (!(completed > 0)) throw new Error(`dnsperf got no answer from ${server.name}:\n${printed.slice(-2000)}\n${server.log()}`)
+  if (!(completed > 0))
+    throw new Error(`dnsperf got no answer from ${server.name}:\n${printed.slice(-2000)}\n${server.log()}`)
   return {
     queriesPerSecond: figureIn(printed, 'Queries per second'),
     completed,

@@ -78,7 +78,10 @@ export async function makePeer(bench: Bench, name: string): Promise<ServerProces
 
 /** The modem's own resolver: a dnsmasq without a list. */
 export async function makeStock(bench: Bench): Promise<ServerProcess> {
-  return dnsmasq({ folder: ownFolder(bench, 'stock'), listed: [], upstream: bench.origin.port }, 'stock dnsmasq')
+  return dnsmasq(
+    { folder: ownFolder(bench, 'stock'), listed: [], upstream: bench.origin.port },
+    'stock dnsmasq',
+  )
 }
 
 export async function makeFloor(bench: Bench, role: FloorRole): Promise<ServerProcess> {

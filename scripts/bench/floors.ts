@@ -72,7 +72,12 @@ export async function serveFloor(role: string, port: number, upstream: number): 
 }
 
 /** @param script the bundled bench: `script --floor ROLE,PORT,UPSTREAM` is the child */
-export async function floor(role: FloorRole, script: string, folder: string, upstream = 0): Promise<ServerProcess> {
+export async function floor(
+  role: FloorRole,
+  script: string,
+  folder: string,
+  upstream = 0,
+): Promise<ServerProcess> {
   const port = await freePort()
   const command = [process.execPath, script, '--floor', `${role},${port},${upstream}`]
   return new ServerProcess({ name: `node ${role}`, port, command, logFile: join(folder, `${role}.log`) })

@@ -3,7 +3,16 @@ import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { drive } from './dnsperf.ts'
-import { type Bench, blockAddressOf, makeFloor, makePeer, makeStock, module, up, wanInFlight } from './field.ts'
+import {
+  type Bench,
+  blockAddressOf,
+  makeFloor,
+  makePeer,
+  makeStock,
+  module,
+  up,
+  wanInFlight,
+} from './field.ts'
 import { blockAddress } from './peers.ts'
 import { openBroker } from './prepared-list.ts'
 import type { Memory, ServerProcess } from './server-process.ts'
@@ -24,7 +33,10 @@ async function memoryUnderLoad(bench: Bench, server: ServerProcess): Promise<Mem
   const { seconds } = bench
   for (const kind of ['blocked', 'mixed', 'misses'] as const) {
     const lines = linesOf(kind, bench.world, 60_000 * seconds, `m${server.pid}`)
-    await drive(server, { file: writeTraffic(join(bench.folder, 'traffic-memory'), lines), seconds: seconds * 2 })
+    await drive(server, {
+      file: writeTraffic(join(bench.folder, 'traffic-memory'), lines),
+      seconds: seconds * 2,
+    })
   }
   clearInterval(timer)
   look()
@@ -34,7 +46,11 @@ async function memoryUnderLoad(bench: Bench, server: ServerProcess): Promise<Mem
 const sizeText = (names: number) => (names >= 1e6 ? `${names / 1e6} M names` : `${names / 1e3} k names`)
 
 /** Every start is a new process; the list's pages are in the page cache, as they are on a modem that restarts a daemon. */
-async function startTimes(bench: Bench, make: () => Promise<ServerProcess>, address: string): Promise<number[]> {
+async function startTimes(
+  bench: Bench,
+  make: () => Promise<ServerProcess>,
+  address: string,
+): Promise<number[]> {
   const times: number[] = []
   for (let round = 0; round < bench.rounds; round++) {
     const server = await make()
@@ -49,7 +65,8 @@ export async function measureStart(bench: Bench): Promise<void> {
   const size = sizeText(bench.prepared.names.length)
   const ours = await startTimes(bench, () => module(bench), blockAddress)
   const goal = { of: 'ours', most: goals.startMs } as const
-  if (bench.peers.length === 0) bench.found({ figure: `start to first verdict, ${size}`, unit: 'ms', ours, goal })
+  if (bench.peers.length === 0)
+    bench.found({ figure: `start to first verdict, ${size}`, unit: 'ms', ours, goal })
   for (const name of bench.peers) {
     const values = await startTimes(bench, () => makePeer(bench, name), blockAddressOf(name, blockAddress))
     bench.found({ figure: `start to first verdict, ${size}`, unit: 'ms', ours, peer: { name, values }, goal })

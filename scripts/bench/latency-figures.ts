@@ -22,15 +22,27 @@ interface LatencyFigure {
 
 let runs = 0
 
-async function measure(bench: Bench, servers: readonly ServerProcess[], options: LatencyFigure): Promise<void> {
+async function measure(
+  bench: Bench,
+  servers: readonly ServerProcess[],
+  options: LatencyFigure,
+): Promise<void> {
   const { figure, kind, rate, goal } = options
   const seconds = bench.seconds * 2
   const once = (server: ServerProcess): Promise<Driven> => {
-    const lines = linesOf(kind, bench.world, kind === 'cached' ? 2000 : rate * seconds, `l${(runs++).toString(36)}x`)
+    const lines = linesOf(
+      kind,
+      bench.world,
+      kind === 'cached' ? 2000 : rate * seconds,
+      `l${(runs++).toString(36)}x`,
+    )
     const file = writeTraffic(join(bench.folder, 'traffic-latency'), lines)
     return drive(server, { file, seconds, rate, clients: 4, latencies: true })
   }
-  const warming = writeTraffic(join(bench.folder, 'traffic-warm'), linesOf('cached', bench.world, 2000, 'warm'))
+  const warming = writeTraffic(
+    join(bench.folder, 'traffic-warm'),
+    linesOf('cached', bench.world, 2000, 'warm'),
+  )
   for (const server of servers) await drive(server, { file: warming, seconds: 2, rate: 5000 })
   const samples = await inTurn(bench.rounds, servers, once)
   const [ours, theirs] = servers.map(({ name }) => samples.get(name)!)

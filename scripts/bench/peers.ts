@@ -49,7 +49,13 @@ const configWriter =
   async (path, head, line, tail) => {
     const out = createWriteStream(path)
     out.write(head)
-    for (let i = 0; i < listed.length; i += 10_000) out.write(listed.slice(i, i + 10_000).map(line).join(''))
+    for (let i = 0; i < listed.length; i += 10_000)
+      out.write(
+        listed
+          .slice(i, i + 10_000)
+          .map(line)
+          .join(''),
+      )
     out.end(tail)
     await finished(out)
   }
@@ -71,7 +77,12 @@ export async function dnsmasq(options: PeerOptions, name = 'dnsmasq'): Promise<S
   const port = await freePort()
   const config = join(options.folder, `${name}.conf`)
   const write = configWriter(options.listed)
-  await write(config, dnsmasqHead(port, options.upstream), (listed) => `address=/${listed}/${blockAddress}\n`, '')
+  await write(
+    config,
+    dnsmasqHead(port, options.upstream),
+    (listed) => `address=/${listed}/${blockAddress}\n`,
+    '',
+  )
   const command = [findProgram('dnsmasq')!, '-C', config]
   return new ServerProcess({ name, port, command, logFile: join(options.folder, `${name}.log`) })
 }
@@ -103,7 +114,12 @@ export async function unbound({ folder, listed, upstream }: PeerOptions): Promis
   const port = await freePort()
   const forward = `forward-zone:\n  name: "."\n  forward-addr: 127.0.0.1@${upstream}\n`
   const line = (name: string) => `  local-zone: ${name} always_null\n`
-  await configWriter(listed)(join(folder, 'unbound.conf'), unboundHead(port), line, `${forward}${unboundTail}`)
+  await configWriter(listed)(
+    join(folder, 'unbound.conf'),
+    unboundHead(port),
+    line,
+    `${forward}${unboundTail}`,
+  )
   return unboundProcess(folder, 'unbound', port)
 }
 

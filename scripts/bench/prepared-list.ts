@@ -10,6 +10,7 @@ import { type Broker, connectBroker } from '../operator/broker.ts'
 import { publishKeys, signerOf } from '../operator/keys.ts'
 import { Archive } from '../operator/list/archive.ts'
 import { setOf, testNames } from '../operator/list/build.ts'
+import type { Names } from '../operator/list/gather.ts'
 import { makeRelease } from '../operator/list/release.ts'
 import { publishVersion } from '../operator/list-publish.ts'
 import { giveOrder } from '../operator/orders.ts'
@@ -41,7 +42,13 @@ export interface PrepareOptions {
 const silent = () => undefined
 
 export async function openBroker(): Promise<{ broker: Broker; url: string; stop: () => Promise<void> }> {
-  const embedded = new EmbeddedBroker({ what: 'MQTT', protocol: 'TCP', address: '127.0.0.1', port: 0, variable: '' })
+  const embedded = new EmbeddedBroker({
+    what: 'MQTT',
+    protocol: 'TCP',
+    address: '127.0.0.1',
+    port: 0,
+    variable: '',
+  })
   const url = await embedded.start()
   const broker = await connectBroker({ url })
   const stop = async () => {
@@ -63,11 +70,12 @@ export async function publish(home: Home, broker: Broker, version: number): Prom
 async function archiveVersion(home: Home, names: readonly string[]): Promise<void> {
   const archive = new Archive(home.archiveDir, list)
   const key = randomBytes(8).toString('hex')
-  const gathered = new Map(
-    names.map((name, i) => [name, { category: i % 4 ? phishing : malware, scope: 'tree' as const, input: 0 }]),
+  const entries: Names = new Map(
+    names.map((name, i) => [name, { category: i % 4 ? phishing : malware, scope: 'tree', input: 0 }]),
   )
-  const tests = testNames(testZone).map(({ name, category }) => [name, { category, scope: 'exact' as const, input: 0 }] as const)
-  const set = setOf(new Map([...gathered, ...tests]), key)
+  for (const { name, category } of testNames(testZone))
+    entries.set(name, { category, scope: 'exact', input: 0 })
+  const set = setOf(entries, key)
   const made = await makeRelease({ list, version: await archive.nextVersion(), key, set })
   await archive.save(set, made)
 }
@@ -79,7 +87,12 @@ async function bringUp(home: Home, { folder, bundle, upstream }: PrepareOptions)
   const from = performance.now()
   await publish(home, broker, 1)
   const tools = { broker, now: () => Date.now(), ...signerOf(keys) }
-  const order = { lineId: household.lineId, service: 'enabled', reason: 'subscribed', by: 'customer' } as const
+  const order = {
+    lineId: household.lineId,
+    service: 'enabled',
+    reason: 'subscribed',
+    by: 'customer',
+  } as const
   await giveOrder(tools, order, { wait: false })
   const watch = new ModuleWatch(silent)
   await watch.start(broker)

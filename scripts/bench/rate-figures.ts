@@ -1,6 +1,16 @@
 import { join } from 'node:path'
 import { type Driven, type DriveOptions, drive } from './dnsperf.ts'
-import { type Bench, blockAddressOf, inTurn, makeFloor, makePeer, makeStock, module, up, wanInFlight } from './field.ts'
+import {
+  type Bench,
+  blockAddressOf,
+  inTurn,
+  makeFloor,
+  makePeer,
+  makeStock,
+  module,
+  up,
+  wanInFlight,
+} from './field.ts'
 import { blockAddress } from './peers.ts'
 import { type Goal, median } from './report.ts'
 import type { ServerProcess } from './server-process.ts'
@@ -19,7 +29,12 @@ const least = (value: number): Goal => ({ of: 'ratio', least: value })
 const most = (value: number): Goal => ({ of: 'ratio', most: value })
 
 /** Questions enough for a drive at this rate, so that none is asked twice. */
-const enough: Readonly<Record<Kind, number>> = { blocked: 120_000, cached: 2000, misses: 60_000, mixed: 60_000 }
+const enough: Readonly<Record<Kind, number>> = {
+  blocked: 120_000,
+  cached: 2000,
+  misses: 60_000,
+  mixed: 60_000,
+}
 
 let runs = 0
 
@@ -36,14 +51,21 @@ async function driveOnce(bench: Bench, server: ServerProcess, figure: RateFigure
 }
 
 async function warm(bench: Bench, servers: readonly ServerProcess[], figure: RateFigure): Promise<void> {
-  const popular = writeTraffic(join(bench.folder, 'traffic-warm'), linesOf('cached', bench.world, 2000, 'warm'))
+  const popular = writeTraffic(
+    join(bench.folder, 'traffic-warm'),
+    linesOf('cached', bench.world, 2000, 'warm'),
+  )
   for (const server of servers) {
     if (figure.kind !== 'misses') await drive(server, { file: popular, seconds: 1 })
     await drive(server, { file: trafficFor(bench, figure.kind), seconds: 1, ...figure.drive })
   }
 }
 
-function record(bench: Bench, { figure, rate = {}, cpu = {} }: RateFigure, samples: Map<string, Driven[]>): void {
+function record(
+  bench: Bench,
+  { figure, rate = {}, cpu = {} }: RateFigure,
+  samples: Map<string, Driven[]>,
+): void {
   const [own, ...others] = [...samples]
   const [ourName, ours] = own!
   const lost = (driven: readonly Driven[]) => driven.reduce((sum, one) => sum + one.lost, 0)
@@ -52,11 +74,26 @@ function record(bench: Bench, { figure, rate = {}, cpu = {} }: RateFigure, sampl
       ours: ours.map((one) => one[field]),
       peer: { name, values: theirs.map((one) => one[field]) },
     })
-    bench.found({ figure: `${figure}: rate`, unit: 'q/s', ...of('queriesPerSecond'), ...(rate[name] ? { goal: rate[name] } : {}) })
-    bench.found({ figure: `${figure}: CPU a query`, unit: 'us', ...of('cpuMicroseconds'), ...(cpu[name] ? { goal: cpu[name] } : {}) })
+    bench.found({
+      figure: `${figure}: rate`,
+      unit: 'q/s',
+      ...of('queriesPerSecond'),
+      ...(rate[name] ? { goal: rate[name] } : {}),
+    })
+    bench.found({
+      figure: `${figure}: CPU a query`,
+      unit: 'us',
+      ...of('cpuMicroseconds'),
+      ...(cpu[name] ? { goal: cpu[name] } : {}),
+    })
     if (lost(theirs) > 0) bench.say(`${figure}: ${name} lost ${lost(theirs)} questions`)
   }
-  bench.found({ figure: `${figure}: lost`, unit: 'queries', ours: [lost(ours)], goal: { of: 'ours', most: 0 } })
+  bench.found({
+    figure: `${figure}: lost`,
+    unit: 'queries',
+    ours: [lost(ours)],
+    goal: { of: 'ours', most: 0 },
+  })
   bench.say(`${figure}: ${ourName} ${Math.round(median(ours.map((one) => one.queriesPerSecond)))} q/s`)
 }
 
@@ -107,7 +144,11 @@ export async function measureRates(bench: Bench, wanted: ReadonlySet<string>): P
     if (wanted.has('misses')) await measure(bench, [ours, ...peers, relay], misses)
     if (wanted.has('mixed')) await measure(bench, [ours, ...peers], mixed)
     if (wanted.has('tcp'))
-      await measure(bench, [ours, ...peers], { figure: 'TCP, cached', kind: 'cached', drive: { mode: 'tcp', clients: 8 } })
+      await measure(bench, [ours, ...peers], {
+        figure: 'TCP, cached',
+        kind: 'cached',
+        drive: { mode: 'tcp', clients: 8 },
+      })
     if (wanted.has('clients')) {
       const first = peers.slice(0, 1)
       for (const clients of clientCounts) {

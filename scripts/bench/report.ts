@@ -89,12 +89,21 @@ function cellsOf(row: Row): string[] {
 export function tableText(rows: readonly Row[]): string {
   const cells = [headings, ...rows.map(cellsOf)]
   const widths = headings.map((_, i) => Math.max(...cells.map((line) => line[i]!.length)))
-  return cells.map((line) => line.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd()).join('\n')
+  return cells
+    .map((line) =>
+      line
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
 export function tableMarkdown(rows: readonly Row[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(headings), line(headings.map(() => '---')), ...rows.map((row) => line(cellsOf(row)))].join('\n')
+  return [line(headings), line(headings.map(() => '---')), ...rows.map((row) => line(cellsOf(row)))].join(
+    '\n',
+  )
 }
 
 export interface Circumstances {
@@ -107,7 +116,12 @@ export interface Circumstances {
   load: number
 }
 
-export function writeReport(folder: string, name: string, rows: readonly Row[], about: Circumstances): string {
+export function writeReport(
+  folder: string,
+  name: string,
+  rows: readonly Row[],
+  about: Circumstances,
+): string {
   mkdirSync(folder, { recursive: true })
   const path = join(folder, `${name}.json`)
   writeFileSync(path, `${JSON.stringify({ about, rows }, null, 2)}\n`)

@@ -28,7 +28,8 @@ export function cpuSecondsOf(stat: string, perSecond = ticksPerSecond): number {
 
 /** @param rollup the text of /proc/PID/smaps_rollup */
 export function memoryOf(rollup: string): Memory {
-  const mb = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0) / 1024
+  const mb = (field: string) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0) / 1024
   const dirty = mb('Private_Dirty')
   return { residentMb: mb('Rss'), privateMb: dirty + mb('Private_Clean'), unreclaimableMb: dirty }
 }
@@ -54,7 +55,9 @@ export async function freePort(): Promise<number> {
 const typeA = 1
 
 export function questionFor(name: string, id: number, type = typeA): Buffer {
-  const labels = name.split('.').map((label) => Buffer.from(`${String.fromCharCode(label.length)}${label}`, 'latin1'))
+  const labels = name
+    .split('.')
+    .map((label) => Buffer.from(`${String.fromCharCode(label.length)}${label}`, 'latin1'))
   const head = Buffer.from([id >> 8, id & 0xff, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
   return Buffer.concat([head, ...labels, Buffer.from([0, type >> 8, type & 0xff, 0, 1])])
 }

@@ -29,7 +29,7 @@ export class Bench {
     const fixed = [
       ...['interface: 127.0.0.1', `port: ${port}`, 'username: ""', 'chroot: ""', 'pidfile: ""', 'use-syslog: no'],
       ...['do-daemonize: no', 'num-threads: 1', 'rrset-roundrobin: no', 'do-not-query-localhost: no'],
-      ...['incoming-num-tcp: 64', 'so-rcvbuf: 1m', 'num-queries-per-thread: 1024', `directory: "${this.folder}"`],
+      ...['incoming-num-tcp: 64', 'so-rcvbuf: 1m', 'max-udp-size: 1232', 'num-queries-per-thread: 1024', `directory: "${this.folder}"`],
     ]
     const text = ['server:', ...fixed, ...server, ...rest, 'remote-control:', 'control-enable: no', '']
     writeFileSync(file, text.join('\n'))

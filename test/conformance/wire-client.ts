@@ -58,7 +58,7 @@ export class WireClient {
   }
 
   async #connect(): Promise<void> {
-    const tcp = connect(this.#port, '127.0.0.1')
+    const tcp = connect({ port: this.#port, host: '127.0.0.1', noDelay: true })
     this.#tcp = tcp
     let rest = Buffer.alloc(0)
     tcp.on('error', () => undefined)

@@ -1,0 +1,128 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { encodeSnapshot } from '../../module/blocklist/codec.ts'
+import { resultOf } from '../../module/blocklist/entries.ts'
+import { ListPolicy } from '../../module/blocklist/list-policy.ts'
+import { createMatcher } from '../../module/blocklist/matcher.ts'
+import { openStore, type Store } from '../../module/blocklist/store.ts'
+import { createStoreBuilder } from '../../module/blocklist/store-builder.ts'
+import { systemClock } from '../../module/platform/clock.ts'
+import { createBlockedReply } from '../../module/query/blocked.ts'
+import { Cache } from '../../module/query/cache.ts'
+import { createChain } from '../../module/query/chain.ts'
+import { createJudge } from '../../module/query/judge.ts'
+import { PENDING, Query } from '../../module/query/query.ts'
+import { createRateLimit } from '../../module/query/rate-limit.ts'
+import { demoAnswer } from '../household/demo-upstream.ts'
+import { setOf } from '../operator/list/build.ts'
+import { freshNames, makeNames, realNames } from './names.ts'
+import { questionFor } from './server-process.ts'
+
+/** Bytes that one query makes garbage of: on the heap, and in buffers beside it. */
+export interface Allocations {
+  path: 'blocked' | 'cached' | 'misses'
+  heapBytes: number
+  bufferBytes: number
+}
+
+const listedNames = 20_000
+const batch = 10_000
+const batches = 20
+const key = '00112233445566aa'
+
+async function smallStore(folder: string, names: readonly string[]): Promise<Store> {
+  const set = setOf(new Map(names.map((name) => [name, { category: 0, scope: 'tree', input: 0 }])), key)
+  const path = join(folder, 'list.mdb')
+  const chunks = encodeSnapshot(set, { list: 'bench', version: 1, key })
+  const release = { version: 1, key, result: resultOf(set) }
+  const builder = createStoreBuilder({ path, list: 'bench', release, chunks: chunks.length })
+  for (const chunk of chunks) await builder.append(chunk)
+  await builder.finish()
+  return openStore(path)
+}
+
+function chainOver(store: Store) {
+  const clock = systemClock
+  const policy = new ListPolicy(createMatcher({ store, allow: [], core: ['core.example'] }), true)
+  policy.protecting = true
+  const blocked = createBlockedReply({
+    ipv4: Buffer.from([198, 18, 0, 53]),
+    ipv6: null,
+    pageUrl: 'http://198.18.0.53/',
+    ttl: 10,
+    structuredErrors: false,
+    operator: 'bench',
+  })
+  return createChain({
+    policy,
+    clock,
+    blocked,
+    cache: new Cache({ clock, bytes: 4 << 20 }),
+    rateLimit: createRateLimit({ clock, queriesPerSecond: 1e9, burst: 1e9 }),
+    judge: createJudge({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
+    // Answers at once: what upstream itself allocates has its own sockets and is not counted here.
+    upstream: { exchange: (exchange, done) => done(demoAnswer(exchange.message), null) },
+    localZones: ['lan'],
+    refuseBypass: true,
+    observe: () => undefined,
+  })
+}
+
+function collect(): void {
+  if (!globalThis.gc) throw new Error('start Node with --expose-gc and a large --min-semi-space-size')
+  globalThis.gc()
+}
+
+/** @returns bytes a query, without the query's own message: it is there before */
+function measurePath(
+  path: Allocations['path'],
+  chain: (query: Query) => unknown,
+  messages: (count: number) => Buffer[],
+): Allocations {
+  let heap = 0
+  let buffers = 0
+  for (let round = -2; round < batches; round++) {
+    const asked = messages(batch)
+    collect()
+    const before = process.memoryUsage()
+    for (const message of asked) {
+      const query = new Query(message, '192.0.2.7', 'udp')
+      query.respond = () => undefined
+      const outcome = chain(query)
+      if (path !== 'misses' && outcome === PENDING) throw new Error(`a query of "${path}" went upstream`)
+    }
+    const after = process.memoryUsage()
+    // The first rounds compile.
+    if (round < 0) continue
+    heap += after.heapUsed - before.heapUsed
+    buffers += after.arrayBuffers - before.arrayBuffers
+  }
+  const queries = batch * batches
+  return { path, heapBytes: Math.round(heap / queries), bufferBytes: Math.round(buffers / queries) }
+}
+
+/** For Node with `--expose-gc --min-semi-space-size=256`, so that nothing is collected within a batch. */
+export async function measureAllocations(): Promise<Allocations[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'securenet-bench-'))
+  try {
+    const real = realNames()
+    const listed = makeNames(listedNames, real)
+    const store = await smallStore(folder, listed)
+    const chain = chainOver(store)
+    const next = freshNames(real, 'heap')
+    const popular = Array.from({ length: 1000 }, () => questionFor(next(), 1))
+    const cycle = (messages: readonly Buffer[]) => (count: number) =>
+      Array.from({ length: count }, (_, i) => messages[i % messages.length]!)
+    for (const message of popular) chain(new Query(message, '192.0.2.7', 'udp'))
+    const figures = [
+      measurePath('blocked', chain, cycle(listed.map((name) => questionFor(name, 1)))),
+      measurePath('cached', chain, cycle(popular)),
+      measurePath('misses', chain, (count) => Array.from({ length: count }, () => questionFor(next(), 1))),
+    ]
+    await store.close()
+    return figures
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
