@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
-  existsSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -15,6 +14,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
+import { aliases } from './scripts/bundle/aliases.mjs'
 import { esbuildSchemas } from './scripts/compile-schema.mjs'
 import { buildPackages } from './scripts/package/packages.mjs'
 
@@ -24,18 +24,6 @@ const { version, releaseDate } = JSON.parse(readFileSync(join(root, 'package.jso
 
 /** Bytes that may lie on the modem's flash beside the runtime; more fails the build. */
 const budget = { bundle: 700_000, total: 2_000_000 }
-
-const stub = (name) => join(root, 'scripts', 'bundle', name)
-const alias = {
-  // The import condition's ES module cannot find its prebuilt from within a CommonJS bundle.
-  lmdb: join(root, 'node_modules', 'lmdb', 'dist', 'index.cjs'),
-  'ordered-binary': stub('ordered-binary.cjs'),
-  msgpackr: stub('msgpackr.cjs'),
-  mqtt: stub('mqtt.cjs'),
-  debug: stub('debug.cjs'),
-  'readable-stream': stub('readable-stream.cjs'),
-  'worker-timers': stub('worker-timers.cjs'),
-}
 
 function hostTarget() {
   const glibc = process.report.getReport().header.glibcVersionRuntime
@@ -56,7 +44,7 @@ async function bundle(out) {
     legalComments: 'none',
     sourcemap: 'external',
     metafile: true,
-    alias: Object.fromEntries(Object.entries(alias).filter(([, path]) => existsSync(path))),
+    alias: aliases,
     define: {
       SECURENET_VERSION: JSON.stringify(version),
       SECURENET_RELEASED: String(

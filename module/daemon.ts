@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { core } from './blocklist/core.ts'
+import type { Head } from './blocklist/head.ts'
 import { ListPolicy } from './blocklist/list-policy.ts'
 import { createMatcher } from './blocklist/matcher.ts'
 import { Updater } from './blocklist/update.ts'
@@ -20,9 +21,11 @@ import { Question } from './dns/question.ts'
 import { codeOf, messageOf, SecureNetError } from './error.ts'
 import { chooseInterceptor } from './interception/detect.ts'
 import { createWhyNot } from './interception/devices.ts'
+import type { Interceptor } from './interception/interceptor.ts'
 import { createIptables } from './interception/iptables.ts'
 import { createLease, type Lease } from './interception/lease.ts'
 import { createNftables } from './interception/nftables.ts'
+import { rulesText } from './interception/rules-text.ts'
 import { createScopeKeeper } from './interception/scope-keeper.ts'
 import { serviceOf } from './interception/service.ts'
 import { activeLine } from './line/active-line.ts'
@@ -85,6 +88,15 @@ function makeFolder(path: string): void {
   }
 }
 
+/** A broker's address may carry a name and a password; keys are named by their files, whose content is nobody's. */
+function withoutSecrets(config: Config): Config {
+  if (!config.mqtt) return config
+  const url = new URL(config.mqtt.url)
+  url.username = ''
+  url.password = ''
+  return { ...config, mqtt: { ...config.mqtt, url: url.href } }
+}
+
 const isLoopback = (address: string) => address === '::1' || address.startsWith('127.')
 
 function wireOf(text: string): Buffer {
@@ -121,6 +133,12 @@ class Modem implements Daemon {
   /** When the serving list came to this modem, ms; null without one. */
   #listSince: number | null = null
   readonly #notices: Notices
+  #cache: Cache | null = null
+  /** The newest verified head, taken by the updater as soon as a line needs the list. */
+  #head: Head | null = null
+  #backend: Interceptor['name'] = 'none'
+  /** Start of the hour that the counters are of, seconds since 1970. */
+  #countedFrom = 0
   #upstream: Upstream | null = null
   #operator: ServersUpstream | null = null
   /** What the one decision said last, and since when (ms). */
@@ -215,6 +233,8 @@ class Modem implements Daemon {
       new SecureNetError('LIST_CHUNK_MISSING', 'no broker is configured', 'Configure mqtt.url.')
     const updater = new Updater({
       folder: join(dataDir, 'list'),
+      // LMDB writes its lock through a mapping: on a full flash that would be a SIGBUS.
+      lockFolder: join(this.#config.runDir, 'lmdb'),
       list: list.name,
       modemId,
       lineId: lines[0]?.id ?? modemId,
@@ -277,6 +297,8 @@ class Modem implements Daemon {
     const exempt = [...dns.localZones, ...dns.rebindExempt].map(wireOf)
     const rebindExempt = (name: Uint8Array, length: number) =>
       exempt.some((zone) => isWithin(name, length, zone))
+    const cache = new Cache({ clock, bytes: dns.cacheBytes })
+    this.#cache = cache
     const chain = createChain({
       policy,
       clock,
@@ -287,7 +309,7 @@ class Modem implements Daemon {
         queriesPerSecond: dns.limits.queriesPerSecond,
         burst: dns.limits.burst,
       }),
-      cache: new Cache({ clock, bytes: dns.cacheBytes }),
+      cache,
       judge: createJudge({ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt }),
       localZones: dns.localZones,
       refuseBypass: dns.resolverBypass,
@@ -393,7 +415,7 @@ class Modem implements Daemon {
       clock,
       log,
       intervalMs: FULL_TEST_MS,
-      onChange: () => void this.#decide(),
+      onChange: () => this.#healthChanged(),
     })
     this.#health = health
     this.#selfTest = selfTest
@@ -406,6 +428,7 @@ class Modem implements Daemon {
       createIptables({ run, service, leaseMs, whyNot, scope }),
     ])
     for (const error of missing) log.warn('interception-missing', { code: error.code, why: error.message })
+    this.#backend = interceptor.name
     log.info('interception', { backend: interceptor.name, interfaces: interfaces.join(',') })
     this.#lease = createLease({
       interceptor,
@@ -450,8 +473,10 @@ class Modem implements Daemon {
       clock: this.#clock,
       log: this.#log,
       random: Math.random,
-      onHead: (head) =>
-        void this.#updater?.onHead(head).catch((error) => this.#log.error('head', { why: messageOf(error) })),
+      onHead: (head) => {
+        this.#head = head
+        if (this.#needsList) this.#takeHead()
+      },
       act: (book, wipe) => this.#act(book, wipe),
       measure: (lineId) => this.#measure(lineId),
       handlers: {
@@ -464,20 +489,29 @@ class Modem implements Daemon {
     })
   }
 
+  /** A new list whose test names are blocked on no socket is taken back (4-blocklist.md, probation). */
+  #healthChanged(): void {
+    const { udp4, tcp4, udp6, tcp6 } = this.#selfTest?.last?.cells ?? {}
+    const sockets = [udp4, tcp4, udp6, tcp6]
+    const isDeaf = this.#health?.state === 'failing' && sockets.includes('fail') && !sockets.includes('pass')
+    if (isDeaf && this.#updater?.status().phase === 'probation')
+      this.#updater
+        .reportFailure('self-test')
+        .catch((error) => this.#log.error('list', { why: messageOf(error) }))
+    void this.#decide()
+  }
+
   #handlers(): LocalHandlers {
     return {
       status: () => this.#status(),
       check: (name) => this.#check(name),
       selfTest: async () => this.#health?.full(),
-      support: async () => ({
-        status: this.#status(),
-        config: this.#config,
-        counters: this.#counters.peek(),
-        log: this.#ring.lines(),
-      }),
+      support: () => this.#supportBundle(),
       activeInterface: (name) => {
+        const before = this.#activeLine()?.id
         this.#uplink.set(name)
         this.#log.info('uplink', { interface: name })
+        if (this.#activeLine()?.id !== before) this.#sendTelemetry(before)
         void this.#decide()
         void this.#refreshResolvers()
         return { interface: name, line: this.#activeLine()?.id ?? null }
@@ -497,17 +531,47 @@ class Modem implements Daemon {
     return { ...explained, listeners: this.#config.dns.listen }
   }
 
+  /** No browsing history: what is logged at `debug` names sites, everything else here names none. */
+  async #supportBundle() {
+    return {
+      status: this.#status(),
+      config: withoutSecrets(this.#config),
+      listHead: this.#head,
+      rules: await rulesText(run, this.#backend),
+      counters: this.#counters.peek(),
+      log: this.#ring.lines().filter((line) => !line.startsWith('debug ')),
+    }
+  }
+
   /** The book has changed and is on flash. */
   async #act(book: LineBook, wipe: boolean): Promise<void> {
+    const neededList = this.#needsList
     this.#book = book
     if (wipe) await this.#wipe(book)
     await this.#decide()
+    if (!neededList && this.#needsList) this.#takeHead()
+  }
+
+  /** A modem none of whose lines has the service fetches no list and keeps none. */
+  get #needsList(): boolean {
+    return !mustBeGone(this.#book, this.#lineIds).list
+  }
+
+  #takeHead(): void {
+    if (!this.#head) return
+    this.#updater?.onHead(this.#head).catch((error) => this.#log.error('head', { why: messageOf(error) }))
   }
 
   /** A terminated line leaves nothing but what guards against replay (5-control.md). */
   async #wipe(book: LineBook): Promise<void> {
     const gone = mustBeGone(book, this.#lineIds)
-    if (gone.lines.length > 0) this.#counters.wipe()
+    if (gone.lines.length > 0) {
+      this.#counters.wipe()
+      this.#latency.reset()
+      // Both hold names that the household has asked for.
+      this.#notices.stop()
+      this.#cache?.clear()
+    }
     if (gone.list) await this.#updater?.wipe()
   }
 
@@ -622,38 +686,44 @@ class Modem implements Daemon {
   #telemetryLoop() {
     const seconds = this.#config.telemetrySeconds
     let timer: Timer | undefined
-    let from = Math.floor(this.#clock.now() / 1000)
     const send = () => {
-      const line = this.#activeLine()
-      const to = Math.floor(this.#clock.now() / 1000)
-      const totals = this.#counters.take()
-      if (line)
-        this.#control?.telemetry(
-          telemetryReport({
-            modemId: this.#config.modemId,
-            bootId: this.#bootId,
-            from,
-            to,
-            lineId: line.id,
-            totals,
-            upstreamFailures: totals.byReason['upstream-failure'] ?? 0,
-            latencyMs: this.#latency.quantiles(),
-            memoryBytes: process.memoryUsage.rss(),
-            listVersion: this.#updater?.status().version ?? null,
-            listAgeSeconds: this.#listAge(),
-            leaseInterruptions: this.#lease?.status().interruptions ?? 0,
-          }),
-        )
-      this.#latency.reset()
-      from = to
+      this.#sendTelemetry(this.#activeLine()?.id)
       timer = this.#clock.after(seconds * 1000, send)
     }
     return {
       start: () => {
+        this.#countedFrom = Math.floor(this.#clock.now() / 1000)
         timer = this.#clock.after(seconds * 1000, send)
       },
       stop: () => timer?.cancel(),
     }
+  }
+
+  /** @param lineId the line that carried the traffic since the last report; a fail-over begins a new one */
+  #sendTelemetry(lineId: string | undefined): void {
+    const from = this.#countedFrom
+    // A clock that went back must not end an hour before it began.
+    const to = Math.max(from, Math.floor(this.#clock.now() / 1000))
+    const totals = this.#counters.take()
+    if (lineId !== undefined)
+      this.#control?.telemetry(
+        telemetryReport({
+          modemId: this.#config.modemId,
+          bootId: this.#bootId,
+          from,
+          to,
+          lineId,
+          totals,
+          upstreamFailures: totals.byReason['upstream-failure'] ?? 0,
+          latencyMs: this.#latency.quantiles(),
+          memoryBytes: process.memoryUsage.rss(),
+          listVersion: this.#updater?.status().version ?? null,
+          listAgeSeconds: this.#listAge(),
+          leaseInterruptions: this.#lease?.status().interruptions ?? 0,
+        }),
+      )
+    this.#latency.reset()
+    this.#countedFrom = to
   }
 }
 

@@ -51,6 +51,8 @@ async function run(configPath: string): Promise<number> {
 }
 
 async function main(argv: readonly string[]): Promise<number> {
+  // procd's jail hands no environment over, and nft and ip are where a default search path does not look.
+  process.env['PATH'] ??= '/usr/sbin:/usr/bin:/sbin:/bin'
   const args = parseArguments(argv)
   if (args.verb === 'help' || args.verb === 'version') {
     process.stdout.write(args.verb === 'help' ? usage : `${version}\n`)

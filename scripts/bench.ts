@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, loadavg, tmpdir } from 'node:os'
+import { cpus, loadavg, setPriority, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { messageOf } from '../module/error.ts'
@@ -56,6 +56,7 @@ interface Options {
   namesFile?: string
   bundle: string
   scale?: boolean
+  nice?: number
   install?: boolean
   commit?: boolean
   docs?: boolean
@@ -181,6 +182,8 @@ function runGuard(rows: readonly Row[], options: Options): boolean {
 }
 
 async function run(given: Options): Promise<void> {
+  // Inherited by all that is started: peers, floors, module and driver.
+  if (given.nice !== undefined) setPriority(given.nice)
   const options = given.quick ? { ...given, ...quick, only: given.only ?? quick.only } : given
   const missing = missingPrograms(options.install ?? false)
   if (missing.includes('dnsperf'))
@@ -218,6 +221,7 @@ const program = new Command('bench')
   .option('--names-file <file>', 'real names, one a line or hosts format, gzipped or not')
   .option('--bundle <file>', 'the module', join(projectRoot, 'dist', 'securenet', 'securenet.cjs'))
   .option('--scale', 'memory and start at 10 k, 100 k and 5 M names too')
+  .option('--nice <level>', 'of all that is measured alike, for a machine that others use: -20 to 19', Number)
   .option('--install', 'install missing peers with apt-get')
   .option('--commit', 'with --quick: keep the figures as scripts/bench/committed.json')
   .option('--docs', 'draw docs/measures.svg')

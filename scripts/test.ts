@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Programs that tests use for real, and the Debian package of each. */
+/** Programs that tests use for real, or files, and the Debian package of each. */
 const tools: Readonly<Record<string, string>> = {
   nft: 'nftables',
   ip: 'iproute2',
@@ -23,10 +23,18 @@ const tools: Readonly<Record<string, string>> = {
   chromium: 'chromium',
   'qemu-aarch64-static': 'qemu-user-static',
   strip: 'binutils',
+  'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu',
+  'arm-linux-gnueabihf-strip': 'binutils-arm-linux-gnueabihf',
+  '/usr/aarch64-linux-gnu/lib/libc.so.6': 'libc6-arm64-cross',
+  '/usr/aarch64-linux-gnu/lib/libstdc++.so.6': 'libstdc++6-arm64-cross',
+  strace: 'strace',
+  curl: 'curl',
+  getent: 'libc-bin',
   ps: 'procps',
 }
 
 function isInstalled(tool: string): boolean {
+  if (tool.startsWith('/')) return existsSync(tool)
   const folders = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter)
   return folders.some((folder) => {
     try {
@@ -88,6 +96,8 @@ function printSkipped(report: Report): void {
 }
 
 installMissing()
+// Tests of the whole try what is shipped, not the sources.
+if (run(process.execPath, ['build.mjs']) !== 0) process.exit(1)
 const folder = join('dist', 'test')
 mkdirSync(folder, { recursive: true })
 const reportFile = join(folder, 'report.json')

@@ -8,6 +8,10 @@ export interface BitWriter {
   unary(count: number): void
   /** Zero bits up to the next octet; returns all octets written. */
   finish(): Uint8Array
+  /** As finish(), without copying: valid until the next write. */
+  view(): Uint8Array
+  /** Begins anew in the same memory. */
+  reset(): void
 }
 
 export function createBitWriter(expected = 4096): BitWriter {
@@ -45,6 +49,11 @@ export function createBitWriter(expected = 4096): BitWriter {
       write(0, 1)
     },
     finish: () => octets.slice(0, (at + 7) >>> 3),
+    view: () => octets.subarray(0, (at + 7) >>> 3),
+    reset() {
+      octets.fill(0, 0, (at + 7) >>> 3)
+      at = 0
+    },
   }
 }
 

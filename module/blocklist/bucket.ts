@@ -37,6 +37,9 @@ function highOf(hi: number, bucketBits: number, highBits: number): number {
   return highBits === 0 ? 0 : (hi << bucketBits) >>> (32 - highBits)
 }
 
+/** Thousands of buckets are coded in a row: memory of their own for each would keep the garbage collector busy. */
+const parts = { unary: createBitWriter(), low: createBitWriter(), codes: createBitWriter() }
+
 /** @param first,end the bucket's entries: at least one */
 export function encodeBucket(set: EntrySet, first: number, end: number, shape: BucketShape): Uint8Array {
   const { bucketBits, tags } = shape
@@ -44,20 +47,21 @@ export function encodeBucket(set: EntrySet, first: number, end: number, shape: B
   const highBits = highBitsOf(count, bucketBits)
   const lowHiBits = 32 - bucketBits - highBits
 
-  const unary = createBitWriter(32 + (count >>> 1))
+  const { unary, low, codes } = parts
+  unary.reset()
+  low.reset()
+  codes.reset()
   for (let high = 0, i = first; high < 2 ** highBits; high += 1) {
     const from = i
     while (i < end && highOf(set.hi[i] as number, bucketBits, highBits) === high) i += 1
     unary.unary(i - from)
   }
-  const low = createBitWriter(count * 8)
-  const codes = createBitWriter(count)
   for (let i = first; i < end; i += 1) {
     low.write(set.hi[i] as number, lowHiBits)
     low.write(set.lo[i] as number, 32)
     writeTag(codes, tags.indexOf(set.tag[i] as number), tags.length)
   }
-  return Buffer.concat([leb128(count), unary.finish(), low.finish(), codes.finish()])
+  return Buffer.concat([leb128(count), unary.view(), low.view(), codes.view()])
 }
 
 function writeTag(codes: { write(value: number, bits: number): void }, rank: number, tags: number): void {

@@ -8,7 +8,7 @@ import {
   readChunk,
   writeChunk,
 } from './chunk.ts'
-import { compareEntries, createEntrySetBuilder, type EntrySet, type Tag } from './entries.ts'
+import { compareEntries, createEntrySetBuilder, type EntrySet, emptySet, type Tag } from './entries.ts'
 
 export interface SnapshotOptions {
   list: string
@@ -74,16 +74,13 @@ export function decodeChunk(chunk: Uint8Array): DecodedChunk {
 /** As decodeChunk, but yields after every few hundred entries, so that a modem can answer queries meanwhile. */
 export function* decodeInSteps(chunk: Uint8Array): Generator<undefined, DecodedChunk> {
   const { header, groups } = readChunk(chunk)
-  const added = createEntrySetBuilder(groups.reduce((sum, group) => sum + group.count, 0))
+  const runs: EntrySet[] = []
   let removals = new Uint32Array(0)
   for (const group of groups) {
-    if (group.tag === 'removals') removals = readRemovals(group)
-    else yield* readAdditions(group, group.tag, header, (hi, lo, tag) => added.add(hi, lo, tag))
+    if (group.tag === 'removals') removals = yield* readRemovals(group)
+    else runs.push(yield* readAdditions(group, group.tag, header))
   }
-  const { added: expected } = added
-  const additions = added.build()
-  if (additions.count !== expected) throw badCoding('an entry comes twice')
-  return { header, additions, removals }
+  return { header, additions: yield* mergeRuns(runs), removals }
 }
 
 /** @throws SecureNetError as decodeChunk, and LIST_CHUNK_CODING where it is not a snapshot's */
@@ -216,14 +213,19 @@ function additionGroups(set: EntrySet, first: number, end: number, prefixBits: n
   return groups
 }
 
-const STEP_ENTRIES = 512
+const STEP_ENTRIES = 256
 
 function* readAdditions(
   { parameter, count, bits }: Group,
   tag: Tag,
   { prefixBits, index }: ChunkHeader,
-  add: (hi: number, lo: number, tag: Tag) => void,
-): Generator<undefined, void> {
+): Generator<undefined, EntrySet> {
+  const run = {
+    count,
+    hi: new Uint32Array(count),
+    lo: new Uint32Array(count),
+    tag: new Uint8Array(count).fill(tag),
+  }
   const reader = createBitReader(bits)
   const span = 2 ** (32 - prefixBits)
   let hi = index * span
@@ -237,10 +239,39 @@ function* readAdditions(
     hi += high + (sum > 0xffffffff ? 1 : 0)
     lo = sum >>> 0
     if (hi > last) throw badCoding('an entry lies outside its range')
-    add(hi, lo, tag)
+    run.hi[i] = hi
+    run.lo[i] = lo
     if (i % STEP_ENTRIES === STEP_ENTRIES - 1) yield
   }
   reader.end()
+  return run
+}
+
+/** Each run is in order and has a tag of its own, so that no entry is in two; one at a time the least is taken. */
+function* mergeRuns(runs: readonly EntrySet[]): Generator<undefined, EntrySet> {
+  if (runs.length < 2) return runs[0] ?? emptySet
+  const count = runs.reduce((sum, run) => sum + run.count, 0)
+  const set = { count, hi: new Uint32Array(count), lo: new Uint32Array(count), tag: new Uint8Array(count) }
+  const next = runs.map(() => 0)
+  for (let i = 0; i < count; i += 1) {
+    let least = -1
+    for (let r = 0; r < runs.length; r += 1) {
+      if (next[r] === (runs[r] as EntrySet).count) continue
+      if (least < 0 || before(runs, next, r, least)) least = r
+    }
+    const run = runs[least] as EntrySet
+    const at = next[least] as number
+    set.hi[i] = run.hi[at] as number
+    set.lo[i] = run.lo[at] as number
+    set.tag[i] = run.tag[at] as number
+    next[least] = at + 1
+    if (i % STEP_ENTRIES === STEP_ENTRIES - 1) yield
+  }
+  return set
+}
+
+function before(runs: readonly EntrySet[], next: readonly number[], a: number, b: number): boolean {
+  return compareEntries(runs[a] as EntrySet, next[a] as number, runs[b] as EntrySet, next[b] as number) < 0
 }
 
 /** Of the removed base places within [first, end). */
@@ -259,7 +290,7 @@ function removalGroup(removed: Uint32Array, first: number, end: number): Group |
   return { tag: 'removals', parameter, count: places.length, bits: writer.finish() }
 }
 
-function readRemovals({ parameter, count, bits }: Group): Uint32Array<ArrayBuffer> {
+function* readRemovals({ parameter, count, bits }: Group): Generator<undefined, Uint32Array<ArrayBuffer>> {
   const reader = createBitReader(bits)
   const places = new Uint32Array(count)
   let previous = -1
@@ -267,6 +298,7 @@ function readRemovals({ parameter, count, bits }: Group): Uint32Array<ArrayBuffe
     previous += 1 + reader.unary(2 ** (32 - parameter)) * 2 ** parameter + reader.read(parameter)
     if (previous > 0xffffffff) throw badCoding('a removal is out of range')
     places[i] = previous
+    if (i % STEP_ENTRIES === STEP_ENTRIES - 1) yield
   }
   reader.end()
   return places

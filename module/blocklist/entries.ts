@@ -47,11 +47,26 @@ export const emptySet: EntrySet = {
   tag: new Uint8Array(0),
 }
 
+/** @param expected how many entries to make room for */
+export function createEntrySetBuilder(expected = 1024): EntrySetBuilder {
+  const entries = createEntryBuffer(expected)
+  return {
+    get added() {
+      return entries.added
+    },
+    add: entries.add,
+    build() {
+      const { hi, lo, tag } = entries.build()
+      return sortedSet(hi, lo, tag)
+    },
+  }
+}
+
 /**
- * @param expected how many entries to make room for
- * @param ascending the caller adds in ascending order without duplicates, so that nothing need be sorted
+ * For entries that come in ascending order, again and again: the set that build() returns is valid until the next
+ * add(), and once grown nothing more is allocated but its three views.
  */
-export function createEntrySetBuilder(expected = 1024, ascending = false): EntrySetBuilder {
+export function createEntryBuffer(expected = 1024): EntrySetBuilder {
   let size = Math.max(16, expected)
   let hi = new Uint32Array(size)
   let lo = new Uint32Array(size)
@@ -74,12 +89,7 @@ export function createEntrySetBuilder(expected = 1024, ascending = false): Entry
       count += 1
     },
     build() {
-      const arrays = { hi: hi.subarray(0, count), lo: lo.subarray(0, count), tag: tag.subarray(0, count) }
-      const set = ascending ? { count, ...arrays } : sortedSet(arrays.hi, arrays.lo, arrays.tag)
-      size = 16
-      hi = new Uint32Array(size)
-      lo = new Uint32Array(size)
-      tag = new Uint8Array(size)
+      const set = { count, hi: hi.subarray(0, count), lo: lo.subarray(0, count), tag: tag.subarray(0, count) }
       count = 0
       return set
     },
@@ -169,20 +179,21 @@ export interface ResultHash {
 }
 
 const OCTETS = 9
-const SLICE = 4096
+const SLICE = 512
 
 /** SHA-256 over 9 octets an entry: the hash, big-endian, and the tag (docs/list-format.md §5). */
 export function createResultHash(): ResultHash {
   const hash: Hash = createHash('sha256')
-  const buffer = Buffer.allocUnsafe(SLICE * OCTETS)
+  const buffer = new Uint8Array(SLICE * OCTETS)
+  const view = new DataView(buffer.buffer)
   return {
     update(set) {
       for (let from = 0; from < set.count; from += SLICE) {
         const to = Math.min(from + SLICE, set.count)
         let at = 0
         for (let i = from; i < to; i += 1) {
-          buffer.writeUInt32BE(set.hi[i] as number, at)
-          buffer.writeUInt32BE(set.lo[i] as number, at + 4)
+          view.setUint32(at, set.hi[i] as number)
+          view.setUint32(at + 4, set.lo[i] as number)
           buffer[at + 8] = set.tag[i] as number
           at += OCTETS
         }

@@ -5,7 +5,7 @@ import { bucketBitsFor, encodeBucket } from './bucket.ts'
 import { clearTries, countTry } from './build-tries.ts'
 import type { ChunkHeader } from './chunk.ts'
 import { type DecodedChunk, decodeInSteps, rangeOf, wrongBase } from './codec.ts'
-import { createResultHash, type EntrySet } from './entries.ts'
+import { createEntryBuffer, createResultHash, type EntrySet } from './entries.ts'
 import type { Digest, Release } from './head.ts'
 import { createMerge } from './merge.ts'
 import { METADATA_KEY, readEntries, STORE_FORMAT, type Store, type StoreMetadata } from './store.ts'
@@ -43,7 +43,7 @@ export interface StoreBuilder {
   /** The chunk wanted next; equal to `chunks` when all are in. */
   readonly next: number
   /**
-   * Takes chunk `next`; resolves once it is on the medium. The caller has checked its SHA-256.
+   * Takes chunk `next`; it is on the medium some chunks later, or with close(). The caller has checked its SHA-256.
    * @throws SecureNetError LIST_CHUNK_*, LIST_DELTA_BASE, LIST_DISK_FULL, LIST_STORE_IO
    */
   append(chunk: Uint8Array): Promise<void>
@@ -76,10 +76,13 @@ interface Progress {
   tags: readonly number[]
 }
 
-/** Between two turns of the event loop: a few milliseconds, so that no query waits long. */
-const STEP_ENTRIES = 1024
-/** Of a delta, which is one chunk over the whole list: each transaction costs flash some 80 KiB beside its entries. */
-const TRANSACTION_ENTRIES = 65_536
+/** Between two turns of the event loop: a fraction of a millisecond, a few on a slow modem, so that no query waits. */
+const STEP_ENTRIES = 256
+/**
+ * Each transaction costs flash some 110 KiB beside its entries; a power cut costs what was fetched since the last one,
+ * here 256 KiB at most.
+ */
+const TRANSACTION_ENTRIES = 32_768
 
 interface Bucket {
   key: number
@@ -133,6 +136,10 @@ class FileBuilder implements StoreBuilder {
   readonly #options: BuildOptions
   readonly #file: StoreFile
   #progress: Progress
+  /** Encoded and counted in #progress, but not yet written. */
+  #pending: Bucket[] = []
+  #pendingEntries = 0
+  readonly #entries = createEntryBuffer()
   /** Earlier builders on this file that died before they got anything done. */
   #tries: number
 
@@ -150,8 +157,12 @@ class FileBuilder implements StoreBuilder {
   async append(chunk: Uint8Array): Promise<void> {
     const decoded = await decodeInTurns(chunk)
     this.#check(decoded.header)
+    await this.#givingRoomBack(() => this.#write(decoded))
+  }
+
+  async #givingRoomBack<T>(act: () => Promise<T>): Promise<T> {
     try {
-      await this.#write(decoded)
+      return await act()
     } catch (error) {
       if (error instanceof SecureNetError && error.code === 'LIST_DISK_FULL') await this.abort()
       throw error
@@ -193,22 +204,24 @@ class FileBuilder implements StoreBuilder {
     const step = this.#bucketsAStep()
     const merge = createMerge(decoded, this.#options.base)
     const chunkEnd = (index + 1) * 2 ** (bucketBits - prefixBits)
-    let pending: Bucket[] = []
-    let entries = 0
     for (let first = index * 2 ** (bucketBits - prefixBits); first < chunkEnd; first += step) {
       const end = Math.min(first + step, chunkEnd)
-      const last = end === chunkEnd
-      const merged = merge.upTo(end * 2 ** (32 - bucketBits), last)
+      const merged = merge.upTo(end * 2 ** (32 - bucketBits), end === chunkEnd)
       if (end <= this.#progress.bucket) continue
-      pending.push(...this.#encode(merged))
-      entries += merged.count
-      if (last || entries >= TRANSACTION_ENTRIES) {
-        await this.#commit(pending, { bucket: end, entries, last })
-        pending = []
-        entries = 0
-      }
+      this.#take(merged, end)
+      if (end === chunkEnd) this.#progress.next += 1
+      if (this.#pendingEntries >= TRANSACTION_ENTRIES) await this.#commit()
       await turn()
     }
+    // Without buckets of its own a chunk still counts.
+    if (this.#progress.next === index) this.#progress.next += 1
+  }
+
+  #take(entries: EntrySet, end: number): void {
+    this.#pending.push(...this.#encode(entries))
+    this.#pendingEntries += entries.count
+    this.#progress.bucket = end
+    this.#progress.written += entries.count
   }
 
   #bucketsAStep(): number {
@@ -228,23 +241,23 @@ class FileBuilder implements StoreBuilder {
     return buckets
   }
 
-  async #commit(buckets: Bucket[], done: { bucket: number; entries: number; last: boolean }): Promise<void> {
-    const progress = this.#progress
-    const after: Progress = {
-      ...progress,
-      bucket: done.bucket,
-      next: done.last ? progress.next + 1 : progress.next,
-      written: progress.written + done.entries,
-    }
-    await this.#file.put(jsonRecord(after), buckets)
-    this.#progress = after
+  async #commit(): Promise<void> {
+    const buckets = this.#pending
+    this.#pending = []
+    this.#pendingEntries = 0
+    await this.#file.put(jsonRecord(this.#progress), buckets)
     if (this.#tries > 0) clearTries(this.#options.path)
     this.#tries = 0
   }
 
-  async finish(): Promise<BuiltStore> {
+  finish(): Promise<BuiltStore> {
+    return this.#givingRoomBack(() => this.#seal())
+  }
+
+  async #seal(): Promise<BuiltStore> {
     const { path, release } = this.#options
     const progress = this.#progress
+    await this.#commit()
     const result = await this.#result()
     if (
       progress.next !== progress.chunks ||
@@ -277,18 +290,24 @@ class FileBuilder implements StoreBuilder {
     const buckets = this.#progress.names < 0 ? 0 : 2 ** this.#progress.bucketBits
     const step = this.#bucketsAStep()
     for (let bucket = 0; bucket < buckets; bucket += step) {
-      hash.update(readEntries(this.#file, bucket, Math.min(bucket + step, buckets), this.#progress))
+      const end = Math.min(bucket + step, buckets)
+      hash.update(
+        readEntries({ file: this.#file, first: bucket, end, shape: this.#progress, into: this.#entries }),
+      )
       await turn()
     }
     return hash.digest()
   }
 
   async close(): Promise<void> {
+    // What cannot be kept is fetched again.
+    if (this.#pending.length > 0) await this.#commit().catch(() => undefined)
     await this.#file.close()
     clearTries(this.#options.path)
   }
 
   async abort(): Promise<void> {
+    this.#pending = []
     await this.#file.close().catch(() => undefined)
     removeStore(this.#options.path, this.#options.lockDirectory)
   }

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { SecureNetError } from '../error.ts'
 import { type BucketShape, decodeBucket, findInBucket, NOT_FOUND } from './bucket.ts'
-import { createEntrySetBuilder, type EntrySet, type Tag } from './entries.ts'
+import { createEntryBuffer, type EntrySet, type EntrySetBuilder, type Tag } from './entries.ts'
 import type { Digest } from './head.ts'
 import { openStoreFile, type StoreFile } from './store-file.ts'
 
@@ -34,8 +34,9 @@ export interface Store {
   /**
    * Entries of the buckets [first, end), ascending; for merging and checking.
    * @param first,end bucket numbers; there are 2^metadata.bucketBits
+   * @param into for many calls in a row: see createEntryBuffer
    */
-  entries(first: number, end: number): EntrySet
+  entries(first: number, end: number, into?: EntrySetBuilder): EntrySet
   close(): Promise<void>
 }
 
@@ -68,7 +69,8 @@ export function openStore(path: string, lockDirectory?: string): Store {
       const octets = getFast((bucketBits === 0 ? 0 : hi >>> shift) + 1)
       return octets === undefined ? NOT_FOUND : findInBucket(octets, hi, lo, metadata)
     },
-    entries: (first, end) => readEntries(file, first, end, metadata),
+    entries: (first, end, into = createEntryBuffer((end - first) * 128)) =>
+      readEntries({ file, first, end, shape: metadata, into }),
     close: () => file.close(),
   }
 }
@@ -84,11 +86,18 @@ function readMetadata(file: StoreFile): StoreMetadata | null {
   }
 }
 
-export function readEntries(file: StoreFile, first: number, end: number, shape: BucketShape): EntrySet {
-  const entries = createEntrySetBuilder((end - first) * 128, true)
+interface Reading {
+  file: StoreFile
+  first: number
+  end: number
+  shape: BucketShape
+  into: EntrySetBuilder
+}
+
+export function readEntries({ file, first, end, shape, into }: Reading): EntrySet {
   for (let bucket = first; bucket < end; bucket += 1) {
     const octets = file.getFast(bucket + 1)
-    if (octets) decodeBucket(octets, bucket, shape, entries.add)
+    if (octets) decodeBucket(octets, bucket, shape, into.add)
   }
-  return entries.build()
+  return into.build()
 }

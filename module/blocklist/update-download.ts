@@ -126,13 +126,13 @@ export async function download(options: DownloadOptions): Promise<BuiltStore> {
       })
       try {
         await runStep(builder, step, done, options)
+        cancel.check()
+        if (last) onVerify()
+        built = await builder.finish()
       } catch (error) {
         await builder.close().catch(() => undefined)
         throw error
       }
-      cancel.check()
-      if (last) onVerify()
-      built = await builder.finish()
       done += step.chunks.length
       await discard(base, options)
       base = last ? null : openStore(built.path, locks)

@@ -140,6 +140,9 @@ export class Updater {
       })
     } else if (probation) {
       this.#keeper.assume({ ...state, probation: { ...probation, starts: probation.starts + 1 } })
+    } else if (previous) {
+      // Proven, for nothing is on probation: no way back is needed, and nothing else would ever remove its file.
+      this.#keeper.assume({ ...state, previous: null })
     }
   }
 
@@ -279,7 +282,8 @@ export class Updater {
     const { folder, onSwitch, onStatus, probationSeconds, log } = this.#options
     await flushFolder(folder)
     const probation = probationSeconds > 0 ? { served: 0, starts: 0 } : null
-    await this.#keeper.save({ current, previous: this.#keeper.value.current, probation })
+    const previous = probation ? this.#keeper.value.current : null
+    await this.#keeper.save({ current, previous, probation })
     const former = this.#store
     this.#store = candidate
     this.#lastError = null

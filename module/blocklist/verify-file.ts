@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Digest } from './head.ts'
 
-const READ_BYTES = 1 << 18
+const READ_BYTES = 1 << 16
 
 /** @returns SHA-256 of a file, read in pieces; some 30 ms for a million names */
 export function digestFile(path: string): Digest {

@@ -124,9 +124,7 @@ export function createResponder({ branding, data, ownNames = [] }: ResponderOpti
     return page(200, language, statusPage({ status, strangeName }, branding, textsOf(language)))
   }
 
-  return (request: PageRequest): PageResponse => {
-    const target = parseTarget(request)
-    if (!target) return empty(400)
+  const answer = (request: PageRequest, target: Target): PageResponse => {
     const language = chosen(target.query) ?? negotiate(request.acceptLanguage)
     const want = wanted({ ...request, path: target.path })
     const { host } = target
@@ -134,5 +132,15 @@ export function createResponder({ branding, data, ownNames = [] }: ResponderOpti
     if (hit === null || host.kind !== 'name') return answerStatus(request, target, want, language)
     const isTest = data.status().testNames.includes(host.name)
     return answerBlocked({ name: host.name, ...hit, isTest }, want, language)
+  }
+
+  return (request: PageRequest): PageResponse => {
+    const target = parseTarget(request)
+    if (!target) return empty(400)
+    const { host } = target
+    const response = answer(request, target)
+    if (host.kind !== 'name' || own.has(host.name)) return response
+    // A browser keeps a connection by name: who reloads often enough would never see that the name leads elsewhere again.
+    return { ...response, headers: { ...response.headers, Connection: 'close' } }
   }
 }

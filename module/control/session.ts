@@ -45,6 +45,11 @@ export interface SessionStatus {
 const DEFAULT_BACKOFF = { base: 1000, max: 60_000 }
 /** Only a connection that lasted so long proves that the broker is well again. */
 const STABLE_MS = 10_000
+/**
+ * A broker that goes throws out everybody at one moment: whoever was connected waits as after so many failures, evenly
+ * within 8 s, so that a fleet does not knock within the first second (docs/fleet.md).
+ */
+const FAILURES_OF_A_LOSS = 4
 const CONNECT_TIMEOUT_MS = 20_000
 const STOP_MS = 800
 const CLOCK_POLL_MS = 1000
@@ -261,7 +266,7 @@ export class Session {
   #down(cause: unknown, wasUp: boolean): void {
     this.#error = cause === undefined ? 'closed by the broker' : messageOf(cause)
     if (!this.#running) return
-    this.#failures++
+    this.#failures = Math.max(this.#failures + 1, wasUp ? FAILURES_OF_A_LOSS : 1)
     const code = (cause as { code?: unknown } | undefined)?.code
     if (!wasUp && this.#otherVersion(code)) {
       this.#attempt()

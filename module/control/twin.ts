@@ -65,6 +65,8 @@ export class Twin {
   readonly #refusals = new Map<Refusal['kind'], Refusal>()
   readonly #book: Committed<LineBook>
   #turn: Promise<unknown> = Promise.resolve()
+  /** Of the documents so far; what a repeat says must not overtake what the order before it says. */
+  #flushed: Promise<unknown> = Promise.resolve()
   #acting: Promise<void> = Promise.resolve()
   /** Set while an act is asked for and has not begun: what comes meanwhile is acted upon together. */
   #toAct: { wipe: boolean } | undefined
@@ -141,17 +143,19 @@ export class Twin {
 
   /** A document's way. It is acknowledged when this resolves, which is after it is on flash. */
   async #process(flow: Flow, payload: Buffer): Promise<void> {
+    const earlier = this.#flushed
+    const judged = this.#turn.then(() => this.#judge(flow, payload))
+    this.#turn = judged.catch(() => undefined)
+    const flushed = judged.then((then) => this.#book.flushed().then(() => then)).finally(() => earlier)
+    this.#flushed = flushed.catch(() => undefined)
     try {
-      const judged = this.#turn.then(() => this.#judge(flow, payload))
-      this.#turn = judged.catch(() => undefined)
-      const then = await judged
-      await this.#book.flushed()
+      const then = await flushed
       flow.refused = false
-      // After the acknowledgement: act, measure, report.
+      // After the acknowledgement, and in the order of arrival: act, measure, report.
       setImmediate(then)
     } catch (error) {
       flow.refused = true
-      this.#refuse(flow, error)
+      setImmediate(() => this.#refuse(flow, error))
       if (!codeOf(error).startsWith('STATE_')) return
       this.#retryLater()
       throw error

@@ -1,5 +1,5 @@
 import { EDE_OPTION, Flag, HEADER_BYTES, Rcode, Type, UDP_BYTES } from './constants.ts'
-import { skipName } from './name.ts'
+import { expandName, NAME_BYTES, skipName } from './name.ts'
 import type { Question } from './question.ts'
 
 /** RFC 2308 §5 asks for a bound on negative answers: an hour. */
@@ -49,9 +49,18 @@ interface Walk {
   kept: [number, number, number]
 }
 
+const scratch = Buffer.alloc(NAME_BYTES)
+
+/** RFC 9267 §2: a pointer that goes nowhere, forwards or in a circle is not passed on to weaker readers. */
+function isName(reply: Buffer, at: number): boolean {
+  // Nearly every record is owned by the name asked.
+  if (reply[at] === 0xc0 && reply[at + 1] === HEADER_BYTES) return true
+  return expandName(reply, at, reply.length, scratch) > 0
+}
+
 function recordAt(reply: Buffer, owner: number): RecordView | null {
   const fixed = skipName(reply, owner, reply.length)
-  if (fixed < 0 || fixed + 10 > reply.length) return null
+  if (fixed < 0 || fixed + 10 > reply.length || !isName(reply, owner)) return null
   const end = fixed + 10 + reply.readUInt16BE(fixed + 8)
   if (end > reply.length) return null
   const type = reply.readUInt16BE(fixed)

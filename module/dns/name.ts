@@ -1,3 +1,5 @@
+import { HEADER_BYTES } from './constants.ts'
+
 /** The longest name, its root octet included (RFC 1035 §2.3.4). */
 export const NAME_BYTES = 255
 
@@ -49,7 +51,7 @@ export function skipName(message: Uint8Array, start: number, end: number): numbe
 
 /**
  * Expands the possibly compressed name at `start`, lower-cased, to `into`. Pointers must go strictly backwards, so that
- * no message can make this loop (RFC 9267 §2).
+ * no message can make this loop, and never into the header (RFC 9267 §2).
  * @returns its length with the root octet, or -1
  */
 export function expandName(message: Uint8Array, start: number, end: number, into: Uint8Array): number {
@@ -62,7 +64,8 @@ export function expandName(message: Uint8Array, start: number, end: number, into
     if (size >= 0xc0) {
       if (at + 1 >= end) return -1
       at = ((size & 0x3f) << 8) | (message[at + 1] as number)
-      if (at >= floor) return -1
+      // The header is rewritten for each client: a name in it would be another than the one that was judged.
+      if (at >= floor || at < HEADER_BYTES) return -1
       floor = at
       continue
     }

@@ -27,6 +27,7 @@ export interface JudgeOptions {
 const LINKS_MOST = 16
 
 const target = Buffer.alloc(NAME_BYTES)
+const again = Buffer.alloc(NAME_BYTES)
 const rebound = negativeTail(Rcode.NOERROR, 10, [
   { code: 15, text: 'a public name with a private address (rebinding)' },
 ])
@@ -38,6 +39,13 @@ function targetOffset(record: RecordView): number {
   // RFC 9460 §2.2: priority, then TargetName.
   if (record.type === Type.SVCB || record.type === Type.HTTPS) return record.rdata + 2
   return -1
+}
+
+/** TTLs are counted down as an answer ages: a name that runs through one would become another after it was judged. */
+function withOtherTtls(bytes: Buffer, records: readonly RecordView[]): Buffer {
+  const other = Buffer.from(bytes)
+  for (const { ttlAt } of records) for (let i = ttlAt; i < ttlAt + 4; i++) other[i]! ^= 0xff
+  return other
 }
 
 const IPV4_HINT = 4
@@ -84,10 +92,13 @@ function blockedBehindUs(bytes: Buffer, record: RecordView): number {
   return -1
 }
 
+const sameName = (length: number) => target.compare(again, 0, length, 0, length) === 0
+
 export function createJudge({ policy, blocked, rebindProtection, rebindExempt }: JudgeOptions): Judge {
   const judgeTargets = (query: Query, answer: Answer): Buffer | null => {
     const { bytes, records, answers } = answer
     let links = 0
+    let other: Buffer | null = null
     for (let i = 0; i < answers; i++) {
       const record = records[i]!
       const at = targetOffset(record)
@@ -97,7 +108,9 @@ export function createJudge({ policy, blocked, rebindProtection, rebindExempt }:
         return replyWith(query, tooLong)
       }
       // A name that leaves its record is not a name: nothing of such an answer is used (RFC 9267).
-      if (expandName(bytes, at, record.end, target) < 0) {
+      const length = expandName(bytes, at, record.end, target)
+      other ??= withOtherTtls(bytes, records)
+      if (length < 0 || expandName(other, at, record.end, again) !== length || !sameName(length)) {
         query.reason = 'upstream-failure'
         return replyWith(query, tails.serverFailure)
       }

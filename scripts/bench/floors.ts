@@ -16,8 +16,10 @@ const literal = (address: string, family: unknown, done: (...args: unknown[]) =>
 
 async function bound(port: number): Promise<Socket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20, lookup: literal as never })
+  // With a synchronous look-up it listens before `bind` returns.
+  const listening = once(socket, 'listening')
   socket.bind(port, '127.0.0.1')
-  await once(socket, 'listening')
+  await listening
   return socket
 }
 
@@ -43,8 +45,9 @@ async function relay(port: number, upstream: number): Promise<void> {
   const sockets: Socket[] = []
   for (let i = 0; i < relaySockets; i++) {
     const socket = createSocket({ type: 'udp4', lookup: literal as never })
+    const connected = once(socket, 'connect')
     socket.connect(upstream, '127.0.0.1')
-    await once(socket, 'connect')
+    await connected
     socket.on('message', (reply) => {
       const id = reply.readUInt16BE(0)
       const client = waiting.get(id)

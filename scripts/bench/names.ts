@@ -52,10 +52,13 @@ function partsOf(names: readonly string[]): Parts {
   return { words: [...words], endings: names.map((name) => name.slice(name.indexOf('.') + 1)) }
 }
 
+/** One word under a TLD may be somebody's good name, which no list may hold (the gate of module/blocklist finds it). */
 function recombined({ words, endings }: Parts, random: () => number): string {
-  const label = random() < 0.5 ? pick(words, random) : `${pick(words, random)}-${pick(words, random)}`
+  const ending = pick(endings, random)
+  const alone = ending.includes('.') && random() < 0.5
+  const label = alone ? pick(words, random) : `${pick(words, random)}-${pick(words, random)}`
   const number = random() < 0.3 ? String(Math.floor(random() * 1000)) : ''
-  return `${label}${number}.${pick(endings, random)}`
+  return `${label}${number}.${ending}`
 }
 
 /** So many different names, shuffled: the real ones first of all, then recombinations of their parts. */

@@ -99,7 +99,7 @@ async function bringUp(home: Home, { folder, bundle, upstream }: PrepareOptions)
   const module = await startModule({ home, folder: join(folder, 'first'), bundle, upstream, mqttUrl: url })
   module.spawn()
   try {
-    await watch.protecting(180_000)
+    await watch.protecting(120_000)
   } finally {
     await module.stop()
     await stop()

@@ -55,7 +55,8 @@ export function rowOf({ figure, unit, ours, peer, goal }: Measured): Row {
   const ratios = peer ? ours.map((value, i) => value / (peer.values[i] as number)) : []
   const theirs = peer ? median(peer.values) : null
   const ratio = peer ? median(ratios) : null
-  const judged = goal?.of === 'ratio' ? ratio : goal?.of === 'difference' ? own - (theirs ?? 0) : own
+  const added = peer ? median(ours.map((value, i) => value - (peer.values[i] as number))) : own
+  const judged = goal?.of === 'ratio' ? ratio : goal?.of === 'difference' ? added : own
   return {
     figure,
     unit,

@@ -103,7 +103,7 @@ export class ServerProcess {
    * @param address '' for any answer at all
    * @returns ms since the start of the process
    */
-  async answering(name: string, address = '', withinMs = 180_000): Promise<number> {
+  async answering(name: string, address = '', withinMs = 60_000): Promise<number> {
     const socket = createSocket('udp4')
     let answeredAt = 0
     socket.on('message', (reply) => {

@@ -33,11 +33,22 @@ export function setModes(folder, prefix = '') {
  * @param {{folder: string, members: readonly string[], file: string, epoch: number}} options seconds since 1970
  */
 export function archive({ folder, members, file, epoch }) {
-  const args = ['--format=gnu', '--sort=name', '--owner=0', '--group=0', '--numeric-owner', `--mtime=@${epoch}`]
-  const { status, stdout, stderr, error } = spawnSync('tar', [...args, '-C', folder, '-cf', '-', ...members], {
-    maxBuffer: 1 << 30,
-    env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
-  })
+  const args = [
+    '--format=gnu',
+    '--sort=name',
+    '--owner=0',
+    '--group=0',
+    '--numeric-owner',
+    `--mtime=@${epoch}`,
+  ]
+  const { status, stdout, stderr, error } = spawnSync(
+    'tar',
+    [...args, '-C', folder, '-cf', '-', ...members],
+    {
+      maxBuffer: 1 << 30,
+      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
+    },
+  )
   if (status !== 0) throw new Error(`tar for ${file}: ${error?.message ?? stderr}`)
   // Node writes neither name nor time into the header (RFC 1952 §2.3.1).
   writeFileSync(file, gzipSync(stdout, { level: 9 }), { mode: 0o644 })

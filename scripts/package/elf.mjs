@@ -11,7 +11,12 @@ function read(file, position, length) {
 function programHeaders(header) {
   const is64 = header[4] === 2
   return is64
-    ? { is64, at: Number(header.readBigUInt64LE(32)), size: header.readUInt16LE(54), count: header.readUInt16LE(56) }
+    ? {
+        is64,
+        at: Number(header.readBigUInt64LE(32)),
+        size: header.readUInt16LE(54),
+        count: header.readUInt16LE(56),
+      }
     : { is64, at: header.readUInt32LE(28), size: header.readUInt16LE(42), count: header.readUInt16LE(44) }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { archive, filesBelow } from './archive.mjs'
 
@@ -67,14 +67,20 @@ export function writeIpk({ tree, file, work, epoch, ...fields }) {
   for (const folder of [control, outer]) {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
+    chmodSync(folder, 0o755)
+  }
+  const put = (file, text, mode = 0o644) => {
+    writeFileSync(file, text)
+    chmodSync(file, mode)
   }
   const installedSize = filesBelow(tree).reduce((sum, { size }) => sum + size, 0)
-  writeFileSync(join(control, 'control'), controlText({ ...fields, epoch, installedSize }), { mode: 0o644 })
-  writeFileSync(join(control, 'conffiles'), `${conffiles.join('\n')}\n`, { mode: 0o644 })
-  for (const [name, text] of Object.entries(scripts)) writeFileSync(join(control, name), text, { mode: 0o755 })
-  writeFileSync(join(outer, 'debian-binary'), '2.0\n')
+  put(join(control, 'control'), controlText({ ...fields, epoch, installedSize }))
+  put(join(control, 'conffiles'), `${conffiles.join('\n')}\n`)
+  for (const [name, text] of Object.entries(scripts)) put(join(control, name), text, 0o755)
+  put(join(outer, 'debian-binary'), '2.0\n')
   archive({ folder: tree, members: ['.'], file: join(outer, 'data.tar.gz'), epoch })
   archive({ folder: control, members: ['.'], file: join(outer, 'control.tar.gz'), epoch })
+  for (const name of ['data.tar.gz', 'control.tar.gz']) chmodSync(join(outer, name), 0o644)
   // Tar's own order on the command line: opkg reads debian-binary first.
   archive({ folder: outer, members: ['./debian-binary', './data.tar.gz', './control.tar.gz'], file, epoch })
   return installedSize

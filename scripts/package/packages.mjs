@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -59,20 +60,41 @@ function addRuntime(tree, runtime, target) {
   return stripped
 }
 
+/** A tarball is unpacked by no package manager that would enable the service. */
+function withStartLinks(tree, make) {
+  const folder = join(tree, 'etc', 'rc.d')
+  const init = readFileSync(join(tree, 'etc', 'init.d', 'securenet'), 'utf8')
+  const number = (name) => new RegExp(`^\\s*${name}=(\\d\\d)$`, 'm').exec(init)?.[1]
+  mkdirSync(folder)
+  chmodSync(folder, 0o755)
+  symlinkSync('../init.d/securenet', join(folder, `S${number('START')}securenet`))
+  symlinkSync('../init.d/securenet', join(folder, `K${number('STOP')}securenet`))
+  make()
+  rmSync(folder, { recursive: true })
+}
+
 /** A feed that an image builder links in: Makefile and what it installs. */
 function writeFeed({ root, out, version, epoch }) {
   const folder = join(out, 'feed', 'securenet')
   const template = readFileSync(join(root, 'scripts', 'package', 'feed', 'Makefile'), 'utf8')
   writeFileSync(
     join(folder, 'Makefile'),
-    template.replaceAll('@VERSION@', version).replaceAll('@RELEASE@', String(release)).replaceAll('@EPOCH@', String(epoch)),
+    template
+      .replaceAll('@VERSION@', version)
+      .replaceAll('@RELEASE@', String(release))
+      .replaceAll('@EPOCH@', String(epoch)),
   )
 }
 
 function writeDigests(out) {
   const lines = filesBelow(out)
     .filter(({ path }) => path !== '/SHA256SUMS')
-    .map(({ path }) => `${createHash('sha256').update(readFileSync(join(out, path))).digest('hex')}  .${path}`)
+    .map(
+      ({ path }) =>
+        `${createHash('sha256')
+          .update(readFileSync(join(out, path)))
+          .digest('hex')}  .${path}`,
+    )
   writeFileSync(join(out, 'SHA256SUMS'), `${lines.join('\n')}\n`)
 }
 
@@ -92,9 +114,13 @@ function packTarget(target, options) {
 
   const file = join(folder, `securenet_${full}_${opkg}.ipk`)
   const fields = { tree, work, epoch, version: full, architecture: opkg }
-  report(file, writeIpk({ ...fields, file, name: 'securenet', depends: [...common, 'node (>= 20.19)'] }), notes)
+  report(
+    file,
+    writeIpk({ ...fields, file, name: 'securenet', depends: [...common, 'node (>= 20.19)'] }),
+    notes,
+  )
   const tarball = join(folder, `securenet-${version}-rootfs-${target.name}.tar.gz`)
-  archive({ folder: tree, members: ['.'], file: tarball, epoch })
+  withStartLinks(tree, () => archive({ folder: tree, members: ['.'], file: tarball, epoch }))
   const feedFiles = join(out, 'feed', 'securenet', 'files')
   mkdirSync(feedFiles, { recursive: true })
   copyFileSync(tarball, join(feedFiles, basename(tarball)))
@@ -106,7 +132,13 @@ function packTarget(target, options) {
     const more = nodeStripped ? notes : [...notes, 'runtime not stripped']
     report(
       withNode,
-      writeIpk({ ...fields, file: withNode, name: 'securenet-with-node', provides: 'securenet', depends: common }),
+      writeIpk({
+        ...fields,
+        file: withNode,
+        name: 'securenet-with-node',
+        provides: 'securenet',
+        depends: common,
+      }),
       more,
     )
   }
@@ -123,7 +155,9 @@ export function buildPackages(options) {
   const runtimes = runtimesOf(withNode)
   const unknown = only?.filter((name) => !targets.some((target) => target.name === name)) ?? []
   if (unknown.length > 0)
-    throw new Error(`no such target: ${unknown.join(', ')}; there are ${targets.map((t) => t.name).join(', ')}`)
+    throw new Error(
+      `no such target: ${unknown.join(', ')}; there are ${targets.map((t) => t.name).join(', ')}`,
+    )
   if (!existsSync(options.bundle)) throw new Error(`${options.bundle} is missing`)
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })

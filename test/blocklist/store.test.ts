@@ -437,7 +437,7 @@ describe('kill -9', () => {
         if (lines === 0) starts.push(Number(/next (\d+)/.exec(String(text))?.[1]))
         lines += String(text).split('\n').length - 1
         // Somewhere between this chunk and the next.
-        if (lines > i % 3) setTimeout(() => child.kill('SIGKILL'), (i * 7) % 15)
+        if (lines > i % 14) setTimeout(() => child.kill('SIGKILL'), (i * 7) % 15)
       })
       await exit
     }
@@ -448,5 +448,5 @@ describe('kill -9', () => {
     const store = openStore(path)
     expect(resultOf(store.entries(0, 2 ** store.metadata.bucketBits))).toBe(resultOf(set))
     await store.close()
-  })
+  }, 120_000)
 })

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../household/household-bench.ts'
 import { query } from '../helpers/wire.ts'
+import { freePort } from '../household/household-bench.ts'
 import type { SignedZone } from './signed-zone.ts'
 import { zoneName } from './signed-zone.ts'
 import { WireClient } from './wire-client.ts'
@@ -27,9 +27,22 @@ export class Bench {
     const port = await freePort()
     const file = join(this.folder, `${name}.conf`)
     const fixed = [
-      ...['interface: 127.0.0.1', `port: ${port}`, 'username: ""', 'chroot: ""', 'pidfile: ""', 'use-syslog: no'],
+      ...[
+        'interface: 127.0.0.1',
+        `port: ${port}`,
+        'username: ""',
+        'chroot: ""',
+        'pidfile: ""',
+        'use-syslog: no',
+      ],
       ...['do-daemonize: no', 'num-threads: 1', 'rrset-roundrobin: no', 'do-not-query-localhost: no'],
-      ...['incoming-num-tcp: 64', 'so-rcvbuf: 1m', 'max-udp-size: 1232', 'num-queries-per-thread: 1024', `directory: "${this.folder}"`],
+      ...[
+        'incoming-num-tcp: 64',
+        'so-rcvbuf: 1m',
+        'max-udp-size: 1232',
+        'num-queries-per-thread: 1024',
+        `directory: "${this.folder}"`,
+      ],
     ]
     const text = ['server:', ...fixed, ...server, ...rest, 'remote-control:', 'control-enable: no', '']
     writeFileSync(file, text.join('\n'))
@@ -96,7 +109,8 @@ export class Bench {
 
   #spawn(program: string, args: readonly string[]): void {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: this.folder })
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => this.#log.push(String(text)))
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (text) => this.#log.push(String(text)))
     this.#children.push(child)
   }
 

@@ -7,11 +7,14 @@ import { difference } from './compare.ts'
 import { makeSignedZone, missing, names, zoneName } from './signed-zone.ts'
 import { WireClient } from './wire-client.ts'
 
-if (missing) console.log(`skipped: differential test, for want of ${missing} (apt-get install unbound ldnsutils)`)
+if (missing)
+  console.log(`skipped: differential test, for want of ${missing} (apt-get install unbound ldnsutils)`)
 
 const questions = Number(process.env['SECURENET_DIFFERENTIAL'] ?? 10_000)
 /** A, NS, CNAME, SOA, PTR, HINFO, MX, RP, TXT, AAAA, SRV, NAPTR, DNAME, DS, SSHFP, DNSKEY, TLSA, SVCB, HTTPS, SPF, CAA, private use. */
-const types = [1, 2, 5, 6, 12, 13, 15, 17, 16, 28, 33, 35, 39, 43, 44, 48, 52, 64, 65, 99, 257, 65_280, 65_534]
+const types = [
+  1, 2, 5, 6, 12, 13, 15, 17, 16, 28, 33, 35, 39, 43, 44, 48, 52, 64, 65, 99, 257, 65_280, 65_534,
+]
 
 const [A, DNAME, DS] = [1, 39, 43]
 
@@ -43,7 +46,11 @@ function ask(random: SeededRandom): Asked {
   const flags = 0x0100 | (random.chance(0.2) ? 0x10 : 0) | (random.chance(0.2) ? 0x20 : 0)
   const transport = random.chance(0.25) ? 'tcp' : 'udp'
   const message = query({ name, type, flags, ...(edns && { tail: opt(edns) }) })
-  return { message, transport, text: `${name} ${type} ${flags.toString(16)} ${JSON.stringify(edns)} ${transport}` }
+  return {
+    message,
+    transport,
+    text: `${name} ${type} ${flags.toString(16)} ${JSON.stringify(edns)} ${transport}`,
+  }
 }
 
 /** Straight first, so that upstream has the answer in its cache: what it gives twice is the same. */
@@ -78,39 +85,42 @@ async function differences(oursPort: number, theirsPort: number, seed: number, t
   return { found: found.slice(0, 5), wrong: found.length, ...counts }
 }
 
-describe.skipIf(missing !== '')('the same questions through the module and straight to a real unbound', () => {
-  const bench = new Bench()
-  const house = new HouseholdBench()
-  const ports = { authority: 0, resolver: 0 }
+describe.skipIf(missing !== '')(
+  'the same questions through the module and straight to a real unbound',
+  () => {
+    const bench = new Bench()
+    const house = new HouseholdBench()
+    const ports = { authority: 0, resolver: 0 }
 
-  beforeAll(async () => {
-    const zone = makeSignedZone(bench.folder)
-    ports.authority = await bench.authority(zone)
-    ports.resolver = await bench.resolver(zone)
-  })
-  afterAll(async () => {
-    await house.stop()
-    await bench.stop()
-  })
+    beforeAll(async () => {
+      const zone = makeSignedZone(bench.folder)
+      ports.authority = await bench.authority(zone)
+      ports.resolver = await bench.resolver(zone)
+    })
+    afterAll(async () => {
+      await house.stop()
+      await bench.stop()
+    })
 
-  it('an authority of a signed zone behind us', { timeout: 60_000 }, async () => {
-    const result = await differences(await bench.bundle(ports.authority), ports.authority, 1, 60)
-    expect(result).toMatchObject({ found: [], wrong: 0 })
-    expect(result.truncated).toBeGreaterThan(questions / 1000)
-    expect(result.records).toBeGreaterThan(questions / 4)
-  })
+    it('an authority of a signed zone behind us', { timeout: 60_000 }, async () => {
+      const result = await differences(await bench.bundle(ports.authority), ports.authority, 1, 60)
+      expect(result).toMatchObject({ found: [], wrong: 0 })
+      expect(result.truncated).toBeGreaterThan(questions / 1000)
+      expect(result.records).toBeGreaterThan(questions / 4)
+    })
 
-  it('a validating resolver behind us: AD as it gave it', { timeout: 60_000 }, async () => {
-    const result = await differences(await bench.bundle(ports.resolver), ports.resolver, 2, 60)
-    expect(result).toMatchObject({ found: [], wrong: 0 })
-    expect(result.authenticated).toBeGreaterThan(questions / 4)
-  })
+    it('a validating resolver behind us: AD as it gave it', { timeout: 60_000 }, async () => {
+      const result = await differences(await bench.bundle(ports.resolver), ports.resolver, 2, 60)
+      expect(result).toMatchObject({ found: [], wrong: 0 })
+      expect(result.authenticated).toBeGreaterThan(questions / 4)
+    })
 
-  it('the same while protecting with a list', { timeout: 120_000 }, async () => {
-    await house.choosePorts()
-    const { out, err } = await house.start({ SECURENET_UPSTREAM: `127.0.0.1:${ports.resolver}` })
-    if (!/^ready/m.test(out)) throw new Error(`the household did not become ready:\n${out}\n${err}`)
-    const result = await differences(house.ports.dns, ports.resolver, 3, 60)
-    expect(result).toMatchObject({ found: [], wrong: 0 })
-  })
-})
+    it('the same while protecting with a list', { timeout: 120_000 }, async () => {
+      await house.choosePorts()
+      const { out, err } = await house.start({ SECURENET_UPSTREAM: `127.0.0.1:${ports.resolver}` })
+      if (!/^ready/m.test(out)) throw new Error(`the household did not become ready:\n${out}\n${err}`)
+      const result = await differences(house.ports.dns, ports.resolver, 3, 60)
+      expect(result).toMatchObject({ found: [], wrong: 0 })
+    })
+  },
+)

@@ -50,7 +50,7 @@ function zoneText(): string {
     'odd\\.dot IN A 192.0.2.11',
     'under_score IN A 192.0.2.12',
     ...Array.from({ length: 5 }, (_, i) => `mid IN TXT ${text(180, i)}`),
-    ...Array.from({ length: 30 }, (_, i) => `big IN TXT ${text(200, i)}`),
+    ...Array.from({ length: 30 }, (_, i) => `big IN TXT ${text(200 - i, i)}`),
     ...Array.from({ length: 90 }, (_, i) => `many IN A 192.0.2.${i + 1}`),
   ]
   for (let i = 0; i < 40; i++) {
@@ -80,7 +80,17 @@ export function makeSignedZone(folder: string): SignedZone {
 export const names: readonly string[] = [
   '',
   ...['alias', 'dangling', 'c0', 'c3', 'd', 'x.d', 'y.d', 'no.d', 'a.wild', 'b.c.wild', 'kept.wild', 'wild'],
-  ...['any.cwild', 'of.ent', 'ent', 'leaf.of.ent', '_sip._tcp', '_443._tcp.h0', 'svc', 'svcalias', '_dns.svc'],
+  ...[
+    'any.cwild',
+    'of.ent',
+    'ent',
+    'leaf.of.ent',
+    '_sip._tcp',
+    '_443._tcp.h0',
+    'svc',
+    'svcalias',
+    '_dns.svc',
+  ],
   ...['naptr', 'unknown', 'hinfo', 'rp', 'sshfp', 'odd\\.dot', 'under_score', 'mid', 'big', 'many', 'ns1'],
   ...Array.from({ length: 40 }, (_, i) => `h${i}`),
   ...Array.from({ length: 40 }, (_, i) => `nothing${i}`),

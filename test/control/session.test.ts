@@ -102,6 +102,27 @@ describe('back-off', () => {
     }
   })
 
+  it('spreads those whom a broker has thrown out over eight seconds', async () => {
+    const broker = await startAedes()
+    closers.push(broker.remove)
+    const clock = new FakeClock()
+    const { session } = makeSession(broker.broker, {
+      clock,
+      random: () => 0.999,
+      backoffMs: { base: 1000, max: 60_000 },
+    })
+    session.start()
+    await until(() => session.status().connected)
+    await broker.stop()
+    await until(() => !session.status().connected)
+    await until(() => clock.waiting > 0)
+    const { session: tried } = session.status()
+    clock.advance(7900)
+    expect(session.status().session).toBe(tried)
+    clock.advance(100)
+    expect(session.status().session).toBe(tried + 1)
+  })
+
   it('tries at once when the clock steps', async () => {
     const clock = new FakeClock(0)
     let tries = 0

@@ -41,18 +41,21 @@ describe('names', () => {
   })
 
   it.each<[string, number[], number]>([
-    ['a pointer to itself', [0xc0, 0], 0],
-    ['a pointer forwards', [0xc0, 2, 0], 0],
-    ['two pointers in a circle', [0xc0, 2, 0xc0, 0], 2],
-    ['a loop through a label', [1, 97, 0xc0, 0], 2],
-    ['a pointer cut off', [0xc0], 0],
+    ['a pointer to itself', [0xc0, 12], 12],
+    ['a pointer forwards', [0xc0, 14, 0], 12],
+    ['two pointers in a circle', [0xc0, 14, 0xc0, 12], 14],
+    ['a loop through a label', [1, 97, 0xc0, 12], 14],
+    ['a pointer cut off', [0xc0], 12],
+    ['a pointer into the header', [0xc0, 11], 12],
   ])('expandName refuses: %s (RFC 9267 §2)', (_, octets, at) => {
-    expect(expandName(Buffer.from(octets), at, octets.length, into)).toBe(-1)
+    const message = Buffer.concat([Buffer.alloc(12), Buffer.from(octets)])
+    expect(expandName(message, at, message.length, into)).toBe(-1)
   })
 
   it('expands through pointers that go backwards', () => {
-    const message = Buffer.from([3, 99, 111, 109, 0, 1, 65, 0xc0, 0, 1, 66, 0xc0, 5])
-    const length = expandName(message, 9, message.length, into)
+    const header = Buffer.alloc(12)
+    const message = Buffer.from([...header, 3, 99, 111, 109, 0, 1, 65, 0xc0, 12, 1, 66, 0xc0, 17])
+    const length = expandName(message, 21, message.length, into)
     expect(nameToText(into.subarray(0, length))).toBe('b.a.com')
   })
 

@@ -178,8 +178,11 @@ function decodeOptions(bytes: Buffer): { code: number; data: Buffer }[] {
   return options
 }
 
-/** Reads a whole reply strictly: anything left over or cut off throws. */
-export function decode(message: Buffer): DecodedMessage {
+/**
+ * Reads a whole reply strictly: anything left over or cut off throws.
+ * @param rdata false: RDATA is not looked into, as a forwarder must not (RFC 3597)
+ */
+export function decode(message: Buffer, { rdata: readRdata = true } = {}): DecodedMessage {
   const flags = message.readUInt16BE(2)
   let at = 12
   let question: string | null = null
@@ -209,7 +212,8 @@ export function decode(message: Buffer): DecodedMessage {
           options: decodeOptions(message.subarray(rdata, end)),
         }
       } else {
-        const text = `${owner.text} ${ttl} ${typeName(type)} ${rdataToText(message, type, rdata, end)}`
+        const value = readRdata ? rdataToText(message, type, rdata, end) : ''
+        const text = `${owner.text} ${ttl} ${typeName(type)} ${value}`
         sections[section]!.push({
           owner: owner.text,
           ttl,

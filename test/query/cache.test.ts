@@ -52,6 +52,14 @@ describe('the cache', () => {
     expect([cache.bytes, cache.size]).toEqual([0, 0])
   })
 
+  it('holds each reply in bytes of its own: one hot entry must not keep a pool of 8 KB alive', () => {
+    const cache = new Cache({ clock: new FakeClock(), bytes: 100_000 })
+    cache.set('a', { ...answer, bytes: Buffer.from(answer.bytes) }, 300, 1)
+    const { bytes } = cache.get('a')!.answer
+    expect(bytes.buffer.byteLength).toBe(bytes.length)
+    expect(bytes.equals(answer.bytes)).toBe(true)
+  })
+
   it('does not keep what is larger than an eighth of it', () => {
     const cache = new Cache({ clock: new FakeClock(), bytes: 2000 })
     cache.set('a', answer, 300, 1)

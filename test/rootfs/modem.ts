@@ -62,13 +62,14 @@ export class StubModem {
     this.put('netifd/wan/gateway4', '192.0.2.1')
     this.put('routes4', 'default via 192.0.2.1 dev eth1\n')
     this.put('lo', '')
-    for (const folder of ['var/run', 'var/etc', 'srv']) mkdirSync(join(this.root, folder), { recursive: true })
+    for (const folder of ['var/run', 'var/etc', 'srv'])
+      mkdirSync(join(this.root, folder), { recursive: true })
   }
 
   /** rootfs/ and what build.mjs has put into `bundle`, copied as an image builder would. */
-  overlay(bundle: string): this {
+  overlay(bundle?: string): this {
     cpSync(join(project, 'rootfs'), this.root, { recursive: true })
-    cpSync(bundle, join(this.root, 'usr/lib/securenet'), { recursive: true })
+    if (bundle) cpSync(bundle, join(this.root, 'usr/lib/securenet'), { recursive: true })
     return this
   }
 

@@ -155,6 +155,8 @@ export class Household {
   readonly prefix = `sn${process.pid.toString(36)}${randomBytes(2).toString('hex')}-`
   /** Made by `open()`. */
   dir = ''
+  /** What else both resolvers of `wan` answer, as dnsmasq's options; set before `open()`. */
+  answers: readonly string[] = []
   readonly #started = new Set<ChildProcess>()
   readonly #onExit = () => this.#sweep()
 
@@ -373,6 +375,7 @@ ${masquerade}COMMIT
       `--address=/who.example/${address}`,
       '--address=/v6.example/2001:db8:ffff::6',
       '--address=/true.example/203.0.113.80',
+      ...this.answers,
     ]
     const listen = (list: readonly string[]) => list.map((address) => `--listen-address=${address}`)
     const dnsmasq = (place: Place, args: readonly string[]) =>

@@ -30,6 +30,7 @@ list() {
 	length=$((length + 1))
 	config_set "$CONFIG_SECTION" "${1}_ITEM$length" "$2"
 	config_set "$CONFIG_SECTION" "${1}_LENGTH" "$length"
+	eval "config_set \"\$CONFIG_SECTION\" \"\$1\" \"\${CONFIG_${CONFIG_SECTION}_$1:+\$CONFIG_${CONFIG_SECTION}_$1 }\$2\""
 	list_cb "$1" "$2"
 }
 config_load() {

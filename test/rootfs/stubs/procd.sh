@@ -10,10 +10,13 @@ for stub_call in open_service close_service open_instance close_instance set_par
 	add_jail_mount_rw add_reload_trigger add_reload_interface_trigger add_raw_trigger; do
 	eval "procd_$stub_call() { stub_procd $stub_call \"\$@\"; }"
 done
-# Ends the process that a test has started as the instance.
+# The process of the instance takes a second to end.
 procd_kill() {
 	stub_procd kill "$@"
 	[ -f "$STUB_ROOT/var/run/securenet.pid" ] || return 0
-	kill "$(cat "$STUB_ROOT/var/run/securenet.pid")" 2>/dev/null
-	return 0
+	(
+		sleep 1
+		echo 'process gone' >>"$STUB_ROOT/tools.log"
+		rm -f "$STUB_ROOT/var/run/securenet.pid"
+	) >/dev/null 2>&1 &
 }

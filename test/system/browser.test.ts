@@ -1,0 +1,183 @@
+/** What a household sees: real Chromium with a resolver of its own, behind the built module, in namespaces. */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { executable, LanBrowser, type Mode, modes, names, upstreamAnswers } from './browser-in-lan.ts'
+import { type Tried, writeTable } from './browser-table.ts'
+import { type Parts, partsOf, type Sight, sightOf, sights, until, ways } from './browser-ways.ts'
+import { addresses, Household, lacking } from './household-in-namespaces.ts'
+import { connect } from './interception-list.ts'
+import { lines, Modem } from './modem.ts'
+
+/** Every setting, cold and warm, into docs/what-shows.md; a normal run tries three, cold. */
+const whole = process.env['SECURENET_TABLE'] === '1'
+const shots = process.env['SECURENET_SCREENSHOTS']
+
+const missing = lacking(['ip', 'nft', 'dnsmasq', 'dig', 'setpriv', 'openssl', 'mosquitto'])
+if (!existsSync(executable)) missing.push(executable)
+if (missing.length > 0) console.log(`skipped: Chromium in namespaces: missing ${missing.join(', ')}`)
+
+
+
+const expected = (mode: Mode): [string, string][] => {
+  const plain = mode === 'balanced' || mode === 'strict' ? sights.warning : sights.page
+  return [
+    ['name typed', plain],
+    ['`http://` link clicked', plain],
+    ['`https://` link clicked', sights.refused],
+    ['HSTS-preloaded name typed', sights.refused],
+  ]
+}
+
+describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 }, () => {
+  const home = new Household()
+  home.answers = upstreamAnswers
+  const modem = new Modem(home)
+  const lan = new LanBrowser(home)
+  const tried: Tried[] = []
+
+  beforeAll(async () => {
+    await home.open()
+    await modem.prepare([names.listed, names.hsts])
+    await modem.start()
+    await lan.prepare()
+    modem.operator('line', 'enable', lines.fixed, '--json')
+    await home.until(
+      () => home.ask('lan', { server: addresses.public4, name: names.listed }),
+      (answer) => answer === addresses.service4,
+    )
+  }, 90_000)
+  afterAll(async () => {
+    lan.close()
+    await home.close()
+  })
+
+  const shot = (...what: string[]) =>
+    shots && join(shots, `${what.join('-').replace(/\W+/g, '-')}.png`)
+
+  async function tryOut(mode: Mode, warm: boolean): Promise<Tried> {
+    const context = await lan.open(mode, `profile-${Object.keys(modes).indexOf(mode)}`)
+    try {
+      const seen = new Map<string, Sight>()
+      const parts = new Map<string, Parts>()
+      for (const way of ways)
+        seen.set(way.title, await sightOf(context, way, warm ? undefined : shot(mode, way.title)))
+      if (!warm && (whole || mode === 'as built')) {
+        parts.set('https in https', await partsOf(context, 'https', 'https', shot(mode, 'parts')))
+        parts.set('http in https', await partsOf(context, 'https', 'http'))
+        // A strict browser warns of the HTTP page itself.
+        if (mode !== 'strict') parts.set('http in http', await partsOf(context, 'http', 'http'))
+      }
+      return { mode, warm, sights: seen, parts }
+    } finally {
+      await context.close()
+    }
+  }
+
+  const settings = (Object.keys(modes) as Mode[]).filter((mode) => whole || mode !== 'off')
+  test.each(settings.flatMap((mode) => (whole ? [false, true] : [false]).map((warm) => [mode, warm] as const)))(
+    'HTTPS-First %s, warm profile: %s',
+    async (mode, warm) => {
+      const one = await tryOut(mode, warm)
+      tried.push(one)
+      for (const [title, { shows, ms }] of one.sights)
+        console.log(`${mode}, ${warm ? 'warm' : 'cold'}: ${title}: ${shows} after ${ms.toFixed(0)} ms`)
+      expect([...one.sights].map(([title, { shows }]) => [title, shows])).toEqual(expected(mode))
+      for (const { ms } of one.sights.values()) expect(ms).toBeLessThan(5000)
+      for (const [title, { sights, permission, console: said }] of one.parts) {
+        for (const [part, { shows, ms }] of sights) {
+          console.log(`${mode}: ${title}: ${part}: ${shows} after ${ms.toFixed(0)} ms`)
+          expect(shows).not.toMatch(/^loads|our page|opens/)
+        }
+        console.log(`${mode}: ${title}: local network permission ${permission}; console: ${said.join(' | ')}`)
+      }
+    },
+  )
+
+  test.runIf(whole)('the table goes into docs/what-shows.md', () => {
+    const version = spawnSync(executable, ['--version'], { encoding: 'utf8' }).stdout
+    writeTable(tried, /[\d.]+/.exec(version)?.[0] ?? 'unknown')
+  })
+
+  test('past the HTTPS-First warning is our page, not the site', async () => {
+    const context = await lan.open('strict', 'profile-past')
+    try {
+      const tab = await context.newPage()
+      await tab.goto(`http://${names.listed}/`).catch(() => null)
+      await until(tab, (shows) => shows === sights.warning)
+      if (shots) await tab.screenshot({ path: shot('strict', 'warning')! })
+      await tab.locator('#proceed-button').click()
+      await until(tab, (shows) => shows === sights.page)
+    } finally {
+      await context.close()
+    }
+  })
+
+  test('443 is refused at once over TCP and over UDP, for QUIC', async () => {
+    for (const service of [addresses.service4, addresses.service6]) {
+      const tcp = connect(home, 'lan', service, 443)
+      expect(tcp.outcome).toBe('refused')
+      const began = performance.now()
+      const asker = `const s = require('node:dgram').createSocket('${service.includes(':') ? 'udp6' : 'udp4'}')
+        s.on('error', (e) => { console.log(e.code); process.exit() })
+        s.connect(443, '${service}', () => s.send(Buffer.alloc(1200, 0xc0)))
+        setTimeout(() => process.exit(), 3000)`
+      const udp = home.attempt('lan', [process.execPath, '-e', asker])
+      expect(udp.stdout.trim()).toBe('ECONNREFUSED')
+      console.log(`443 refused: TCP ${tcp.ms.toFixed(0)} ms, UDP ${(performance.now() - began).toFixed(0)} ms, with the start of a process each`)
+    }
+  })
+
+  test('the page as served: axe-core finds nothing, the console says nothing but its 403, the document is whole', async () => {
+    const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+    const context = await lan.open('off', 'profile-axe', { bypassCSP: true })
+    try {
+      const tab = await context.newPage()
+      const said: string[] = []
+      tab.on('console', (message) => said.push(message.text()))
+      tab.on('pageerror', (error) => said.push(String(error)))
+      for (const name of [names.listed, addresses.service4]) {
+        await tab.goto(`http://${name}/`)
+        expect(said.filter((text) => !/status of 403 \(Forbidden\)$/.test(text))).toEqual([])
+        await tab.addScriptTag({ path: axe })
+        expect(
+          await tab.evaluate('axe.run().then((r) => r.violations.map((v) => v.id + ": " + v.help))'),
+        ).toEqual([])
+      }
+    } finally {
+      await context.close()
+    }
+  })
+
+  test('the same tab has the true site within 15 s of `disable`, and our page within 15 s of `enable`', async () => {
+    const context = await lan.open('as built', 'profile-switch')
+    try {
+      const tab = await context.newPage()
+      await tab.goto(`http://${names.listed}/`)
+      await until(tab, (shows) => shows === sights.page)
+      // As an impatient person does: again and again.
+      const reloadedUntil = async (wanted: string) => {
+        const began = performance.now()
+        for (;;) {
+          await tab.reload().catch(() => null)
+          const { shows } = await until(tab, (shows) => shows !== '')
+          const seconds = (performance.now() - began) / 1000
+          if (shows === wanted) return seconds
+          if (seconds > 30) throw new Error(`still ${shows} after ${seconds} s`)
+          await new Promise((next) => setTimeout(next, 500))
+        }
+      }
+      modem.operator('line', 'disable', lines.fixed, '--no-wait')
+      const off = await reloadedUntil('The true shop')
+      modem.operator('line', 'enable', lines.fixed, '--no-wait')
+      const on = await reloadedUntil(sights.page)
+      console.log(`same tab, reloaded: true site ${off.toFixed(1)} s after disable, page ${on.toFixed(1)} s after enable`)
+      expect(off).toBeLessThan(15)
+      expect(on).toBeLessThan(15)
+    } finally {
+      await context.close()
+    }
+  })
+})
