@@ -136,6 +136,8 @@ class Modem implements Daemon {
   #cache: Cache | null = null
   /** The newest verified head, taken by the updater as soon as a line needs the list. */
   #head: Head | null = null
+  /** Of the keys that signed it. */
+  #headEpoch = 0
   #backend: Interceptor['name'] = 'none'
   /** Start of the hour that the counters are of, seconds since 1970. */
   #countedFrom = 0
@@ -473,8 +475,9 @@ class Modem implements Daemon {
       clock: this.#clock,
       log: this.#log,
       random: Math.random,
-      onHead: (head) => {
+      onHead: (head, epoch) => {
         this.#head = head
+        this.#headEpoch = epoch
         if (this.#needsList) this.#takeHead()
       },
       act: (book, wipe) => this.#act(book, wipe),
@@ -559,7 +562,9 @@ class Modem implements Daemon {
 
   #takeHead(): void {
     if (!this.#head) return
-    this.#updater?.onHead(this.#head).catch((error) => this.#log.error('head', { why: messageOf(error) }))
+    this.#updater
+      ?.onHead(this.#head, this.#headEpoch)
+      .catch((error) => this.#log.error('head', { why: messageOf(error) }))
   }
 
   /** A terminated line leaves nothing but what guards against replay (5-control.md). */

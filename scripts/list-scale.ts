@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { createEntrySetBuilder, type EntrySet } from '../module/blocklist/entries.ts'
 import type { Head, Release } from '../module/blocklist/head.ts'
 import type { ServedFigures, TakenFigures } from './bench/list-child.ts'
+import { type ScaleRow, scalePlot, scaleTable } from './bench/list-scale-report.ts'
 import { type EarlierVersion, makeRelease } from './operator/list/release.ts'
 
 const keys = ['00112233445566ff', 'ffeeddccbbaa9988'] as const
@@ -62,16 +63,6 @@ const headOf = (stable: Release): Head => ({
   allow: [],
 })
 
-export interface ScaleRow {
-  names: number
-  storeBytes: number
-  snapshotBytes: number
-  deltaBytes: number
-  snapshot: TakenFigures
-  delta: TakenFigures
-  served: ServedFigures
-}
-
 async function buildChild(root: string): Promise<string> {
   const outfile = join(root, 'child.mjs')
   await build({
@@ -121,21 +112,30 @@ async function measure(root: string, child: string, names: number): Promise<Scal
   }
 }
 
+const sizesAsked = process.argv.slice(2).map(Number)
+const sizes = sizesAsked.length > 0 ? sizesAsked : [10_000, 100_000, 1_000_000, 5_000_000]
+const page = join('docs', 'list-updates.md')
+const picture = join('docs', 'list-scale.svg')
+
+/** Measures every size; the whole set also rewrites the table of docs/list-updates.md and its plot. */
 async function main(): Promise<void> {
-  const sizes = process.argv
-    .slice(2)
-    .filter((word) => /^\d+$/.test(word))
-    .map(Number)
-  const root = mkdtempSync(join(process.env['SECURENET_SCALE_DIR'] ?? tmpdir(), 'securenet-scale-'))
+  const root = mkdtempSync(join(tmpdir(), 'securenet-scale-'))
+  const rows: ScaleRow[] = []
   try {
     const child = await buildChild(root)
     for (const names of sizes) {
       const row = await measure(root, child, names)
+      rows.push(row)
       console.log(JSON.stringify(row))
     }
   } finally {
     rmSync(root, { recursive: true, force: true })
   }
+  if (sizesAsked.length > 0) return
+  const text = readFileSync(page, 'utf8')
+  writeFileSync(page, text.replace(/(?<=<!-- scale -->\n)[\s\S]*(?=<!-- end of scale -->)/, scaleTable(rows)))
+  writeFileSync(picture, scalePlot(rows))
+  console.log(`written: ${page}, ${picture}`)
 }
 
 await main()

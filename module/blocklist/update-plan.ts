@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { SecureNetError } from '../error.ts'
 import type { Head, Release } from './head.ts'
+import type { UpdateState } from './update-state.ts'
 
 /** A uniform number of 48 bits from texts, the same on every modem and at the operator's. */
 function hashNumber(...texts: readonly string[]): number {
@@ -17,6 +19,36 @@ export function chooseRelease(head: Head, modemId: string, failed: ReadonlySet<n
   if (!candidate || candidate.release.version <= stable.version) return stable
   if (!takesCandidate(modemId, candidate) || failed.has(candidate.release.version)) return stable
   return candidate.release
+}
+
+/** A release against what serves: whether to fetch it, nothing to do, or why it is refused. */
+export function judgeRelease(
+  { version, result }: Release,
+  { current, failed }: Pick<UpdateState, 'current' | 'failed'>,
+  epoch: number,
+): 'fetch' | 'serves' | SecureNetError {
+  const sameEpoch = (current?.epoch ?? 0) === epoch
+  if (current && version < current.version && sameEpoch) {
+    return new SecureNetError(
+      'LIST_ROLLBACK',
+      `version ${version} is older than ${current.version}, which serves`,
+      'To take content back, publish it under a higher version.',
+    )
+  }
+  if (failed.includes(version)) {
+    return new SecureNetError(
+      'LIST_VERSION_FAILED',
+      `version ${version} has failed here before`,
+      'Publish a better one under a higher version.',
+    )
+  }
+  if (current?.version !== version) return 'fetch'
+  if (current.result === result) return 'serves'
+  return new SecureNetError(
+    'LIST_ROLLBACK',
+    `version ${version}, which serves, is to have another content`,
+    'Publish it under a higher version.',
+  )
 }
 
 /**

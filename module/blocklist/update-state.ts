@@ -15,12 +15,16 @@ export interface ListFile {
   /** SHA-256 of the file. */
   digest: Digest
   result: Digest
+  /** Of the head that brought it; left out: 0. */
+  epoch?: number
 }
 
 /** What the updater knows after a restart: `state.json`, the pointer to the list that serves. */
 export interface UpdateState {
   format: 1
-  /** Of the newest head seen. */
+  /** Grows whenever the keys that sign heads are replaced; heads of an earlier one count no more. */
+  epoch: number
+  /** Of the newest head seen in this epoch. */
   sequence: number
   /** Of the newest head seen, seconds since 1970; 0: none. */
   expires: number
@@ -36,6 +40,7 @@ export interface UpdateState {
 
 export const freshState: UpdateState = {
   format: 1,
+  epoch: 0,
   sequence: 0,
   expires: 0,
   allow: [],
@@ -73,7 +78,7 @@ export function readState(path: string): UpdateState | null {
     if (digest !== sha256(body)) throw new Error('its digest is wrong')
     const state = JSON.parse(body) as UpdateState
     if (state.format !== 1) throw new Error('it has another format')
-    return state
+    return { ...freshState, ...state }
   } catch (error) {
     throw damaged(path, error)
   }

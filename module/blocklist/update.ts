@@ -1,14 +1,11 @@
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
-import type { Log } from '../log.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { ChunkSource } from './chunk-source.ts'
 import type { Head, Release } from './head.ts'
 import type { Store } from './store.ts'
 import { type Cancel, createCancel } from './update-cancel.ts'
 import { ListFolder } from './update-folder.ts'
-import type { HealthGate } from './update-gate.ts'
 import { type JobPhase, UpdateJob } from './update-job.ts'
-import { chooseRelease, spreadDelay } from './update-plan.ts'
+import type { UpdaterOptions, UpdateStatus } from './update-options.ts'
+import { chooseRelease, judgeRelease, spreadDelay } from './update-plan.ts'
 import { Probation } from './update-probation.ts'
 import {
   flushFolder,
@@ -19,52 +16,7 @@ import {
   withFailed,
 } from './update-state.ts'
 
-export interface UpdaterOptions {
-  /** `<dataDir>/list`; the updater's alone. */
-  folder: string
-  /** For LMDB's lock files, on a tmpfs (runDir); beside the list unless told. */
-  lockFolder?: string
-  /** list.name */
-  list: string
-  modemId: string
-  lineId: string
-  quotaBytes: number
-  probationSeconds: number
-  source: ChunkSource
-  clock: Clock
-  /** The time that it is at least, ms since 1970: a clock that is behind does not count. */
-  floor: () => number
-  log: Log
-  gate: HealthGate
-  /** 0 <= x < 1, for the jitter of retries. */
-  random?: () => number
-  /** The list that serves from now on; the former store is closed once this returns. */
-  onSwitch: (store: Store | null) => void
-  /** The newest head's allow list, also at start. */
-  onAllow?: (names: readonly string[]) => void
-  /** Something in status() that is worth reporting has changed. */
-  onStatus?: () => void
-}
-
-export type UpdatePhase = 'idle' | 'waiting' | 'downloading' | 'verifying' | 'probation'
-
-export interface UpdateStatus {
-  /** Of the list that serves, or null. */
-  version: number | null
-  names: number
-  /** Of the newest head. */
-  sequence: number
-  /** Seconds since 1970; 0 while there was no head. */
-  expires: number
-  /** The newest head has expired; the list goes on serving. */
-  stale: boolean
-  phase: UpdatePhase
-  /** Chunks of the update at work. */
-  progress: { done: number; of: number }
-  /** Stable code of what went wrong last, until an update succeeds. */
-  lastError: string | null
-  failedVersions: readonly number[]
-}
+export type { UpdaterOptions, UpdateStatus } from './update-options.ts'
 
 /** Keeps one list up to date: what serves, what comes, and the way back. */
 export class Updater {
@@ -74,6 +26,8 @@ export class Updater {
   readonly #probation: Probation
   #store: Store | null = null
   #head: Head | undefined
+  /** Of that head; the state follows once it is written. */
+  #newEpoch = 0
   #job: { job: UpdateJob; over: Promise<void> } | undefined
   #phase: JobPhase | 'idle' = 'idle'
   #lastError: string | null = null
@@ -171,23 +125,28 @@ export class Updater {
   /**
    * A head whose signature and schema were checked. An older one than seen is ignored.
    * Resolves when it is remembered; the update itself goes on behind.
+   * @param epoch of the role's keys (control/trust.ts): after a rotation, numbers that a stolen key burnt are free again
    */
-  async onHead(head: Head): Promise<void> {
+  async onHead(head: Head, epoch = this.#keeper.value.epoch): Promise<void> {
     const { list, log, onAllow } = this.#options
     if (head.list !== list) {
       this.#fail(new SecureNetError('LIST_WRONG_LIST', `a head of list ${head.list}, not of ${list}`))
       return
     }
-    const newest = Math.max(this.#keeper.value.sequence, this.#head?.sequence ?? 0)
-    if (head.sequence < newest) {
-      log.warn('list-head-ignored', { sequence: head.sequence, newest })
+    const known = this.#keeper.value
+    const newest = (this.#head ?? known).sequence
+    if (epoch < this.#epoch || (epoch === this.#epoch && head.sequence < newest)) {
+      log.warn('list-head-ignored', { epoch, sequence: head.sequence, newest })
       return
     }
+    const rotated = epoch > this.#epoch
     this.#head = head
+    this.#newEpoch = epoch
     // A name that is none must not keep the list from being updated.
     this.#attempt(() => onAllow?.(head.allow))
     const { sequence, expires, allow } = head
-    await this.#keeper.save({ sequence, expires, allow }).catch((error) => this.#fail(error))
+    const patch = { epoch, sequence, expires, allow, ...(rotated ? { failed: [] } : {}) }
+    await this.#keeper.save(patch).catch((error) => this.#fail(error))
     await this.#consider()
   }
 
@@ -203,26 +162,18 @@ export class Updater {
     await this.#cancelJob()
     const head = this.#head
     if (!wanted || !head) return
-    const { current, failed } = this.#keeper.value
-    if (current && wanted.version < current.version) {
-      this.#fail(
-        new SecureNetError(
-          'LIST_ROLLBACK',
-          `version ${wanted.version} is older than ${current.version}, which serves`,
-          'To take content back, publish it under a higher version.',
-        ),
-      )
-    } else if (failed.includes(wanted.version)) {
-      this.#fail(
-        new SecureNetError(
-          'LIST_VERSION_FAILED',
-          `version ${wanted.version} has failed here before`,
-          'Publish a better one under a higher version.',
-        ),
-      )
-    } else if (current?.version === wanted.version) {
+    const judged = judgeRelease(wanted, this.#keeper.value, this.#epoch)
+    if (judged instanceof SecureNetError) this.#fail(judged)
+    else if (judged === 'serves') {
       if (this.#lastError === 'LIST_ROLLBACK') this.#lastError = null
+      const { current } = this.#keeper.value
+      if (current && (current.epoch ?? 0) !== this.#epoch)
+        await this.#keeper.save({ current: { ...current, epoch: this.#epoch } })
     } else this.#begin(head, wanted)
+  }
+
+  get #epoch(): number {
+    return Math.max(this.#newEpoch, this.#keeper.value.epoch)
   }
 
   #wanted(): Release | undefined {
@@ -233,6 +184,7 @@ export class Updater {
   #begin(head: Head, release: Release): void {
     const { list, quotaBytes, source, clock, gate, random = Math.random } = this.#options
     const cancel = createCancel()
+    const epoch = this.#epoch
     const job = new UpdateJob({
       release,
       list,
@@ -245,7 +197,7 @@ export class Updater {
       folder: this.#folder,
       keeper: this.#keeper,
       serving: () => this.#store,
-      onReady: (candidate, file) => this.#switch(candidate, file),
+      onReady: (candidate, file) => this.#switch(candidate, { ...file, epoch }),
       onPhase: (phase) => this.#setPhase(phase),
       onError: (error) => this.#fail(error),
     })
@@ -346,6 +298,7 @@ export class Updater {
     await this.#keeper.settled()
     this.#folder.wipe()
     this.#keeper.assume(freshState)
+    this.#newEpoch = 0
     this.#probation.ended()
     this.#lastError = null
   }

@@ -29,7 +29,7 @@ export interface ControlOptions {
   clock: Clock
   log: Log
   random: () => number
-  onHead: (head: Head) => void
+  onHead: (head: Head, epoch: number) => void
   act: (book: LineBook, wipe: boolean) => Promise<void>
   measure: (lineId: string) => Measured
   handlers: RequestHandlers

@@ -30,7 +30,7 @@ export interface TwinOptions {
   clock: Clock
   log: Log
   /** A verified head; the updater takes it from here and returns at once. */
-  onHead: (head: Head) => void
+  onHead: (head: Head, epoch: number) => void
   /**
    * The book has changed and is on flash: arm or disarm by it, and with `wipe` take away what must be gone
    * (line/store.ts mustBeGone). Resolves when done; what is measured then is reported.
@@ -177,9 +177,9 @@ export class Twin {
         return () => this.#keysAccepted(flow)
       }
       case 'head': {
-        const { payload: head } = await verifyDocument('head', payload, context)
+        const { payload: head, epoch } = await verifyDocument('head', payload, context)
         floor.observe(head.issuedAt)
-        return () => onHead(head)
+        return () => onHead(head, epoch)
       }
       case 'fleet': {
         const { payload: order, epoch } = await verifyDocument('fleet', payload, context)

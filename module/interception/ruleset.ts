@@ -71,6 +71,9 @@ export function ruleset(service: Service, interfaces: readonly string[]): string
     `iifname != { ${served} } drop`,
     'ct status dnat accept',
     'ct state related accept',
+    // Answers to our own neighbour solicitations, which carry this address as source (RFC 4861 §4.3): without them,
+    // neither page nor refusal finds its way to a device that the modem has not met yet.
+    'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept',
     'meta l4proto tcp reject with tcp reset',
     'reject',
   ]

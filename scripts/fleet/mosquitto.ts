@@ -54,6 +54,8 @@ export class Mosquitto {
       `listener ${this.#port} 127.0.0.1`,
       'allow_anonymous true',
       'max_connections -1',
+      // The backend hears every modem at once; the default of 1,000 would drop reports.
+      'max_queued_messages 0',
       'set_tcp_nodelay true',
       'persistence true',
       `persistence_location ${this.#folder}/`,

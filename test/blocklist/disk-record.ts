@@ -1,6 +1,6 @@
 // What a program does to a folder, as strace saw it, and what a power cut could have left of it.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 
@@ -26,13 +26,13 @@ export interface DiskRecord {
 }
 
 const calls =
-  'open,openat,creat,close,write,pwrite64,writev,pwritev,pwritev2,ftruncate,truncate,fallocate,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,mkdir,symlink,link'
+  'open,openat,creat,close,lseek,write,pwrite64,writev,pwritev,ftruncate,truncate,fallocate,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,mkdir,symlink,link'
 
 export function hasStrace(): boolean {
   return spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
 }
 
-/** LMDB's lock files live on a tmpfs and are gone with the power; the proof of room is for this moment alone. */
+/** LMDB's lock files live on a tmpfs and are gone with the power. */
 const lasting = (name: string) => !name.endsWith('-lock')
 
 function readFolder(folder: string): Map<string, Buffer> {
@@ -55,7 +55,9 @@ export function recordWrites(folder: string, command: string, args: readonly str
       { encoding: 'utf8', env: { ...process.env, UV_USE_IO_URING: '0' } },
     )
     if (status !== 0) throw new Error(`the recorded program failed: ${stderr}`)
-    const lines = readdirSync(traces).flatMap((name) => readFileSync(join(traces, name), 'latin1').split('\n'))
+    const lines = readdirSync(traces).flatMap((name) =>
+      readFileSync(join(traces, name), 'latin1').split('\n'),
+    )
     const sorted = lines
       .filter((line) => /^\d+\.\d+ \w+\(/.test(line))
       .sort((a, b) => (a.slice(0, 17) < b.slice(0, 17) ? -1 : 1))
@@ -66,7 +68,8 @@ export function recordWrites(folder: string, command: string, args: readonly str
 }
 
 const unescaped = (hex: string) => Buffer.from(hex.replaceAll('\\x', ''), 'hex')
-const texts = (line: string) => [...line.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map(([, hex]) => unescaped(hex as string))
+const texts = (line: string) =>
+  [...line.matchAll(/"((?:\\x[0-9a-f]{2})*)"/g)].map(([, hex]) => unescaped(hex as string))
 
 /** Follows the descriptors of one process through the lines of its calls. */
 class Reading {
@@ -100,13 +103,19 @@ class Reading {
 
   #call(call: string, rest: string, result: number): void {
     const fd = Number(/^\d+/.exec(rest)?.[0])
-    if (/^(open|openat|creat)$/.test(call)) return this.#opened(rest, result)
-    if (call === 'close') return void this.#open.delete(fd)
-    if (/^(write|writev|pwrite64|pwritev2?)$/.test(call)) return this.#written(call, fd, rest)
-    if (/^(rename|unlink)/.test(call)) return this.#moved(call, texts(rest).map((path) => this.#name(path)))
+    if (/^(open|openat|creat)$/.test(call)) this.#opened(rest, result)
+    else if (call === 'close') this.#open.delete(fd)
+    else if (/^(write|writev|pwrite64|pwritev)$/.test(call)) this.#written(call, fd, rest)
+    else if (/^(rename|unlink)/.test(call)) this.#moved(call, texts(rest))
+    else this.#other(call, fd, rest, result)
+  }
+
+  #other(call: string, fd: number, rest: string, result: number): void {
     const file = this.#open.get(fd)
     if (file === undefined) return
-    if (call === 'fsync' || call === 'fdatasync')
+    if (call === 'lseek') {
+      if (file !== 'folder') file.at = result
+    } else if (call === 'fsync' || call === 'fdatasync')
       this.#operations.push(file === 'folder' ? { act: 'sync-folder' } : { act: 'sync', inode: file.inode })
     else if (call === 'ftruncate' && file !== 'folder')
       this.#operations.push({ act: 'truncate', inode: file.inode, size: Number(/, (\d+)$/.exec(rest)?.[1]) })
@@ -117,7 +126,10 @@ class Reading {
     const name = this.#name(texts(rest)[0])
     this.#open.delete(fd)
     if (name === undefined) return
-    if (name === '') return void this.#open.set(fd, 'folder')
+    if (name === '') {
+      this.#open.set(fd, 'folder')
+      return
+    }
     let inode = this.#names.get(name)
     if (inode === undefined) {
       inode = this.#inodes++
@@ -132,13 +144,13 @@ class Reading {
     if (file === undefined || file === 'folder') return
     const bytes = Buffer.concat(texts(rest))
     const positioned = call.startsWith('p')
-    const at = positioned ? Number(/, (\d+)(?:, 0)?$/.exec(rest)?.[1]) : file.at
+    const at = positioned ? Number(/, (\d+)$/.exec(rest)?.[1]) : file.at
     if (!positioned) file.at += bytes.length
     this.#operations.push({ act: 'write', inode: file.inode, at, bytes, durable: file.dsync })
   }
 
-  #moved(call: string, names: readonly (string | undefined)[]): void {
-    const [from, to] = names
+  #moved(call: string, paths: readonly Buffer[]): void {
+    const [from, to] = paths.map((path) => this.#name(path))
     if (from === undefined) return
     if (call.startsWith('unlink')) {
       this.#names.delete(from)
@@ -154,19 +166,17 @@ class Reading {
 /** What of the operations that nothing had yet forced onto the medium got there all the same. */
 export type Survival = 'all' | 'none' | 'torn' | 'random'
 
-/** Lays out what a power cut before operation `cut` leaves. @param random 0 <= x < 1 */
-export function layOut(
+/** The folder's files as a power cut before operation `cut` may leave them. @param random 0 <= x < 1 */
+export function afterPowerCut(
   { before, operations }: DiskRecord,
   { cut, survival, random }: { cut: number; survival: Survival; random: () => number },
-  folder: string,
-): void {
+): Map<string, Buffer> {
   const disk = new Disk(before)
   for (const operation of operations.slice(0, cut)) disk.apply(operation)
   const next = operations[cut]
   if (survival === 'torn' && next?.act === 'write')
     disk.apply({ ...next, durable: false, bytes: next.bytes.subarray(0, next.bytes.length >> 1) })
-  mkdirSync(folder, { recursive: true })
-  for (const [name, bytes] of disk.after(survival, random)) writeFileSync(join(folder, name), bytes)
+  return disk.after(survival, random)
 }
 
 type NameOperation = Extract<DiskOperation, { act: 'create' | 'rename' | 'unlink' }>
@@ -219,7 +229,8 @@ class Disk {
 
   after(survival: Survival, random: () => number): Map<string, Buffer> {
     const unsure = this.#log.length - this.#durableLog
-    const lasted = survival === 'none' ? 0 : survival === 'random' ? Math.floor(random() * (unsure + 1)) : unsure
+    const lasted =
+      survival === 'none' ? 0 : survival === 'random' ? Math.floor(random() * (unsure + 1)) : unsure
     const names = new Map(this.#names)
     for (const operation of this.#log.slice(0, this.#durableLog + lasted)) {
       if (operation.act === 'create') names.set(operation.name, operation.inode)

@@ -2,8 +2,8 @@
 // own: LMDB may crash on what a power cut leaves, and that would be a failed test, not the end of all tests.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { chunkTopic } from '../../module/control/topics.ts'
 import type { Head } from '../../module/blocklist/head.ts'
+import { chunkTopic } from '../../module/control/topics.ts'
 import { Modem } from './update-world.ts'
 
 export interface Afterwards {
@@ -37,7 +37,9 @@ function wrongVerdicts(modem: Modem, version: number | null): number {
 
 for await (const folder of createInterface({ input: process.stdin })) {
   process.stdout.write(`at ${folder}\n`)
-  const source = { fetch: async (ref: Parameters<typeof chunkTopic>[0]) => chunks.get(chunkTopic(ref)) as Buffer }
+  const source = {
+    fetch: async (ref: Parameters<typeof chunkTopic>[0]) => chunks.get(chunkTopic(ref)) as Buffer,
+  }
   const modem = new Modem(source, { folder, probationSeconds: 0 })
   modem.updater.start()
   const { version, lastError } = modem.updater.status()

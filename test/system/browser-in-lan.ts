@@ -37,6 +37,11 @@ export const modes = {
 } as const
 export type Mode = keyof typeof modes
 
+export interface View {
+  ownResolver?: boolean
+  bypassCSP?: boolean
+}
+
 export class LanBrowser {
   readonly #home: Household
   #pin = ''
@@ -77,14 +82,21 @@ export class LanBrowser {
     return `#!/bin/bash
 kept=()
 for argument in "$@"; do
-  case "$argument" in --disable-features=*|--enable-features=*) ;; *) kept+=("$argument") ;; esac
+  case "$argument" in --enable-features=AsyncDns) kept+=("$argument") ;; --disable-features=*|--enable-features=*) ;; *) kept+=("$argument") ;; esac
 done
 exec ip netns exec ${this.#home.ns('lan')} ${executable} "\${kept[@]}"
 `
   }
 
-  /** @param profile a folder's name; the same one again is a warm profile */
-  async open(mode: Mode, profile: string, view: object = {}): Promise<BrowserContext> {
+  /**
+   * @param profile a folder's name; the same one again is a warm profile
+   * @param ownResolver Chromium's own, as on Android and macOS, in place of the system's
+   */
+  async open(
+    mode: Mode,
+    profile: string,
+    { ownResolver = false, ...view }: View = {},
+  ): Promise<BrowserContext> {
     const folder = join(this.#home.dir, profile)
     const preferences = join(folder, 'Default', 'Preferences')
     if (!existsSync(preferences)) {
@@ -102,6 +114,7 @@ exec ip netns exec ${this.#home.ns('lan')} ${executable} "\${kept[@]}"
         '--no-first-run',
         '--disable-background-networking',
         '--disable-component-update',
+        ...(ownResolver ? ['--enable-features=AsyncDns'] : []),
         `--ignore-certificate-errors-spki-list=${this.#pin}`,
       ],
       ...view,

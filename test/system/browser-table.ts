@@ -12,7 +12,8 @@ export interface Tried {
 
 const file = 'docs/what-shows.md'
 const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-const cell = ({ shows, ms }: Sight) => `${shows} (${ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`})`
+const cell = ({ shows, ms }: Sight) =>
+  `${shows} (${ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`})`
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n')
@@ -33,7 +34,12 @@ function opened(tried: readonly Tried[]): string {
 
 function inPages(tried: readonly Tried[]): string {
   const rows = tried.flatMap(({ mode, parts }) =>
-    [...parts].map(([where, { sights, permission }]) => [mode, where, ...[...sights.values()].map(cell), permission]),
+    [...parts].map(([where, { sights, permission }]) => [
+      mode,
+      where,
+      ...[...sights.values()].map(cell),
+      permission,
+    ]),
   )
   return table(
     ['HTTPS-First', 'Part, in page', 'img', 'script', 'iframe', 'fetch', 'WebSocket', 'Permission'],

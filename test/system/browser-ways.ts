@@ -12,6 +12,7 @@ export interface Sight {
 export const sights = {
   page: 'our page',
   refused: 'the browser’s “refused to connect”',
+  /** Without a screen Chromium draws none: seen by how the navigation ends, net::ERR_BLOCKED_BY_CLIENT. */
   warning: 'the browser’s HTTPS-First warning',
 } as const
 
@@ -40,23 +41,20 @@ export const ways: readonly (Way & { from?: string })[] = [
   { title: 'HSTS-preloaded name typed', go: (tab) => type(tab, names.hsts) },
 ]
 
-const look = `(() => {
-  const heading = document.querySelector('h1')?.innerText ?? ''
-  const text = document.body?.innerText ?? ''
-  return { heading, text, warning: document.querySelector('#proceed-button') !== null }
-})()`
+const look = `({
+  heading: document.querySelector('h1')?.innerText ?? '',
+  text: document.body?.innerText ?? '',
+})`
 
 /** @returns what is on the screen; '' while nothing new is */
 async function visible(tab: Page): Promise<string> {
   const seen = await tab
     .evaluate(look)
-    .then((found) => found as { heading: string; text: string; warning: boolean })
+    .then((found) => found as { heading: string; text: string })
     .catch(() => null)
   if (!seen || seen.heading === '' || seen.heading === 'news') return ''
   if (seen.heading === 'We have blocked this site') return sights.page
-  if (seen.warning) return sights.warning
-  if (seen.text.includes('ERR_CONNECTION_REFUSED')) return sights.refused
-  return seen.heading
+  return seen.text.includes('ERR_CONNECTION_REFUSED') ? sights.refused : seen.heading
 }
 
 export async function until(tab: Page, wanted: (shows: string) => boolean, ms = 8000): Promise<Sight> {
@@ -71,13 +69,23 @@ export async function until(tab: Page, wanted: (shows: string) => boolean, ms = 
 }
 
 /** @param shot file for a screenshot */
-export async function sightOf(context: BrowserContext, way: (typeof ways)[number], shot?: string): Promise<Sight> {
+export async function sightOf(
+  context: BrowserContext,
+  way: (typeof ways)[number],
+  shot?: string,
+): Promise<Sight> {
   const tab = await context.newPage()
   try {
     if (way.from) await tab.goto(way.from)
+    const stopped = new Promise<string>((end) =>
+      tab.on('requestfailed', (request) => {
+        if (request.failure()?.errorText === 'net::ERR_BLOCKED_BY_CLIENT') end(sights.warning)
+      }),
+    )
     const began = performance.now()
-    await way.go(tab)
-    const { shows } = await until(tab, (shows) => shows !== '')
+    const drawn = way.go(tab).then(() => until(tab, (shows) => shows !== ''))
+    const shows = await Promise.race([stopped, drawn.then(({ shows }) => shows)])
+    drawn.catch(() => {})
     const ms = performance.now() - began
     if (shot) await tab.screenshot({ path: shot })
     return { shows, ms }
@@ -111,7 +119,7 @@ function partsScript(scheme: 'http' | 'https'): string {
   const runs = Object.entries(parts).map(
     ([name, code]) => `(async () => {
       const began = performance.now()
-      const late = new Promise((end) => setTimeout(() => end('waits'), 4000))
+      const late = new Promise((end) => setTimeout(() => end('no answer'), 1500))
       const shows = await Promise.race([(async () => ${code})().catch((e) => e.name), late])
       return ['${name}', { shows, ms: performance.now() - began }]
     })()`,

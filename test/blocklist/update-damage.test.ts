@@ -1,0 +1,186 @@
+// What the medium and the clock may do to a list at rest and under way, seen through the updater alone.
+import { spawn, spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Head } from '../../module/blocklist/head.ts'
+import { hasStrace } from './disk-record.ts'
+import { keyB, Modem, Publisher, someNames } from './update-world.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'securenet-damage-'))
+const names = someNames(20_000)
+const source = new Publisher()
+const base = join(root, 'base')
+let one: Head
+let two: Head
+let copies = 0
+
+beforeAll(async () => {
+  one = source.head(await source.version(1, names))
+  two = source.head(await source.version(2, [...names, 'added.example'], { key: keyB }))
+  const modem = new Modem(source, { folder: base, probationSeconds: 0 })
+  modem.updater.start()
+  await modem.updater.onHead(one)
+  await modem.updater.settled()
+  await modem.updater.stop()
+})
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+/** A modem on a copy of the folder, after `damage` was done to its list file. */
+function modemAfter(damage: (octets: Buffer) => Buffer): Modem {
+  copies += 1
+  const folder = join(root, `copy-${copies}`, 'list')
+  cpSync(base, folder, { recursive: true })
+  const file = join(folder, '1-0.mdb')
+  writeFileSync(file, damage(readFileSync(file)))
+  return new Modem(source, { folder, probationSeconds: 0 })
+}
+
+async function repairs(modem: Modem): Promise<void> {
+  expect(modem.updater.start()).toBeNull()
+  expect(modem.updater.status()).toMatchObject({ version: null, lastError: 'LIST_DAMAGED' })
+  await modem.updater.onHead(one)
+  await modem.updater.settled()
+  expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
+  expect(modem.serving?.metadata.result).toBe(one.stable.result)
+  await modem.remove()
+}
+
+describe('the list file at start', () => {
+  const regions = Array.from({ length: 24 }, (_, region) => region)
+
+  it.each(regions)(
+    'a flipped bit in region %i of 24: there is no list, it is said, and it is fetched again',
+    (region) =>
+      repairs(
+        modemAfter((octets) => {
+          const at = Math.floor(((region + 0.37) * octets.length) / regions.length)
+          octets[at] = (octets[at] as number) ^ (1 << (region & 7))
+          return octets
+        }),
+      ),
+  )
+
+  it.each([0, 1, 16_383, 16_384, 32_768, 100_000, -1, -16_384])('cut to %i octets', (size) =>
+    repairs(modemAfter((octets) => octets.subarray(0, size < 0 ? octets.length + size : size))),
+  )
+
+  it('longer than it was', () => repairs(modemAfter((octets) => Buffer.concat([octets, Buffer.alloc(1)]))))
+})
+
+describe('a wrong clock', () => {
+  it.each([
+    ['1970', 0, false],
+    ['2100', Date.UTC(2100, 0, 1), true],
+  ])('%s: the list serves, and the next version is taken', async (_, time, stale) => {
+    const modem = modemAfter((octets) => octets)
+    modem.clock.jumpTo(time)
+    modem.updater.start()
+    expect(modem.updater.status()).toMatchObject({ version: 1, stale, lastError: null })
+    await modem.updater.onHead({ ...two, spreadSeconds: 3600 })
+    await modem.until(() => modem.updater.status().version === 2, 60_000)
+    expect(modem.blocks('added.example')).toBe(true)
+    await modem.remove()
+  })
+})
+
+describe('EIO', () => {
+  const child = join(root, 'child.mjs')
+  const published = join(root, 'published')
+
+  beforeAll(async () => {
+    mkdirSync(published)
+    for (const [topic, chunk] of source.retained)
+      writeFileSync(join(published, encodeURIComponent(topic)), chunk)
+    writeFileSync(join(root, 'two.json'), JSON.stringify(two))
+    symlinkSync(join(process.cwd(), 'node_modules'), join(root, 'node_modules'))
+    await build({
+      entryPoints: [join(import.meta.dirname, 'update-child.ts')],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: child,
+      packages: 'external',
+      logLevel: 'error',
+    })
+  })
+
+  /** The update under strace, which lets one call on the new file, or on the state, fail. */
+  function failing(folder: string, path: string, call: string, when: number) {
+    const args = ['-f', '-qq', '-o', '/dev/null', '-P', join(folder, path)]
+    const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:error=EIO:when=${when}`]
+    const run = [process.execPath, child, folder, published, join(root, 'two.json'), '0', '1']
+    return new Promise<{ code: number | null; signal: string | null; out: string; said: string }>(
+      (resolve) => {
+        const running = spawn('strace', [...args, ...inject, ...run], {
+          // One thread: strace counts the calls of each by itself.
+          env: { ...process.env, UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '1' },
+        })
+        let [out, said] = ['', '']
+        running.stdout.on('data', (data) => {
+          out += data
+        })
+        running.stderr.on('data', (data) => {
+          said += data
+        })
+        running.on('close', (code, signal) => resolve({ code, signal, out, said }))
+      },
+    )
+  }
+
+  it('of any write or flush is reported, and the update comes through at the next try', async (context) => {
+    if (!hasStrace()) {
+      console.log('skipped: strace is not installed or not allowed; enable with: apt-get install strace')
+      return context.skip()
+    }
+    const faults = [
+      ['2-0.mdb', 'fdatasync', 1],
+      ['2-0.mdb', 'fdatasync', 2],
+      ['2-0.mdb', 'writev', 1],
+      ['2-0.mdb', 'pwrite64', 2],
+      ['state.json.tmp', 'fsync', 2],
+      ['state.json.tmp', 'write', 2],
+    ] as const
+    await Promise.all(
+      faults.map(async ([path, call, when], i) => {
+        const folder = join(root, `eio-${i}`)
+        cpSync(base, folder, { recursive: true })
+        const { code, signal, out, said } = await failing(folder, path, call, when)
+        const place = `${call} ${when} of ${path}: ${out} ${said}`
+        expect([code, signal], place).toEqual([0, null])
+        expect(said, place).toContain('LIST_STORE_IO')
+        expect(out, place).toContain('done 2 null')
+      }),
+    )
+  }, 90_000)
+
+  it('a write past the greatest size of a file leaves the old list serving', async (context) => {
+    if (spawnSync('prlimit', ['--version']).status !== 0) {
+      console.log('skipped: prlimit is not installed; enable with: apt-get install util-linux')
+      return context.skip()
+    }
+    const folder = join(root, 'limited')
+    cpSync(base, folder, { recursive: true })
+    const run = [child, folder, published, join(root, 'two.json'), '0', '1']
+    const limited = spawn('prlimit', ['--fsize=140000', process.execPath, ...run])
+    let said = ''
+    await new Promise<void>((resolve, reject) => {
+      limited.on('exit', () => reject(new Error(`it died: ${said}`)))
+      limited.stderr.on('data', (data) => {
+        said += data
+        if (/LIST_(DISK_FULL|STORE_IO)/.test(said)) resolve()
+      })
+    })
+    limited.removeAllListeners('exit')
+    limited.kill('SIGKILL')
+    const modem = new Modem(source, { folder, probationSeconds: 0 })
+    modem.updater.start()
+    expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
+    await modem.updater.onHead(two)
+    await modem.updater.settled()
+    expect(modem.updater.status().version).toBe(2)
+    await modem.updater.stop()
+  }, 30_000)
+})
