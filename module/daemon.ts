@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { core } from './blocklist/core.ts'
 import type { Head } from './blocklist/head.ts'
 import { ListPolicy } from './blocklist/list-policy.ts'
+import { listState } from './blocklist/list-state.ts'
 import { createMatcher } from './blocklist/matcher.ts'
 import { Updater } from './blocklist/update.ts'
 import { createHealthGate } from './blocklist/update-gate.ts'
@@ -19,15 +20,10 @@ import { addressBytes } from './dns/address.ts'
 import { isWithin, nameFromText, nameToText } from './dns/name.ts'
 import { Question } from './dns/question.ts'
 import { codeOf, messageOf, SecureNetError } from './error.ts'
-import { chooseInterceptor } from './interception/detect.ts'
-import { createWhyNot } from './interception/devices.ts'
+import { createInterception } from './interception/interception.ts'
 import type { Interceptor } from './interception/interceptor.ts'
-import { createIptables } from './interception/iptables.ts'
-import { createLease, type Lease } from './interception/lease.ts'
-import { createNftables } from './interception/nftables.ts'
+import type { Lease } from './interception/lease.ts'
 import { rulesText } from './interception/rules-text.ts'
-import { createScopeKeeper } from './interception/scope-keeper.ts'
-import { serviceOf } from './interception/service.ts'
 import { activeLine } from './line/active-line.ts'
 import { fleetModeOf } from './line/fleet.ts'
 import { type ProtectionInput, protection } from './line/protection.ts'
@@ -36,9 +32,8 @@ import type { Handler } from './listener/handler.ts'
 import { TcpListener } from './listener/tcp.ts'
 import { UdpListener } from './listener/udp.ts'
 import type { Log } from './log.ts'
-import { systemClock, type Timer } from './platform/clock.ts'
+import { systemClock } from './platform/clock.ts'
 import type { ClockFloor } from './platform/clock-floor.ts'
-import { findResolvers } from './platform/resolvers.ts'
 import { run } from './platform/spawn.ts'
 import { createUbus } from './platform/ubus.ts'
 import { Uplink } from './platform/uplink.ts'
@@ -48,25 +43,21 @@ import { createChain } from './query/chain.ts'
 import { createJudge } from './query/judge.ts'
 import type { Query } from './query/query.ts'
 import { createRateLimit } from './query/rate-limit.ts'
-import { Counters } from './telemetry/counters.ts'
 import { explainName } from './telemetry/explain-name.ts'
 import { Health } from './telemetry/health.ts'
 import { askIndependently } from './telemetry/independent-client.ts'
-import { Latency } from './telemetry/latency.ts'
 import type { LogRing } from './telemetry/log-ring.ts'
 import { type Notice, Notices } from './telemetry/notices.ts'
+import { QueryCounts } from './telemetry/query-counts.ts'
 import { SelfTest } from './telemetry/self-test.ts'
-import { telemetryReport } from './telemetry/telemetry-report.ts'
-import { createUpstream } from './upstream/exchanger.ts'
-import { localZones } from './upstream/local-zones.ts'
-import { SplitUpstream } from './upstream/split-upstream.ts'
-import type { ServersUpstream, Upstream } from './upstream/upstream.ts'
+import { TelemetryLoop } from './telemetry/telemetry-loop.ts'
+import { ModemUpstream } from './upstream/modem-upstream.ts'
+import type { Upstream } from './upstream/upstream.ts'
 import { released, version } from './version.ts'
 
 /** For one try of the self-test. */
 const SELF_TEST_MS = 1500
 const FULL_TEST_MS = 60_000
-const LATENCY_SAMPLE = 16
 
 export interface Daemon {
   /** @throws SecureNetError LISTEN_*, PAGE_LISTEN_FAILED, ROOTS_*, STATE_*, INTERCEPT_*; the LAN is left alone then */
@@ -113,10 +104,8 @@ class Modem implements Daemon {
   readonly #ring: LogRing
   readonly #bootId = randomBytes(8).toString('hex')
   readonly #clock = systemClock
-  readonly #counters = new Counters(() => systemClock.now())
-  readonly #latency = new Latency()
-  /** Queries of clients so far, however malformed. */
-  #received = 0
+  readonly #counts: QueryCounts
+  readonly #telemetry: TelemetryLoop
   readonly #uplink: Uplink
   /** What is to be stopped, in the order it was started. */
   readonly #started: { what: string; stop: () => Promise<void> }[] = []
@@ -139,10 +128,7 @@ class Modem implements Daemon {
   /** Of the keys that signed it. */
   #headEpoch = 0
   #backend: Interceptor['name'] = 'none'
-  /** Start of the hour that the counters are of, seconds since 1970. */
-  #countedFrom = 0
-  #upstream: Upstream | null = null
-  #operator: ServersUpstream | null = null
+  readonly #upstream: ModemUpstream
   /** What the one decision said last, and since when (ms). */
   #decision: { armed: boolean; why: string; since: number } = {
     armed: false,
@@ -158,6 +144,27 @@ class Modem implements Daemon {
     this.#testNames = categories.map((category) => `${category}.${config.dns.testZone}`)
     this.#matcher = createMatcher({ store: null, allow: [], core: [...core, ...config.dns.neverBlock] })
     this.#notices = new Notices({ clock: this.#clock, send: (notice) => this.#sendNotice(notice) })
+    this.#upstream = this.#createUpstream()
+    this.#counts = new QueryCounts({
+      clock: this.#clock,
+      ownAddresses: new Set(config.dns.listen.map(({ address }) => address).filter((a) => !isLoopback(a))),
+      testZone: wireOf(config.dns.testZone),
+      onBlocked: (query) => this.#notice(query),
+    })
+    this.#telemetry = new TelemetryLoop({
+      clock: this.#clock,
+      everySeconds: config.telemetrySeconds,
+      counts: this.#counts,
+      measure: () => ({
+        modemId: config.modemId,
+        bootId: this.#bootId,
+        listVersion: this.#updater?.status().version ?? null,
+        listAgeSeconds: this.#listAge(),
+        leaseInterruptions: this.#lease?.status().interruptions ?? 0,
+      }),
+      activeLine: () => this.#activeLine()?.id,
+      send: (report) => this.#control?.telemetry(report),
+    })
     this.#policy = new ListPolicy(this.#matcher, config.dns.resolverBypass)
   }
 
@@ -204,7 +211,6 @@ class Modem implements Daemon {
     this.#book = stored.book
     this.#floor = stored.floor
     await this.#startList(stored.floor)
-    this.#upstream = this.#createUpstream()
     await this.#run('upstream', this.#upstream)
     await this.#refreshResolvers()
     const handle = this.#createChain(this.#upstream)
@@ -260,28 +266,21 @@ class Modem implements Daemon {
     if (mustBeGone(this.#book, this.#lineIds).list) await this.#wipe(this.#book)
   }
 
-  #createUpstream(): Upstream {
+  #createUpstream(): ModemUpstream {
     const { upstream, dns } = this.#config
-    const common = {
-      timeoutMs: upstream.timeoutMs,
-      inFlight: upstream.inFlight,
+    return new ModemUpstream({
+      ...upstream,
+      localZones: dns.localZones,
+      ubus: createUbus(),
       clock: this.#clock,
       log: this.#log,
-    }
-    const stock = createUpstream({ ...common, servers: upstream.servers })
-    if (upstream.mode === 'stock') return stock
-    this.#operator = createUpstream({ ...common, servers: [] })
-    return new SplitUpstream({ stock, operator: this.#operator, isLocal: localZones(dns.localZones) })
+    })
   }
 
-  /** `wan` mode: the resolvers that the operator gave this line. */
-  async #refreshResolvers(): Promise<void> {
-    if (!this.#operator) return
+  /** `wan` mode: the resolvers that the operator gave the line that carries the traffic. */
+  #refreshResolvers(): Promise<void> {
     const uplink = this.#activeLine()?.interface
-    const interfaces = uplink ? [uplink] : this.#config.lines.map((line) => line.interface)
-    const found = await findResolvers({ ubus: createUbus(), interfaces, log: this.#log })
-    this.#operator.setServers(found.map((address) => ({ address, port: 53 })))
-    this.#log.info('resolvers', { count: found.length })
+    return this.#upstream.refresh(uplink ? [uplink] : this.#config.lines.map((line) => line.interface))
   }
 
   #createChain(upstream: Upstream): Handler {
@@ -315,36 +314,11 @@ class Modem implements Daemon {
       judge: createJudge({ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt }),
       localZones: dns.localZones,
       refuseBypass: dns.resolverBypass,
-      observe: this.#observer(),
+      observe: (query) => this.#counts.observe(query),
     })
-    const receive = this.#receiver()
     return (query) => {
-      receive(query)
+      this.#counts.receive(query)
       return chain(query)
-    }
-  }
-
-  /** Counts what clients send, and times every so many-th: reading the clock costs more than the counting. */
-  #receiver(): (query: Query) => void {
-    const own = new Set(
-      this.#config.dns.listen.map(({ address }) => address).filter((address) => !isLoopback(address)),
-    )
-    return (query) => {
-      if (own.has(query.clientAddress)) return
-      query.fromClient = true
-      if (++this.#received % LATENCY_SAMPLE === 0) query.receivedAt = this.#clock.monotonic()
-    }
-  }
-
-  /** The self-test's questions are nobody's browsing, and test names no threat. */
-  #observer(): (query: Query) => void {
-    const testZone = wireOf(this.#config.dns.testZone)
-    return (query) => {
-      if (!query.fromClient) return
-      if (query.receivedAt > 0) this.#latency.add(this.#clock.monotonic() - query.receivedAt)
-      if (query.category >= 0 && isWithin(Question.name, query.nameLength, testZone)) return
-      this.#counters.observe(query)
-      if (query.category >= 0) this.#notice(query)
     }
   }
 
@@ -386,7 +360,7 @@ class Modem implements Daemon {
           since: this.#decision.since,
           listVersion: this.#updater?.status().version ?? null,
           listAgeSeconds: this.#listAge(),
-          stoppedThisWeek: this.#counters.stoppedThisWeek(),
+          stoppedThisWeek: this.#counts.counters.stoppedThisWeek(),
           testNames: this.#testNames,
         }
       },
@@ -421,31 +395,20 @@ class Modem implements Daemon {
     })
     this.#health = health
     this.#selfTest = selfTest
-    const service = serviceOf(this.#config)
-    const whyNot = createWhyNot()
-    const scope = createScopeKeeper({ run, address: service.dns6?.address ?? null })
-    const { interfaces, leaseMs, renewMs, backend } = interception
-    const { interceptor, missing } = await chooseInterceptor(interfaces.length === 0 ? 'none' : backend, [
-      createNftables({ run, service, interfaces, leaseMs, whyNot, scope, log }),
-      createIptables({ run, service, leaseMs, whyNot, scope }),
-    ])
-    for (const error of missing) log.warn('interception-missing', { code: error.code, why: error.message })
-    this.#backend = interceptor.name
-    log.info('interception', { backend: interceptor.name, interfaces: interfaces.join(',') })
-    this.#lease = createLease({
-      interceptor,
-      interfaces,
-      earned: () => health.earned(),
+    const { backend, lease } = await createInterception({
+      config: this.#config,
+      run,
       clock,
       log,
-      leaseMs,
-      renewMs,
-      ownQuestions: () => this.#received,
+      earned: () => health.earned(),
+      ownQuestions: () => this.#counts.received,
       onChange: () => this.#control?.changed(),
     })
+    this.#backend = backend
+    this.#lease = lease
     await this.#run('health', health)
     // Without interfaces there is nothing to renew; the full test alone goes on.
-    if (interfaces.length > 0) await this.#run('lease', this.#lease)
+    if (interception.interfaces.length > 0) await this.#run('lease', lease)
   }
 
   async #startControl(): Promise<void> {
@@ -460,7 +423,7 @@ class Modem implements Daemon {
     }
     if (this.#control) await this.#run('control', this.#control)
     await this.#run('notices', this.#notices)
-    await this.#run('telemetry', this.#telemetryLoop())
+    await this.#run('telemetry', this.#telemetry)
   }
 
   #createControl(handlers: LocalHandlers): Control | null {
@@ -514,7 +477,7 @@ class Modem implements Daemon {
         const before = this.#activeLine()?.id
         this.#uplink.set(name)
         this.#log.info('uplink', { interface: name })
-        if (this.#activeLine()?.id !== before) this.#sendTelemetry(before)
+        if (this.#activeLine()?.id !== before) this.#telemetry.report(before)
         void this.#decide()
         void this.#refreshResolvers()
         return { interface: name, line: this.#activeLine()?.id ?? null }
@@ -523,12 +486,9 @@ class Modem implements Daemon {
   }
 
   async #check(name: string) {
-    const upstream = this.#upstream
-    if (!upstream)
-      throw new SecureNetError('DAEMON_STARTING', 'the module is starting', 'Ask again in a second.')
     const explained = await explainName(name, {
       matcher: this.#matcher,
-      upstream,
+      upstream: this.#upstream,
       protection: () => this.#protecting(),
     })
     return { ...explained, listeners: this.#config.dns.listen }
@@ -541,7 +501,7 @@ class Modem implements Daemon {
       config: withoutSecrets(this.#config),
       listHead: this.#head,
       rules: await rulesText(run, this.#backend),
-      counters: this.#counters.peek(),
+      counters: this.#counts.counters.peek(),
       log: this.#ring.lines().filter((line) => !line.startsWith('debug ')),
     }
   }
@@ -571,8 +531,7 @@ class Modem implements Daemon {
   async #wipe(book: LineBook): Promise<void> {
     const gone = mustBeGone(book, this.#lineIds)
     if (gone.lines.length > 0) {
-      this.#counters.wipe()
-      this.#latency.reset()
+      this.#counts.wipe()
       // Both hold names that the household has asked for.
       this.#notices.stop()
       this.#cache?.clear()
@@ -590,9 +549,8 @@ class Modem implements Daemon {
 
   #protectionInput(): ProtectionInput {
     const line = this.#activeLine()
-    const status = this.#updater?.status()
-    const list =
-      status?.version != null ? 'verified' : status?.lastError === 'LIST_DAMAGED' ? 'damaged' : 'missing'
+    const state = listState(this.#updater?.status())
+    const list = state === 'none' ? 'missing' : state === 'damaged' ? 'damaged' : 'verified'
     return {
       service: line && lineOf(this.#book, line.id).service,
       fleet: line ? fleetModeOf(this.#book.fleet, line.id) : 'run',
@@ -636,14 +594,6 @@ class Modem implements Daemon {
       page: 'unknown',
       forward: 'unknown',
     } as const
-    const state =
-      status?.version == null
-        ? status?.lastError === 'LIST_DAMAGED'
-          ? 'damaged'
-          : 'none'
-        : status.stale
-          ? 'stale'
-          : 'verified'
     return {
       active,
       protecting,
@@ -651,7 +601,7 @@ class Modem implements Daemon {
       interfaces: { armed: lease?.armed ?? [], refused: lease?.refused ?? [] },
       list: {
         name: this.#config.list.name,
-        state,
+        state: listState(status),
         ...(status?.version != null && { version: status.version, names: status.names }),
         ...(status && { phase: status.phase }),
         ...(status?.lastError != null && { code: status.lastError }),
@@ -681,54 +631,11 @@ class Modem implements Daemon {
       interception: this.#lease?.status() ?? null,
       selfTest: this.#selfTest?.last ?? null,
       broker: this.#control?.status() ?? null,
-      counters: this.#counters.peek(),
-      latencyMs: this.#latency.quantiles(),
+      counters: this.#counts.counters.peek(),
+      latencyMs: this.#counts.latency.quantiles(),
       memoryBytes: process.memoryUsage.rss(),
       listeners: dns.listen,
     }
-  }
-
-  #telemetryLoop() {
-    const seconds = this.#config.telemetrySeconds
-    let timer: Timer | undefined
-    const send = () => {
-      this.#sendTelemetry(this.#activeLine()?.id)
-      timer = this.#clock.after(seconds * 1000, send)
-    }
-    return {
-      start: () => {
-        this.#countedFrom = Math.floor(this.#clock.now() / 1000)
-        timer = this.#clock.after(seconds * 1000, send)
-      },
-      stop: () => timer?.cancel(),
-    }
-  }
-
-  /** @param lineId the line that carried the traffic since the last report; a fail-over begins a new one */
-  #sendTelemetry(lineId: string | undefined): void {
-    const from = this.#countedFrom
-    // A clock that went back must not end an hour before it began.
-    const to = Math.max(from, Math.floor(this.#clock.now() / 1000))
-    const totals = this.#counters.take()
-    if (lineId !== undefined)
-      this.#control?.telemetry(
-        telemetryReport({
-          modemId: this.#config.modemId,
-          bootId: this.#bootId,
-          from,
-          to,
-          lineId,
-          totals,
-          upstreamFailures: totals.byReason['upstream-failure'] ?? 0,
-          latencyMs: this.#latency.quantiles(),
-          memoryBytes: process.memoryUsage.rss(),
-          listVersion: this.#updater?.status().version ?? null,
-          listAgeSeconds: this.#listAge(),
-          leaseInterruptions: this.#lease?.status().interruptions ?? 0,
-        }),
-      )
-    this.#latency.reset()
-    this.#countedFrom = to
   }
 }
 

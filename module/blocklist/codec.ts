@@ -1,14 +1,8 @@
 import { SecureNetError } from '../error.ts'
-import { badCoding, createBitReader, createBitWriter } from './bits.ts'
-import {
-  type ChunkHeader,
-  type Group,
-  MAX_CHUNK_BYTES,
-  MAX_PREFIX_BITS,
-  readChunk,
-  writeChunk,
-} from './chunk.ts'
-import { compareEntries, createEntrySetBuilder, type EntrySet, emptySet, type Tag } from './entries.ts'
+import { badCoding, createBitWriter } from './bits.ts'
+import { type ChunkHeader, type Group, MAX_CHUNK_BYTES, MAX_PREFIX_BITS, writeChunk } from './chunk.ts'
+import { type DecodedChunk, decodeInSteps } from './decode-chunk.ts'
+import { compareEntries, createEntrySetBuilder, type EntrySet, type Tag } from './entries.ts'
 
 export interface SnapshotOptions {
   list: string
@@ -19,18 +13,6 @@ export interface SnapshotOptions {
 export interface DeltaOptions extends SnapshotOptions {
   /** The version of the set it starts from. */
   from: number
-}
-
-/** A chunk, decoded: entries that appear and, of a delta, places of entries that go. */
-export interface DecodedChunk {
-  header: ChunkHeader
-  /** Ascending. */
-  additions: EntrySet
-  /**
-   * Ascending; counted over the base's entries of this chunk's range (leading bits = index), in (hash, tag) order,
-   * from 0.
-   */
-  removals: Uint32Array
 }
 
 /** Chunks of at most 64 KiB, in order; one at least. A million names take about a second. */
@@ -69,18 +51,6 @@ export function decodeChunk(chunk: Uint8Array): DecodedChunk {
     const step = steps.next()
     if (step.done) return step.value
   }
-}
-
-/** As decodeChunk, but yields after every few hundred entries, so that a modem can answer queries meanwhile. */
-export function* decodeInSteps(chunk: Uint8Array): Generator<undefined, DecodedChunk> {
-  const { header, groups } = readChunk(chunk)
-  const runs: EntrySet[] = []
-  let removals = new Uint32Array(0)
-  for (const group of groups) {
-    if (group.tag === 'removals') removals = yield* readRemovals(group)
-    else runs.push(yield* readAdditions(group, group.tag, header))
-  }
-  return { header, additions: yield* mergeRuns(runs), removals }
 }
 
 /** @throws SecureNetError as decodeChunk, and LIST_CHUNK_CODING where it is not a snapshot's */
@@ -213,67 +183,6 @@ function additionGroups(set: EntrySet, first: number, end: number, prefixBits: n
   return groups
 }
 
-const STEP_ENTRIES = 256
-
-function* readAdditions(
-  { parameter, count, bits }: Group,
-  tag: Tag,
-  { prefixBits, index }: ChunkHeader,
-): Generator<undefined, EntrySet> {
-  const run = {
-    count,
-    hi: new Uint32Array(count),
-    lo: new Uint32Array(count),
-    tag: new Uint8Array(count).fill(tag),
-  }
-  const reader = createBitReader(bits)
-  const span = 2 ** (32 - prefixBits)
-  let hi = index * span
-  let lo = 0
-  const last = hi + span - 1
-  for (let i = 0; i < count; i += 1) {
-    const high = reader.unary(2 ** (64 - parameter)) * 2 ** (parameter - 32) + reader.read(parameter - 32)
-    const low = reader.read(32)
-    if (i > 0 && high === 0 && low === 0) throw badCoding('an entry comes twice')
-    const sum = lo + low
-    hi += high + (sum > 0xffffffff ? 1 : 0)
-    lo = sum >>> 0
-    if (hi > last) throw badCoding('an entry lies outside its range')
-    run.hi[i] = hi
-    run.lo[i] = lo
-    if (i % STEP_ENTRIES === STEP_ENTRIES - 1) yield
-  }
-  reader.end()
-  return run
-}
-
-/** Each run is in order and has a tag of its own, so that no entry is in two; one at a time the least is taken. */
-function* mergeRuns(runs: readonly EntrySet[]): Generator<undefined, EntrySet> {
-  if (runs.length < 2) return runs[0] ?? emptySet
-  const count = runs.reduce((sum, run) => sum + run.count, 0)
-  const set = { count, hi: new Uint32Array(count), lo: new Uint32Array(count), tag: new Uint8Array(count) }
-  const next = runs.map(() => 0)
-  for (let i = 0; i < count; i += 1) {
-    let least = -1
-    for (let r = 0; r < runs.length; r += 1) {
-      if (next[r] === (runs[r] as EntrySet).count) continue
-      if (least < 0 || before(runs, next, r, least)) least = r
-    }
-    const run = runs[least] as EntrySet
-    const at = next[least] as number
-    set.hi[i] = run.hi[at] as number
-    set.lo[i] = run.lo[at] as number
-    set.tag[i] = run.tag[at] as number
-    next[least] = at + 1
-    if (i % STEP_ENTRIES === STEP_ENTRIES - 1) yield
-  }
-  return set
-}
-
-function before(runs: readonly EntrySet[], next: readonly number[], a: number, b: number): boolean {
-  return compareEntries(runs[a] as EntrySet, next[a] as number, runs[b] as EntrySet, next[b] as number) < 0
-}
-
 /** Of the removed base places within [first, end). */
 function removalGroup(removed: Uint32Array, first: number, end: number): Group | null {
   const places = removed.filter((place) => place >= first && place < end)
@@ -288,20 +197,6 @@ function removalGroup(removed: Uint32Array, first: number, end: number): Group |
     previous = place
   }
   return { tag: 'removals', parameter, count: places.length, bits: writer.finish() }
-}
-
-function* readRemovals({ parameter, count, bits }: Group): Generator<undefined, Uint32Array<ArrayBuffer>> {
-  const reader = createBitReader(bits)
-  const places = new Uint32Array(count)
-  let previous = -1
-  for (let i = 0; i < count; i += 1) {
-    previous += 1 + reader.unary(2 ** (32 - parameter)) * 2 ** parameter + reader.read(parameter)
-    if (previous > 0xffffffff) throw badCoding('a removal is out of range')
-    places[i] = previous
-    if (i % STEP_ENTRIES === STEP_ENTRIES - 1) yield
-  }
-  reader.end()
-  return places
 }
 
 /** @returns entries of `to` that `from` lacks, and the places of `from`'s entries that `to` lacks */

@@ -1,5 +1,5 @@
-import type { DecodedChunk } from './codec.ts'
 import { wrongBase } from './codec.ts'
+import type { DecodedChunk } from './decode-chunk.ts'
 import {
   compareEntries,
   createEntryBuffer,

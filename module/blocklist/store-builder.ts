@@ -2,29 +2,19 @@ import { statSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { SecureNetError } from '../error.ts'
 import { bucketBitsFor, encodeBucket } from './bucket.ts'
+import { type BuildOptions, freshProgress, jsonRecord, type Progress, resumed } from './build-progress.ts'
 import { clearTries, countTry } from './build-tries.ts'
 import type { ChunkHeader } from './chunk.ts'
-import { type DecodedChunk, decodeInSteps, rangeOf, wrongBase } from './codec.ts'
+import { rangeOf, wrongBase } from './codec.ts'
+import { type DecodedChunk, decodeInSteps } from './decode-chunk.ts'
 import { createEntryBuffer, createResultHash, type EntrySet } from './entries.ts'
-import type { Digest, Release } from './head.ts'
+import type { Digest } from './head.ts'
 import { createMerge } from './merge.ts'
-import { METADATA_KEY, readEntries, STORE_FORMAT, type Store, type StoreMetadata } from './store.ts'
+import { METADATA_KEY, readEntries, STORE_FORMAT, type StoreMetadata } from './store.ts'
 import { openStoreFile, removeStore, type StoreFile } from './store-file.ts'
 import { digestFileInTurns } from './verify-file.ts'
 
-export interface BuildOptions {
-  /** The file to make, or to go on with. */
-  path: string
-  list: string
-  /** What must come out; `names` and `result` may be left out for a version in the middle of a chain of deltas. */
-  release: Pick<Release, 'version' | 'key'> & Partial<Pick<Release, 'names' | 'result'>>
-  /** How many chunks the snapshot or delta has. */
-  chunks: number
-  /** Of a delta: the store that it starts from; it must stay open until the end. */
-  base?: Store
-  /** As openStore's. */
-  lockDirectory?: string
-}
+export type { BuildOptions } from './build-progress.ts'
 
 export interface BuiltStore {
   path: string
@@ -58,24 +48,6 @@ export interface StoreBuilder {
   abort(): Promise<void>
 }
 
-/** What is stored under key 0 until the file is finished. */
-interface Progress {
-  building: 1
-  list: string
-  version: number
-  key: string
-  from: number
-  chunks: number
-  /** Chunks wholly in. */
-  next: number
-  /** Buckets below this are written; within chunk `next` there may be some. */
-  bucket: number
-  names: number
-  written: number
-  bucketBits: number
-  tags: readonly number[]
-}
-
 /** Between two turns of the event loop: a fraction of a millisecond, a few on a slow modem, so that no query waits. */
 const STEP_ENTRIES = 256
 /**
@@ -101,35 +73,6 @@ export function createStoreBuilder(options: BuildOptions): StoreBuilder {
   removeStore(path, lockDirectory)
   file = openStoreFile(path, false, lockDirectory)
   return new FileBuilder({ options, file, progress: freshProgress(options), tries: 0 })
-}
-
-function freshProgress({ list, release, chunks, base }: BuildOptions): Progress {
-  return {
-    building: 1,
-    list,
-    version: release.version,
-    key: release.key,
-    from: base?.metadata.version ?? 0,
-    chunks,
-    next: 0,
-    bucket: 0,
-    names: -1,
-    written: 0,
-    bucketBits: 0,
-    tags: [],
-  }
-}
-
-/** What an earlier builder left, if it was after the same thing. */
-function resumed(record: Buffer, options: BuildOptions): Progress | null {
-  const wanted = freshProgress(options)
-  try {
-    const found = JSON.parse(record.toString()) as Progress
-    const fields = ['building', 'list', 'version', 'key', 'from', 'chunks'] as const
-    return fields.every((field) => found[field] === wanted[field]) ? found : null
-  } catch {
-    return null
-  }
 }
 
 class FileBuilder implements StoreBuilder {
@@ -320,8 +263,4 @@ async function decodeInTurns(chunk: Uint8Array): Promise<DecodedChunk> {
     if (step.done) return step.value
     await turn()
   }
-}
-
-function jsonRecord(value: Progress | StoreMetadata): { key: number; value: Uint8Array } {
-  return { key: METADATA_KEY, value: Buffer.from(JSON.stringify(value)) }
 }

@@ -67,9 +67,15 @@ export async function measureStart(bench: Bench): Promise<void> {
   const goal = { of: 'ours', most: goals.startMs } as const
   if (bench.peers.length === 0)
     bench.found({ figure: `start to first verdict, ${size}`, unit: 'ms', ours, goal })
-  for (const name of bench.peers) {
+  for (const [i, name] of bench.peers.entries()) {
     const values = await startTimes(bench, () => makePeer(bench, name), blockAddressOf(name, blockAddress))
-    bench.found({ figure: `start to first verdict, ${size}`, unit: 'ms', ours, peer: { name, values }, goal })
+    bench.found({
+      figure: `start to first verdict, ${size}`,
+      unit: 'ms',
+      ours,
+      peer: { name, values },
+      ...(i === 0 ? { goal } : {}),
+    })
   }
 }
 
@@ -95,13 +101,14 @@ export async function measureMemory(bench: Bench): Promise<void> {
   }
   others.set('node relay', await measured(await makeFloor(bench, 'relay'), ''))
   for (const [what, field, most] of memoryFields) {
-    for (const [name, memory] of others) {
+    for (const [i, [name, memory]] of [...others].entries()) {
       bench.found({
         figure: `${what}, ${size}`,
         unit: 'MB',
         ours: [ours[field]],
         peer: { name, values: [memory[field]] },
-        goal: { of: 'ours', most },
+        // One goal, however many peers stand beside it.
+        ...(i === 0 ? { goal: { of: 'ours', most } as const } : {}),
       })
     }
   }

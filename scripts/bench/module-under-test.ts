@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Home } from '../household/home.ts'
@@ -20,7 +20,14 @@ export interface ModuleOptions {
   name?: string
 }
 
-/** Flags that rootfs gives Node on a modem, and those of SECURENET_BENCH_NODE, to try others. */
+/** Short, as a Unix socket's path must be; gone with this process. */
+function ownRunDir(): string {
+  const path = mkdtempSync(join(tmpdir(), 'securenet-bench-run-'))
+  process.once('exit', () => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+/** Flags of Node to try: SECURENET_BENCH_NODE="--max-semi-space-size=2". */
 const nodeFlags = (process.env['SECURENET_BENCH_NODE'] ?? '').split(' ').filter(Boolean)
 
 /** The shipped bundle under default settings, with a copy of the stored list and order; not started yet. */
@@ -33,7 +40,7 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
   const config = {
     modemId: household.modemId,
     dataDir,
-    runDir: mkdtempSync(join(tmpdir(), 'securenet-bench-run-')),
+    runDir: ownRunDir(),
     lines: [{ id: household.lineId }],
     dns: { listen: [{ address: '127.0.0.1', port }] },
     upstream: { servers: [{ address: '127.0.0.1', port: upstream }], ...(inFlight ? { inFlight } : {}) },

@@ -60,8 +60,8 @@ ${opened(tried)}
 ${inPages(tried)}`
   const doc = readFileSync(file, 'utf8')
   const filled = doc.replace(
-    /(<!-- measured -->\n)[\s\S]*?(\n<!-- \/measured -->)/,
-    (_, open: string, close: string) => `${open}${text}${close}`,
+    /(<!-- measured -->\n)[\s\S]*?(<!-- \/measured -->)/,
+    (_, open: string, close: string) => `${open}${text}\n${close}`,
   )
   writeFileSync(file, filled)
 }

@@ -1,0 +1,9 @@
+import type { UpdateStatus } from './update-options.ts'
+
+/** `stale`: it serves, but its head has expired. */
+export type ListState = 'none' | 'damaged' | 'stale' | 'verified'
+
+export function listState(status: UpdateStatus | undefined): ListState {
+  if (status?.version != null) return status.stale ? 'stale' : 'verified'
+  return status?.lastError === 'LIST_DAMAGED' ? 'damaged' : 'none'
+}

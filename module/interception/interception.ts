@@ -1,0 +1,46 @@
+import type { Config } from '../config/config.ts'
+import type { Log } from '../log.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Run } from '../platform/spawn.ts'
+import { chooseInterceptor } from './detect.ts'
+import { createWhyNot } from './devices.ts'
+import type { Interceptor } from './interceptor.ts'
+import { createIptables } from './iptables.ts'
+import { createLease, type Lease, type LeaseOptions } from './lease.ts'
+import { createNftables } from './nftables.ts'
+import { createScopeKeeper } from './scope-keeper.ts'
+import { serviceOf } from './service.ts'
+
+export interface InterceptionOptions extends Pick<LeaseOptions, 'earned' | 'ownQuestions' | 'onChange'> {
+  config: Pick<Config, 'dns' | 'page' | 'interception'>
+  run: Run
+  clock: Clock
+  log: Log
+}
+
+export interface Interception {
+  backend: Interceptor['name']
+  lease: Lease
+}
+
+/**
+ * The back-end that the configuration names or this machine can do, and the lease on it; nothing is armed yet.
+ * @throws SecureNetError INTERCEPT_* where a back-end named outright cannot be had
+ */
+export async function createInterception(options: InterceptionOptions): Promise<Interception> {
+  const { config, run, log } = options
+  const { interfaces, leaseMs, renewMs, backend } = config.interception
+  const service = serviceOf(config)
+  const whyNot = createWhyNot()
+  const scope = createScopeKeeper({ run, address: service.dns6?.address ?? null })
+  const { interceptor, missing } = await chooseInterceptor(interfaces.length === 0 ? 'none' : backend, [
+    createNftables({ run, service, interfaces, leaseMs, whyNot, scope, log }),
+    createIptables({ run, service, leaseMs, whyNot, scope }),
+  ])
+  for (const error of missing) log.warn('interception-missing', { code: error.code, why: error.message })
+  log.info('interception', { backend: interceptor.name, interfaces: interfaces.join(',') })
+  return {
+    backend: interceptor.name,
+    lease: createLease({ ...options, interceptor, interfaces, leaseMs, renewMs }),
+  }
+}

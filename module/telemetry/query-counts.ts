@@ -1,0 +1,60 @@
+import { isWithin } from '../dns/name.ts'
+import { Question } from '../dns/question.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Query } from '../query/query.ts'
+import { Counters } from './counters.ts'
+import { Latency } from './latency.ts'
+
+export interface QueryCountsOptions {
+  clock: Clock
+  /** The service addresses: who asks from one of them is the self-test. */
+  ownAddresses: ReadonlySet<string>
+  /** Wire name of the zone of test names. */
+  testZone: Uint8Array
+  /** Something of a client's was blocked; `Question.name` is its name. */
+  onBlocked: (query: Query) => void
+}
+
+/** Reading the clock costs more than counting: every so many-th query is timed. */
+const SAMPLE = 16
+
+/** Counts what clients ask and get. The self-test's questions are nobody's browsing, and test names are no threat. */
+export class QueryCounts {
+  readonly counters: Counters
+  readonly latency = new Latency()
+  readonly #options: QueryCountsOptions
+  #received = 0
+
+  constructor(options: QueryCountsOptions) {
+    this.#options = options
+    this.counters = new Counters(() => options.clock.now())
+  }
+
+  /** Queries of clients so far, however malformed. */
+  get received(): number {
+    return this.#received
+  }
+
+  /** Before the chain. */
+  receive(query: Query): void {
+    const { ownAddresses, clock } = this.#options
+    if (ownAddresses.has(query.clientAddress)) return
+    query.fromClient = true
+    if (++this.#received % SAMPLE === 0) query.receivedAt = clock.monotonic()
+  }
+
+  /** Once a query has its answer. */
+  observe(query: Query): void {
+    const { clock, testZone, onBlocked } = this.#options
+    if (!query.fromClient) return
+    if (query.receivedAt > 0) this.latency.add(clock.monotonic() - query.receivedAt)
+    if (query.category >= 0 && isWithin(Question.name, query.nameLength, testZone)) return
+    this.counters.observe(query)
+    if (query.category >= 0) onBlocked(query)
+  }
+
+  wipe(): void {
+    this.counters.wipe()
+    this.latency.reset()
+  }
+}
