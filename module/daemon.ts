@@ -35,6 +35,7 @@ import type { Log } from './log.ts'
 import { systemClock } from './platform/clock.ts'
 import type { ClockFloor } from './platform/clock-floor.ts'
 import { run } from './platform/spawn.ts'
+import { StateFile } from './platform/state-file.ts'
 import { createUbus } from './platform/ubus.ts'
 import { Uplink } from './platform/uplink.ts'
 import { createBlockedReply } from './query/blocked.ts'
@@ -43,6 +44,7 @@ import { createChain } from './query/chain.ts'
 import { createJudge } from './query/judge.ts'
 import type { Query } from './query/query.ts'
 import { createRateLimit } from './query/rate-limit.ts'
+import { CounterHistory, parseStoredCounters } from './telemetry/counter-history.ts'
 import { explainName } from './telemetry/explain-name.ts'
 import { Health } from './telemetry/health.ts'
 import { askIndependently } from './telemetry/independent-client.ts'
@@ -106,6 +108,7 @@ class Modem implements Daemon {
   readonly #clock = systemClock
   readonly #counts: QueryCounts
   readonly #telemetry: TelemetryLoop
+  readonly #history: CounterHistory
   readonly #uplink: Uplink
   /** What is to be stopped, in the order it was started. */
   readonly #started: { what: string; stop: () => Promise<void> }[] = []
@@ -150,6 +153,12 @@ class Modem implements Daemon {
       ownAddresses: new Set(config.dns.listen.map(({ address }) => address).filter((a) => !isLoopback(a))),
       testZone: wireOf(config.dns.testZone),
       onBlocked: (query) => this.#notice(query),
+    })
+    this.#history = new CounterHistory({
+      counters: this.#counts.counters,
+      file: new StateFile({ folder: config.dataDir, name: 'counters.state', parse: parseStoredCounters }),
+      clock: this.#clock,
+      log,
     })
     this.#telemetry = new TelemetryLoop({
       clock: this.#clock,
@@ -210,6 +219,7 @@ class Modem implements Daemon {
     const stored = await loadControl(config.dataDir, { clock, log, buildTime: released, boot: this.#bootId })
     this.#book = stored.book
     this.#floor = stored.floor
+    await this.#run('counters', this.#history)
     await this.#startList(stored.floor)
     await this.#run('upstream', this.#upstream)
     await this.#refreshResolvers()
@@ -532,6 +542,7 @@ class Modem implements Daemon {
     const gone = mustBeGone(book, this.#lineIds)
     if (gone.lines.length > 0) {
       this.#counts.wipe()
+      await this.#history.write()
       // Both hold names that the household has asked for.
       this.#notices.stop()
       this.#cache?.clear()
