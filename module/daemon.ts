@@ -10,6 +10,7 @@ import { Updater } from './blocklist/update.ts'
 import { createHealthGate } from './blocklist/update-gate.ts'
 import { pageAnswers } from './blockpage/page-check.ts'
 import type { PageData } from './blockpage/page-data.ts'
+import { RecentBlocks } from './blockpage/recent-blocks.ts'
 import { createBlockPage } from './blockpage/server.ts'
 import { categories, categoryName, RESOLVER_BYPASS } from './category.ts'
 import type { Config } from './config/config.ts'
@@ -125,6 +126,7 @@ class Modem implements Daemon {
   /** When the serving list came to this modem, ms; null without one. */
   #listSince: number | null = null
   readonly #notices: Notices
+  readonly #recentBlocks = new RecentBlocks(() => systemClock.monotonic())
   #cache: Cache | null = null
   /** The newest verified head, taken by the updater as soon as a line needs the list. */
   #head: Head | null = null
@@ -152,7 +154,7 @@ class Modem implements Daemon {
       clock: this.#clock,
       ownAddresses: new Set(config.dns.listen.map(({ address }) => address).filter((a) => !isLoopback(a))),
       testZone: wireOf(config.dns.testZone),
-      onBlocked: (query) => this.#notice(query),
+      onBlocked: (query) => this.#blocked(query),
     })
     this.#history = new CounterHistory({
       counters: this.#counts.counters,
@@ -332,12 +334,19 @@ class Modem implements Daemon {
     }
   }
 
+  /** Of a client's query, while its name is at hand. */
+  #blocked(query: Query): void {
+    const name = nameToText(Question.name.subarray(0, query.nameLength))
+    if (query.reason === 'blocked-target' || query.reason === 'blocked-upstream')
+      this.#recentBlocks.add(name, categoryName(query.category))
+    this.#notice(query, name)
+  }
+
   /** A notice for what a page cannot show, if the line's order asks for it (7-household.md); coalesced by name. */
-  #notice({ category, nameLength, reason }: Query): void {
+  #notice({ category, reason }: Query, name: string): void {
     const line = this.#activeLine()
     if (!line || category === RESOLVER_BYPASS || reason === 'resolver-bypass') return
     if (lineOf(this.#book, line.id).notices !== true) return
-    const name = nameToText(Question.name.subarray(0, nameLength))
     this.#notices.add({ lineId: line.id, name, category: categoryName(category) })
   }
 
@@ -359,8 +368,10 @@ class Modem implements Daemon {
       blockedAs: (name) => {
         const wire = this.#policy.protecting ? nameFromText(name) : null
         const found = wire && this.#matcher.explain(wire, 0)
-        if (!found?.listed || found.category === undefined) return null
-        return { category: found.category, suffix: found.suffix ?? name }
+        if (found?.listed && found.category !== undefined)
+          return { category: found.category, suffix: found.suffix ?? name }
+        const category = wire && this.#recentBlocks.categoryOf(name)
+        return category ? { category, suffix: name } : null
       },
       status: () => {
         const { protecting, why } = this.#protecting()
@@ -543,8 +554,9 @@ class Modem implements Daemon {
     if (gone.lines.length > 0) {
       this.#counts.wipe()
       await this.#history.write()
-      // Both hold names that the household has asked for.
+      // All of them hold names that the household has asked for.
       this.#notices.stop()
+      this.#recentBlocks.clear()
       this.#cache?.clear()
     }
     if (gone.list) await this.#updater?.wipe()

@@ -97,6 +97,9 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<vo
     new ModuleProcess({
       command: [
         process.execPath,
+        // As the init script starts it on a modem (docs/adr/0005-memory.md).
+        '--max-semi-space-size=2',
+        '--max-old-space-size=32',
         join(projectRoot, 'dist', 'securenet', 'securenet.cjs'),
         'run',
         '--config',

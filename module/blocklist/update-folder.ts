@@ -41,7 +41,8 @@ export class ListFolder {
 
   /** Removes every file that is neither the state, nor named by it, nor kept by `keep`. */
   sweep(state: UpdateState, keep: (file: string) => boolean): void {
-    const named = new Set(['state.json'])
+    // The state may be on its way to the medium at this very moment.
+    const named = new Set(['state.json', 'state.json.tmp'])
     for (const entry of [state.current, state.previous]) if (entry) named.add(entry.file)
     for (const name of readdirSync(this.path)) {
       const owner = name.replace(companion, '')
@@ -76,6 +77,6 @@ export class ListFolder {
   wipe(): void {
     this.create()
     this.sweep(freshState, () => false)
-    rmSync(join(this.path, 'state.json'), { force: true })
+    for (const name of ['state.json', 'state.json.tmp']) rmSync(join(this.path, name), { force: true })
   }
 }

@@ -1,5 +1,5 @@
 // A modem's list in a process of its own, so that memory, writes and pauses are its alone: takes versions from a folder
-// of chunks, or serves what an earlier one took. Started by scripts/list-scale.ts; prints one line of JSON a figure set.
+// of chunks, or serves what an earlier one took. Started by scripts/bench/list-scale.ts; prints one line of JSON a figure set.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'

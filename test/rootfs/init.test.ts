@@ -115,6 +115,8 @@ config line
     const lib = join(modem.root, 'usr/lib/securenet')
     expect(modem.told('', 'command')).toEqual([
       process.execPath,
+      '--max-semi-space-size=2',
+      '--max-old-space-size=32',
       `${lib}/securenet.cjs`,
       'run',
       '--config',

@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { createEntrySetBuilder, type EntrySet } from '../module/blocklist/entries.ts'
-import type { Head, Release } from '../module/blocklist/head.ts'
-import type { ServedFigures, TakenFigures } from './bench/list-child.ts'
-import { type ScaleRow, scalePlot, scaleTable } from './bench/list-scale-report.ts'
-import { type EarlierVersion, makeRelease } from './operator/list/release.ts'
+import { createEntrySetBuilder, type EntrySet } from '../../module/blocklist/entries.ts'
+import type { Head, Release } from '../../module/blocklist/head.ts'
+import { type EarlierVersion, makeRelease } from '../operator/list/release.ts'
+import type { ServedFigures, TakenFigures } from './list-child.ts'
+import { type ScaleRow, scalePlot, scaleTable } from './list-scale-report.ts'
 
 const keys = ['00112233445566ff', 'ffeeddccbbaa9988'] as const
 const changes = 1000
