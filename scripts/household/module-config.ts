@@ -32,7 +32,8 @@ export function moduleConfig({ home, settings, addresses, upstream, brokerUrl, l
     // Nothing on this machine is turned towards the module: `dig -p` asks it by its port.
     interception: { backend: 'none' },
     mqtt: { url: brokerUrl },
-    list: { name: list },
+    // A person who publishes two lists in a row does not want to wait ten minutes.
+    list: { name: list, probationSeconds: 5 },
     trust: { rootsFile: home.rootsFile },
   }
 }

@@ -237,7 +237,7 @@ describe('what is refused, with the last good state serving', () => {
     await stillProtects()
   })
 
-  it('a list head whose payload was changed, and a chunk of other bytes', async () => {
+  it('a list head whose payload was changed', async () => {
     const list = profile.list ?? 'securenet'
     const good = (await retained(topics.head(list))).toString()
     const [head, , signature] = good.split('.') as [string, string, string]
@@ -247,6 +247,22 @@ describe('what is refused, with the last good state serving', () => {
     expect(await newRefusal('head', () => publish(topics.head(list), forged))).toMatch(/^DOC_/)
     await stillProtects()
     await publish(topics.head(list), good)
+  })
+
+  it('a chunk of other bytes under a head that is rightly signed', { timeout: 40_000 }, async () => {
+    const list = profile.list ?? 'securenet'
+    const { sign } = await openKeys(profile)
+    const claims = claimsOf(await retained(topics.head(list))) as Parameters<typeof sign<'head'>>[1]
+    const { stable, sequence } = claims
+    const tampered = Buffer.from(await retained(topics.snapshot(list, stable.version, 0)))
+    tampered[tampered.length - 1]! ^= 1
+    await publish(topics.snapshot(list, stable.version + 1, 0), tampered)
+    const next = { ...stable, version: stable.version + 1, deltas: [] }
+    await publish(topics.head(list), await sign('head', { ...claims, sequence: sequence + 1, stable: next }))
+    await expect.poll(async () => (await reported())?.list?.code, { timeout: 30_000 }).toBe('LIST_CHUNK_BAD')
+    expect(await reported()).toMatchObject({ protecting: true, list: { version: stable.version } })
+    await stillProtects()
+    await publish(topics.head(list), await sign('head', { ...claims, sequence: sequence + 2 }))
   })
 
   it('an unsigned request', async () => {
