@@ -172,6 +172,7 @@ class Modem implements Daemon {
         listVersion: this.#updater?.status().version ?? null,
         listAgeSeconds: this.#listAge(),
         leaseInterruptions: this.#lease?.status().interruptions ?? 0,
+        refusedPacketsSinceStart: this.#lease?.status().bypassed ?? 0,
       }),
       activeLine: () => this.#activeLine()?.id,
       send: (report) => this.#control?.telemetry(report),

@@ -9,6 +9,8 @@ export interface Renewed extends Armed {
   rebuilt: boolean
   /** As `translated()`, read in the same breath. */
   translated: number | null
+  /** Packets to encrypted resolvers' port 853 refused so far; left out where the back-end cannot count them. */
+  bypassed?: number | null
 }
 
 /**

@@ -34,6 +34,8 @@ export interface LeaseStatus extends Armed {
   interruptions: number
   /** Times that somebody else's change to our rules was mended. */
   rebuilt: number
+  /** Packets to port 853 refused since the start. */
+  bypassed: number
 }
 
 export interface Lease {
@@ -58,6 +60,9 @@ class LeaseLoop implements Lease {
   #last: Armed = nothing
   #failure: string | null = null
   #rebuilt = 0
+  #bypassed = 0
+  /** The kernel's own count at the last look; its table may have been made anew since. */
+  #bypassedInKernel = 0
   #round: Promise<void> | null = null
   /** Disarming failed: tried again each round. */
   #dirty = false
@@ -105,6 +110,7 @@ class LeaseLoop implements Lease {
       sinceRenewalMs: state.renewedAt === null ? null : clock.monotonic() - state.renewedAt,
       interruptions: state.interruptions,
       rebuilt: this.#rebuilt,
+      bypassed: this.#bypassed,
     }
   }
 
@@ -154,6 +160,7 @@ class LeaseLoop implements Lease {
     // The kernel's clock started between then and now: reckon with the earlier.
     this.#state = { ...this.#state, renewedAt: renewed.armed.length > 0 ? now : null }
     this.#count(renewed.rebuilt ? null : renewed.translated)
+    this.#countBypass(renewed.bypassed ?? null)
     if (clock.monotonic() - now >= leaseMs) this.#lapse()
   }
 
@@ -190,6 +197,13 @@ class LeaseLoop implements Lease {
     this.#state = count(this.#state, counted)
   }
 
+  #countBypass(inKernel: number | null): void {
+    if (inKernel === null) return
+    const fresh = inKernel < this.#bypassedInKernel ? inKernel : inKernel - this.#bypassedInKernel
+    this.#bypassed += fresh
+    this.#bypassedInKernel = inKernel
+  }
+
   #rebuiltOnce(): void {
     this.#rebuilt++
     this.#options.log.warn('interception-rebuilt', { backend: this.#options.interceptor.name })
@@ -215,7 +229,7 @@ class LeaseLoop implements Lease {
 
   #tell(): void {
     const status = this.status()
-    const what = JSON.stringify({ ...status, sinceRenewalMs: null })
+    const what = JSON.stringify({ ...status, sinceRenewalMs: null, bypassed: null })
     if (what === this.#told) return
     this.#told = what
     this.#options.onChange?.(status)

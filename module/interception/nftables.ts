@@ -4,7 +4,7 @@ import type { Ran, Run } from '../platform/spawn.ts'
 import type { WhyNot } from './devices.ts'
 import { type Refusal, refusal } from './input-verdict.ts'
 import type { Armed, Interceptor, Renewed } from './interceptor.ts'
-import { fingerprint, listing, questionsIn, renewal, ruleset, table } from './ruleset.ts'
+import { fingerprint, listing, packetsOf, renewal, ruleset, table } from './ruleset.ts'
 import type { ScopeKeeper } from './scope-keeper.ts'
 import { createSerial } from './serial.ts'
 import { requireServiceAddresses, type Service } from './service.ts'
@@ -91,11 +91,17 @@ class Nftables implements Interceptor {
       const script = `${renewal(armed, this.#options.leaseMs)}${listing}`
       const ran = await this.#apply(['-t', '-f', '-'], script, signal)
       if (ran.code === 0 && fingerprint(ran.stdout) === this.#standing)
-        return { armed, refused, rebuilt: false, translated: questionsIn(ran.stdout) }
+        return {
+          armed,
+          refused,
+          rebuilt: false,
+          translated: packetsOf('questions', ran.stdout),
+          bypassed: packetsOf('bypass', ran.stdout),
+        }
       if (ran.code !== 0) this.#explain(ran)
       await this.#build(armed, signal)
       this.#untilInspection = 0
-      return { armed, refused, rebuilt: true, translated: 0 }
+      return { armed, refused, rebuilt: true, translated: 0, bypassed: 0 }
     })
   }
 
@@ -125,7 +131,7 @@ class Nftables implements Interceptor {
   translated(): Promise<number | null> {
     return this.#serial.add(async (signal) => {
       const ran = await this.#apply(['-t', '-f', '-'], listing, signal)
-      return ran.code === 0 ? questionsIn(ran.stdout) : null
+      return ran.code === 0 ? packetsOf('questions', ran.stdout) : null
     })
   }
 

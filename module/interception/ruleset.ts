@@ -81,6 +81,7 @@ export function ruleset(service: Service, interfaces: readonly string[]): string
     `add table ${table}\ndelete table ${table}\n`,
     `table ${table} {\n`,
     '  counter questions {\n  }\n',
+    '  counter bypass {\n  }\n',
     '  set armed {\n    type ifname\n    flags timeout\n  }\n',
     chain('zone', 'type filter hook prerouting priority raw; policy accept;', zoneRules(service, served)),
     // Before any redirection of the firewall's own (dstnat), which would decide first.
@@ -91,8 +92,8 @@ export function ruleset(service: Service, interfaces: readonly string[]): string
     chain('count', 'type filter hook prerouting priority dstnat + 1; policy accept;', countRules(service)),
     // A quick refusal makes clients fall back to port 53; a drop would make them wait.
     chain('bypass', 'type filter hook forward priority filter - 5; policy accept;', [
-      'iifname @armed tcp dport 853 reject with tcp reset',
-      'iifname @armed udp dport 853 reject',
+      'iifname @armed tcp dport 853 counter name bypass reject with tcp reset',
+      'iifname @armed udp dport 853 counter name bypass reject',
     ]),
     chain('guard', '', guard),
     chain('service', 'type filter hook input priority filter - 5; policy accept;', [
@@ -122,8 +123,11 @@ export function fingerprint(listed: string): string {
   return listed.replace(/packets \d+ bytes \d+/g, '').replace(/\s+/g, ' ')
 }
 
-/** @returns packets of the counter `questions` in what `nft list` printed; null where it is not there */
-export function questionsIn(listed: string): number | null {
-  const found = /counter questions \{\s*packets (\d+) bytes/.exec(listed)
+/** `questions`: translated to us; `bypass`: packets to port 853 that were refused. */
+export type CounterName = 'questions' | 'bypass'
+
+/** @returns packets of the counter in what `nft list` printed; null where it is not there */
+export function packetsOf(counter: CounterName, listed: string): number | null {
+  const found = new RegExp(`counter ${counter} \\{\\s*packets (\\d+) bytes`).exec(listed)
   return found ? Number(found[1]) : null
 }

@@ -10,7 +10,7 @@ export interface TelemetryLoopOptions {
   measure: () => Pick<
     TelemetryParts,
     'modemId' | 'bootId' | 'listVersion' | 'listAgeSeconds' | 'leaseInterruptions'
-  >
+  > & { refusedPacketsSinceStart: number }
   /** The line that carries the traffic. */
   activeLine: () => string | undefined
   send: (report: Record<string, unknown>) => void
@@ -21,6 +21,7 @@ export class TelemetryLoop {
   readonly #options: TelemetryLoopOptions
   /** Start of what is being counted, seconds since 1970. */
   #from = 0
+  #refusedPackets = 0
   #timer: Timer | undefined
 
   constructor(options: TelemetryLoopOptions) {
@@ -46,11 +47,24 @@ export class TelemetryLoop {
     const latencyMs = counts.latency.quantiles()
     counts.latency.reset()
     this.#from = to
+    const { refusedPacketsSinceStart, ...measured } = measure()
+    const refusedPackets = refusedPacketsSinceStart - this.#refusedPackets
+    this.#refusedPackets = refusedPacketsSinceStart
     if (lineId === undefined) return
     const upstreamFailures = totals.byReason['upstream-failure'] ?? 0
     const memoryBytes = process.memoryUsage.rss()
     send(
-      telemetryReport({ ...measure(), from, to, lineId, totals, upstreamFailures, latencyMs, memoryBytes }),
+      telemetryReport({
+        ...measured,
+        refusedPackets,
+        from,
+        to,
+        lineId,
+        totals,
+        upstreamFailures,
+        latencyMs,
+        memoryBytes,
+      }),
     )
   }
 

@@ -11,6 +11,8 @@ export interface TelemetryParts {
   lineId: string
   totals: CounterTotals
   upstreamFailures: number
+  /** Packets to port 853 that were refused. */
+  refusedPackets: number
   latencyMs: ReturnType<Latency['quantiles']>
   memoryBytes: number
   listVersion: number | null
@@ -25,6 +27,7 @@ export function telemetryReport(parts: TelemetryParts): Record<string, unknown> 
   const hits = (byReason.cached ?? 0) + (byReason.stale ?? 0)
   const asked = hits + (byReason.forwarded ?? 0) + (byReason['upstream-failure'] ?? 0)
   const bypass = {
+    'port-853': parts.refusedPackets,
     'doh-name': byReason['resolver-bypass'] ?? 0,
     'relay-canary': byReason['relay-canary'] ?? 0,
   }

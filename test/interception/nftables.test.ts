@@ -101,6 +101,7 @@ describe('nftables: renewal', () => {
       refused: [],
       rebuilt: false,
       translated: 5,
+      bypassed: null,
     })
     expect(calls.length - before).toBe(1)
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fingerprint, questionsIn, renewal, ruleset } from '../../module/interception/ruleset.ts'
+import { fingerprint, packetsOf, renewal, ruleset } from '../../module/interception/ruleset.ts'
 import { serviceAddresses, serviceOf } from '../../module/interception/service.ts'
 
 const at = (address: string, port: number) => ({ address, port })
@@ -19,8 +19,8 @@ describe('ruleset', () => {
       'iifname @armed meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 dnat ip to 198.18.53.53:5353',
       'iifname @armed meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 dnat ip6 to [fd53::53]:5353',
       'iifname { "lo", "br-lan", "br-guest" } ip daddr 198.18.53.53 tcp dport 80 dnat ip to 198.18.53.53:8053',
-      'iifname @armed tcp dport 853 reject with tcp reset',
-      'iifname @armed udp dport 853 reject',
+      'iifname @armed tcp dport 853 counter name bypass reject with tcp reset',
+      'iifname @armed udp dport 853 counter name bypass reject',
       'iifname != { "lo", "br-lan", "br-guest" } drop',
     ])
       expect(text).toContain(line)
@@ -43,8 +43,9 @@ describe('ruleset', () => {
 
   test('the fingerprint forgets counts and nothing else', () => {
     const listed = 'counter questions {\n\t\tpackets 7 bytes 420\n\t}\n\tchain a {\n\t\taccept\n\t}'
-    expect(questionsIn(listed)).toBe(7)
-    expect(questionsIn('table inet securenet {\n}')).toBeNull()
+    expect(packetsOf('questions', listed)).toBe(7)
+    expect(packetsOf('questions', 'table inet securenet {\n}')).toBeNull()
+    expect(packetsOf('bypass', 'counter bypass {\n packets 3 bytes 9\n}')).toBe(3)
     expect(fingerprint(listed)).toBe(fingerprint(listed.replace('7 bytes 420', '9 bytes 540')))
     expect(fingerprint(listed)).not.toBe(fingerprint(listed.replace('accept', 'drop')))
   })

@@ -126,6 +126,10 @@ describe.skipIf(missing.length > 0)('household in namespaces', { timeout: 60_000
     const { outcome, ms } = connect(home, 'lan', addresses.public4, 853)
     expect(outcome).toBe('refused')
     expect(ms).toBeLessThan(1000)
+    await home.until(
+      () => modem.status().interception.bypassed,
+      (count) => count > 0,
+    )
   })
 
   test('the page answers for a blocked name, HTTPS to it is refused at once, in IPv4 and IPv6', async () => {
