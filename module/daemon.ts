@@ -486,6 +486,9 @@ class Modem implements Daemon {
       this.#updater
         .reportFailure('self-test')
         .catch((error) => this.#log.error('list', { why: messageOf(error) }))
+    // A modem that is switched off and on in a list's first minutes must not lose it for that.
+    if (this.#health?.state === 'passing' && this.#policy.protecting)
+      this.#updater?.passed().catch((error) => this.#log.error('list', { why: messageOf(error) }))
     void this.#decide()
   }
 

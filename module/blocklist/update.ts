@@ -253,6 +253,13 @@ export class Updater {
     this.#options.onStatus?.()
   }
 
+  /** The self-test has passed with the list that serves: earlier starts of the process did not end because of it. */
+  async passed(): Promise<void> {
+    const { probation } = this.#keeper.value
+    if (!probation || probation.starts === 0) return
+    await this.#keeper.save({ probation: { ...probation, starts: 0 } })
+  }
+
   /**
    * The list that serves does harm. Within its probation the list before it serves again, at once.
    * @returns whether there was a way back

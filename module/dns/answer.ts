@@ -52,15 +52,16 @@ interface Walk {
 const scratch = Buffer.alloc(NAME_BYTES)
 
 /** RFC 9267 §2: a pointer that goes nowhere, forwards or in a circle is not passed on to weaker readers. */
-function isName(reply: Buffer, at: number): boolean {
+function isName(reply: Buffer, at: number, end: number): boolean {
   // Nearly every record is owned by the name asked.
   if (reply[at] === 0xc0 && reply[at + 1] === HEADER_BYTES) return true
-  return expandName(reply, at, reply.length, scratch) > 0
+  // Up to its own end: one that runs on into its record's TTL would become another name as the answer ages.
+  return expandName(reply, at, end, scratch) > 0
 }
 
 function recordAt(reply: Buffer, owner: number): RecordView | null {
   const fixed = skipName(reply, owner, reply.length)
-  if (fixed < 0 || fixed + 10 > reply.length || !isName(reply, owner)) return null
+  if (fixed < 0 || fixed + 10 > reply.length || !isName(reply, owner, fixed)) return null
   const end = fixed + 10 + reply.readUInt16BE(fixed + 8)
   if (end > reply.length) return null
   const type = reply.readUInt16BE(fixed)

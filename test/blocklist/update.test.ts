@@ -416,6 +416,19 @@ describe('probation', () => {
     await last.updater.stop()
   })
 
+  it('a modem that is switched off and on keeps it: the self-test has passed each time', async () => {
+    const { source, modem } = await onProbation()
+    let last = modem
+    for (let start = 0; start < 12; start += 1) {
+      // No stop(): the power is gone.
+      last = new Modem(source, { folder: modem.folder })
+      last.updater.start()
+      await last.updater.passed()
+    }
+    expect(last.updater.status()).toMatchObject({ version: 2, failedVersions: [], lastError: null })
+    await last.updater.stop()
+  })
+
   it('the next version waits for its end', async () => {
     const { source, modem } = await onProbation()
     await modem.updater.onHead(source.head(await source.version(3, ['c.example'])))
