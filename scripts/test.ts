@@ -79,10 +79,18 @@ interface Report {
   testResults: { name: string; assertionResults: { status: string; fullName: string }[] }[]
 }
 
+/** Why a test is skipped on a machine that lacks nothing, and how to enable it. */
+const skippedOnPurpose: readonly [RegExp, string][] = [
+  [/system\/browser\.test/, 'takes minutes; enable with SECURENET_TABLE=1'],
+  [/system\/interception-/, 'not of this back-end; the other back-ends’ files run it'],
+]
+
 function printSkipped(report: Report): void {
   const skipped = report.testResults.flatMap(({ name, assertionResults }) => {
     const count = assertionResults.filter(({ status }) => status === 'pending' || status === 'skipped').length
-    return count > 0 ? [`  ${count} in ${name.replace(`${process.cwd()}/`, '')}`] : []
+    const why = skippedOnPurpose.find(([file]) => file.test(name))?.[1]
+    const path = name.replace(`${process.cwd()}/`, '')
+    return count > 0 ? [`  ${count} in ${path}${why ? `: ${why}` : ''}`] : []
   })
   if (skipped.length === 0) return
   const missing = missingTools()
