@@ -8,11 +8,20 @@ export const categories = [
   'resolver-bypass',
 ] as const
 
-export type Category = (typeof categories)[number] | `reserved-${number}`
+export type Category = (typeof categories)[number] | 'blocked' | `reserved-${number}`
 
-/** @param number 0 to 15; a number that this version does not know is still a block, named `reserved-N` */
+/** Numbers that a list's entry may have. */
+const LIST_CATEGORIES = 16
+
+/** What the resolver behind us has blocked without a word why (3-dns.md, Blocked); no list can hold it. */
+export const BLOCKED = LIST_CATEGORIES
+
+/** One more than the highest number. */
+export const CATEGORY_NUMBERS = LIST_CATEGORIES + 1
+
+/** @param number 0 to 16; a number that this version does not know is still a block, named `reserved-N` */
 export function categoryName(number: number): Category {
-  return categories[number] ?? `reserved-${number}`
+  return number === BLOCKED ? 'blocked' : (categories[number] ?? `reserved-${number}`)
 }
 
 /** Public encrypted resolvers: closed as a way round, but no threat: no page, not counted as one (3-dns.md). */

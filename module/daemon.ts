@@ -100,6 +100,9 @@ function wireOf(text: string): Buffer {
   return name
 }
 
+/** Of a query that has its answer now: `Question.name` is its name until the next is read. */
+const nameOf = ({ nameLength }: Query) => nameToText(Question.name.subarray(0, nameLength))
+
 /** The parts of one modem, put together here and nowhere else; each is started and stopped in `start` and `stop`. */
 class Modem implements Daemon {
   readonly #config: Config
@@ -152,7 +155,7 @@ class Modem implements Daemon {
     this.#upstream = this.#createUpstream()
     this.#counts = new QueryCounts({
       clock: this.#clock,
-      ownAddresses: new Set(config.dns.listen.map(({ address }) => address).filter((a) => !isLoopback(a))),
+      ownAddresses: config.dns.listen.map(({ address }) => address).filter((a) => !isLoopback(a)),
       testZone: wireOf(config.dns.testZone),
       onBlocked: (query) => this.#blocked(query),
     })
@@ -335,20 +338,21 @@ class Modem implements Daemon {
     }
   }
 
-  /** Of a client's query, while its name is at hand. */
+  /** Of a client's query. The name is made into text only for those who need it: this is on the way of every block. */
   #blocked(query: Query): void {
-    const name = nameToText(Question.name.subarray(0, query.nameLength))
-    if (query.reason === 'blocked-target' || query.reason === 'blocked-upstream')
-      this.#recentBlocks.add(name, categoryName(query.category))
-    this.#notice(query, name)
+    const { reason, category } = query
+    if (reason === 'blocked-target' || reason === 'blocked-upstream')
+      this.#recentBlocks.add(nameOf(query), categoryName(category))
+    this.#notice(query)
   }
 
   /** A notice for what a page cannot show, if the line's order asks for it (7-household.md); coalesced by name. */
-  #notice({ category, reason }: Query, name: string): void {
+  #notice(query: Query): void {
+    const { category, reason } = query
     const line = this.#activeLine()
     if (!line || category === RESOLVER_BYPASS || reason === 'resolver-bypass') return
     if (lineOf(this.#book, line.id).notices !== true) return
-    this.#notices.add({ lineId: line.id, name, category: categoryName(category) })
+    this.#notices.add({ lineId: line.id, name: nameOf(query), category: categoryName(category) })
   }
 
   #sendNotice({ lineId, name, category }: Notice): void {

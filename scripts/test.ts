@@ -21,6 +21,7 @@ const tools: Readonly<Record<string, string>> = {
   busybox: 'busybox',
   shellcheck: 'shellcheck',
   chromium: 'chromium',
+  tidy: 'tidy',
   'qemu-aarch64-static': 'qemu-user-static',
   strip: 'binutils',
   'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu',
@@ -30,6 +31,7 @@ const tools: Readonly<Record<string, string>> = {
   strace: 'strace',
   curl: 'curl',
   getent: 'libc-bin',
+  'musl-gcc': 'musl-tools',
   ps: 'procps',
 }
 

@@ -4,13 +4,13 @@ import { NOT_LISTED, verdictCategory } from './verdict.ts'
 
 /** What the query chain asks (query/policy.ts): the matcher's verdict, while protection is on. */
 export class ListPolicy {
-  readonly #matcher: Pick<Matcher, 'verdict' | 'epoch'>
+  readonly #matcher: Pick<Matcher, 'verdict' | 'exempt' | 'epoch'>
   readonly #refuseBypass: boolean
   #protecting = false
   #switches = 0
 
   /** @param refuseBypass false: names of public encrypted resolvers are let through */
-  constructor(matcher: Pick<Matcher, 'verdict' | 'epoch'>, refuseBypass: boolean) {
+  constructor(matcher: Pick<Matcher, 'verdict' | 'exempt' | 'epoch'>, refuseBypass: boolean) {
     this.#matcher = matcher
     this.#refuseBypass = refuseBypass
   }
@@ -36,5 +36,9 @@ export class ListPolicy {
     if (verdict === NOT_LISTED) return -1
     const category = verdictCategory(verdict)
     return category === RESOLVER_BYPASS && !this.#refuseBypass ? -1 : category
+  }
+
+  exempt(wire: Uint8Array, start: number): boolean {
+    return this.#matcher.exempt(wire, start) !== null
   }
 }

@@ -42,6 +42,8 @@ export interface Matcher {
    * @param wire the uncompressed name at `start`, checked by module/dns; capitals are folded
    */
   verdict(wire: Uint8Array, start: number): Verdict
+  /** What overrules every list for this name, listed or not. */
+  exempt(wire: Uint8Array, start: number): 'core' | 'allow' | null
   /** For people: the same answer with its reason. */
   explain(wire: Uint8Array, start: number): Explanation
   /** Grows whenever a verdict may have changed: what was cached under another epoch is void. */
@@ -109,7 +111,18 @@ class ListMatcher implements Matcher {
   verdict(wire: Uint8Array, start: number): Verdict {
     const found = this.#listed(wire, start)
     if (found === NOT_LISTED) return NOT_LISTED
-    return this.#covering(this.#coreSet) > 0 || this.#covering(this.#allowSet) > 0 ? NOT_LISTED : found
+    return this.#exempts() === null ? found : NOT_LISTED
+  }
+
+  exempt(wire: Uint8Array, start: number): 'core' | 'allow' | null {
+    this.#labels = this.#hash.suffixes(wire, start)
+    return this.#exempts()
+  }
+
+  /** Of the name hashed last. */
+  #exempts(): 'core' | 'allow' | null {
+    if (this.#covering(this.#coreSet) > 0) return 'core'
+    return this.#covering(this.#allowSet) > 0 ? 'allow' : null
   }
 
   #listed(wire: Uint8Array, start: number): Verdict {

@@ -1,7 +1,7 @@
 import type { Category } from '../category.ts'
 import type { Branding } from '../config/config.ts'
 import { type DisplayName, displayName } from './display-name.ts'
-import type { Document } from './document.ts'
+import { type Document, shield } from './document.ts'
 import { type Html, html } from './html.ts'
 import type { Texts } from './locales/texts.ts'
 import { categoryText } from './locales/texts-of.ts'
@@ -46,19 +46,17 @@ export function blockPage(blocked: Blocked, branding: Branding, texts: Texts): D
   const words = texts.blocked
   const { name, sentence } = categoryText(texts, blocked.category)
   const main = html`<div class="card">
-<h1>${words.heading}</h1>
+<div class="state">${shield('bar')}
+<h1>${words.heading}</h1></div>
 <p class="name"><strong>${asciiName(blocked.name)}</strong></p>
 ${nameDetails(displayName(blocked.name), blocked, texts)}
 <p class="lead"><strong>${name}.</strong> ${sentence}</p>
-<p>${words.nothingLoaded}</p>
+<p class="safe"><strong>${words.nothingLoaded}</strong> ${words.goBack}</p>
 ${blocked.isTest ? html`<p><strong>${words.testName}</strong></p>` : null}
 </div>
 <section>
 <h2>${words.nowHeading}</h2>
-<ul>
-<li>${words.goBack}</li>
-<li>${words.forward(html`<a href="mailto:suspicious@safeonweb.be">suspicious@safeonweb.be</a>`)}</li>
-</ul>
+<p>${words.forward(html`<a href="mailto:suspicious@safeonweb.be">suspicious@safeonweb.be</a>`)}</p>
 </section>
 <section>
 <h2>${words.passwordHeading}</h2>

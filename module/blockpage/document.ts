@@ -10,7 +10,7 @@ const SHIELD = 'M12 2 4 5v6c0 5 3.4 9.4 8 11 4.6-1.6 8-6 8-11V5z'
 /** A shield with a tick or a bar; decoration, so hidden from screen readers. */
 export function shield(mark: 'tick' | 'bar'): Html {
   const line = mark === 'tick' ? 'm8 12 3 3 5-6' : 'M8 12h8'
-  return html`<svg viewBox="0 0 24 24" width="28" height="28" aria-hidden="true" focusable="false"><path fill="currentColor" d="${SHIELD}"/><path fill="none" stroke="var(--card,#fff)" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" d="${line}"/></svg>`
+  return html`<svg viewBox="0 0 24 24" width="28" height="28" aria-hidden="true"><path fill="currentColor" d="${SHIELD}"/><path fill="none" stroke="var(--card,#fff)" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" d="${line}"/></svg>`
 }
 
 /** In the document, so that no browser asks the blocked host for /favicon.ico. */

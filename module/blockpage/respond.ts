@@ -25,9 +25,16 @@ export interface PageResponse {
 export interface ResponderOptions {
   readonly branding: Branding
   readonly data: PageData
+  /** Wall clock, ms since 1970. */
+  readonly now: () => number
   /** Names of the page itself, such as the operator's `securenet.example`: they get the status page with its figures. */
   readonly ownNames?: readonly string[]
 }
+
+const BROWSERS_REMEMBER_SECONDS = 61
+const RELOAD_AGAIN_SECONDS = 5
+/** What still leads here after so long does so for another reason. */
+const RELOAD_FOR_SECONDS = 90
 
 /**
  * No Cross-Origin-Opener-Policy: browsers ignore it over HTTP and complain on the console (HTML §7.1.3).
@@ -63,8 +70,22 @@ function statusJson(status: ProtectionStatus, strangeName: string | null): objec
   }
 }
 
-/** @returns a pure function of the request and what `data` says: no socket, no clock */
-export function createResponder({ branding, data, ownNames = [] }: ResponderOptions) {
+/**
+ * Chromium and Firefox keep an address for 60 s, whatever its TTL (docs/what-shows.md): the tab that asks us for a name
+ * which is no longer blocked is told to ask again when they have forgotten it, and then every few seconds, because a
+ * connection opened ahead may still lead here.
+ * @returns seconds until the tab loads itself again, or null where it shall not
+ */
+export function reloadSeconds({ protecting, since }: ProtectionStatus, now: number): number | null {
+  if (protecting || since === null) return null
+  const elapsed = Math.floor((now - since) / 1000)
+  return elapsed < 0 || elapsed > RELOAD_FOR_SECONDS
+    ? null
+    : Math.max(RELOAD_AGAIN_SECONDS, BROWSERS_REMEMBER_SECONDS - elapsed)
+}
+
+/** @returns a pure function of the request and what `data` says: no socket, no clock of its own */
+export function createResponder({ branding, data, now, ownNames = [] }: ResponderOptions) {
   const style = createStyle(branding.colour)
   const render = createDocument(branding, style)
   const fixed = fixedHeaders(style.digest)
@@ -121,7 +142,11 @@ export function createResponder({ branding, data, ownNames = [] }: ResponderOpti
       host.kind === 'name' && !own.has(host.name) && !isLocalName(host.name) ? host.name : null
     const status = data.status()
     if (want === 'json') return json(200, statusJson(status, strangeName))
-    return page(200, language, statusPage({ status, strangeName }, branding, textsOf(language)))
+    const reload = strangeName === null ? null : reloadSeconds(status, now())
+    const view = { status, strangeName, opensItself: reload !== null }
+    const response = page(200, language, statusPage(view, branding, textsOf(language)))
+    if (reload === null) return response
+    return { ...response, headers: { ...response.headers, Refresh: String(reload) } }
   }
 
   const answer = (request: PageRequest, target: Target): PageResponse => {

@@ -61,6 +61,8 @@ export interface BlockPage {
 }
 
 const CONNECTION_CHECK_MS = 1000
+/** Over it the kernel drops a bystander's SYN, which is sent again only after a second; Linux caps it at somaxconn, 4096. */
+const BACKLOG = 4096
 
 function listening(server: Server, { address, port }: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -77,7 +79,7 @@ function listening(server: Server, { address, port }: Endpoint): Promise<void> {
         ),
       )
     })
-    server.listen({ host: address, port, ipv6Only: true }, resolve)
+    server.listen({ host: address, port, ipv6Only: true, backlog: BACKLOG }, resolve)
   })
 }
 
@@ -112,7 +114,7 @@ class HttpBlockPage implements BlockPage {
   constructor(options: BlockPageOptions) {
     this.#options = options
     this.#limits = { ...defaultLimits, ...options.limits }
-    this.#respond = createResponder(options)
+    this.#respond = createResponder({ ...options, now: () => options.clock.now() })
     this.#connections = new Connections(this.#limits)
   }
 

@@ -10,6 +10,8 @@ export interface StatusView {
   readonly status: ProtectionStatus
   /** Somebody else's name, not blocked (any more), that led here: said so, and the counters are not for its ears. */
   readonly strangeName: string | null
+  /** The tab loads itself again, and then has the strange site. */
+  readonly opensItself: boolean
 }
 
 /** Before this the clock of the modem was not set; a date then would be nonsense. */
@@ -80,14 +82,17 @@ function tryIt(texts: Texts, { protecting, testNames }: ProtectionStatus): Html 
 </section>`
 }
 
-function strange(texts: Texts, name: string): Html {
+function strange(texts: Texts, name: string, opensItself: boolean): Html {
+  const { notBlocked, notBlockedSoon, notBlockedHeading } = texts.status
+  const words = opensItself ? notBlockedSoon : notBlocked
   return html`<section>
-<h2>${texts.status.notBlockedHeading}</h2>
-<p>${texts.status.notBlocked(html`<strong>${asciiName(name)}</strong>`)}</p>
+<h2>${notBlockedHeading}</h2>
+<p>${words(html`<strong>${asciiName(name)}</strong>`)}</p>
 </section>`
 }
 
-export function statusPage({ status, strangeName }: StatusView, branding: Branding, texts: Texts): Document {
+export function statusPage(view: StatusView, branding: Branding, texts: Texts): Document {
+  const { status, strangeName, opensItself } = view
   const words = texts.status
   const since = status.since !== null && status.since > CLOCK_SET_AFTER ? status.since : null
   const main = html`<div class="card">
@@ -96,7 +101,7 @@ export function statusPage({ status, strangeName }: StatusView, branding: Brandi
 <p class="lead">${status.protecting ? words.protectedText(branding.service) : whyText(texts, status.why)}</p>
 ${since === null ? null : html`<p class="soft">${words.since(moment(texts, since))}</p>`}
 </div>
-${strangeName === null ? html`${week(texts, status)}${list(texts, status)}` : strange(texts, strangeName)}
+${strangeName === null ? html`${week(texts, status)}${list(texts, status)}` : strange(texts, strangeName, opensItself)}
 ${tryIt(texts, status)}`
   return { texts, title: words.title(branding.service), main }
 }

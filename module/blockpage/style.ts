@@ -41,8 +41,10 @@ a .label{display:inline}
 .soft{color:var(--soft);font-size:.9375rem}
 .soft b{font-weight:600;color:var(--text)}
 .lead{margin-top:1rem}
-.state{display:flex;align-items:center;gap:.875rem}
-.state svg{width:2.75rem;height:2.75rem;flex:none;color:var(--accent)}
+.safe{margin-top:1rem;padding-top:1rem;border-top:1px solid var(--line)}
+.state{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem .875rem}
+.state h1{flex:1 1 7em;min-width:0;overflow-wrap:break-word}
+.state svg{width:2.75rem;height:2.75rem;margin-left:-.25rem;flex:none;color:var(--accent)}
 .button{display:inline-flex;align-items:center;min-height:2.75rem;margin-top:.75rem;padding:.5rem 1.25rem;border:2px solid var(--accent);border-radius:.625rem;font-weight:650;text-decoration:none}
 .button:hover{background:var(--accent);color:var(--on)}
 .total{display:flex;align-items:baseline;gap:.5rem;margin:.25rem 0 0}

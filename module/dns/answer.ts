@@ -1,6 +1,7 @@
 import { EDE_OPTION, Flag, HEADER_BYTES, Rcode, Type, UDP_BYTES } from './constants.ts'
-import { expandName, NAME_BYTES, skipName } from './name.ts'
 import type { Question } from './question.ts'
+import { namesHold, type RecordView, recordAt } from './record.ts'
+import { copyOctets } from './reply.ts'
 
 /** RFC 2308 §5 asks for a bound on negative answers: an hour. */
 const NEGATIVE_TTL_MOST = 3600
@@ -8,17 +9,6 @@ const NEGATIVE_TTL_MOST = 3600
 const TTL_MOST = 604_800
 const OPT_BYTES = 11
 const NO_ERRORS = Buffer.alloc(0)
-
-/** One record of a reply, as offsets into it. */
-export interface RecordView {
-  owner: number
-  type: number
-  class: number
-  /** Offset of the TTL. */
-  ttlAt: number
-  rdata: number
-  end: number
-}
 
 /**
  * An upstream's reply, walked once: without its OPT, with what is needed to serve it again.
@@ -49,23 +39,18 @@ interface Walk {
   kept: [number, number, number]
 }
 
-const scratch = Buffer.alloc(NAME_BYTES)
-
-/** RFC 9267 §2: a pointer that goes nowhere, forwards or in a circle is not passed on to weaker readers. */
-function isName(reply: Buffer, at: number, end: number): boolean {
-  // Nearly every record is owned by the name asked.
-  if (reply[at] === 0xc0 && reply[at + 1] === HEADER_BYTES) return true
-  // Up to its own end: one that runs on into its record's TTL would become another name as the answer ages.
-  return expandName(reply, at, end, scratch) > 0
-}
-
-function recordAt(reply: Buffer, owner: number): RecordView | null {
-  const fixed = skipName(reply, owner, reply.length)
-  if (fixed < 0 || fixed + 10 > reply.length || !isName(reply, owner, fixed)) return null
-  const end = fixed + 10 + reply.readUInt16BE(fixed + 8)
-  if (end > reply.length) return null
-  const type = reply.readUInt16BE(fixed)
-  return { owner, type, class: reply.readUInt16BE(fixed + 2), ttlAt: fixed + 4, rdata: fixed + 10, end }
+/** @returns false where the whole reply must not be used */
+function keep(walk: Walk, reply: Buffer, record: RecordView, section: number): boolean {
+  if (record.type === Type.OPT) {
+    if (walk.opt || section !== 2) return false
+    walk.opt = record
+    return true
+  }
+  if (walk.opt) return true
+  walk.records.push(record)
+  walk.kept[section] = walk.kept[section]! + 1
+  walk.end = record.end
+  return namesHold(reply, record, walk.records)
 }
 
 function walkRecords(reply: Buffer, questionEnd: number): Walk | null {
@@ -74,17 +59,9 @@ function walkRecords(reply: Buffer, questionEnd: number): Walk | null {
   let at = questionEnd
   for (let section = 0; section < 3; section++) {
     for (let left = counts[section]!; left > 0; left--) {
-      const record = recordAt(reply, at)
-      if (record === null) return null
+      const record = recordAt(reply, at, walk.records)
+      if (record === null || !keep(walk, reply, record, section)) return null
       at = record.end
-      if (record.type === Type.OPT) {
-        if (walk.opt || section !== 2) return null
-        walk.opt = record
-      } else if (!walk.opt) {
-        walk.records.push(record)
-        walk.kept[section] = walk.kept[section]! + 1
-        walk.end = at
-      }
     }
   }
   return walk
@@ -159,6 +136,15 @@ export function readAnswer(reply: Buffer, questionEnd: number): Answer | null {
     errors: walk.opt && walk.opt.end - walk.opt.rdata >= 4 ? extendedErrors(reply, walk.opt) : NO_ERRORS,
     truncated,
   }
+}
+
+/** Cuts an answer short of the section, authority or additional, that has its record number `index`: no RRset is torn. */
+export function withoutSectionOf(answer: Answer, index: number): void {
+  const { bytes, records, answers, authorities, questionEnd } = answer
+  const first = index < answers + authorities ? answers : answers + authorities
+  answer.bytes = bytes.subarray(0, first === 0 ? questionEnd : records[first - 1]!.end)
+  answer.records = records.slice(0, first)
+  answer.authorities = first - answers
 }
 
 /** How an answer is served to one client. */
@@ -245,7 +231,7 @@ export function serve(question: Question, answer: Answer, serving: Serving): Buf
   const reply = Buffer.allocUnsafe(recordsEnd + optBytes)
   bytes.copy(reply, 0, 0, recordsEnd)
   const { message, flags } = question
-  message.copy(reply, HEADER_BYTES, HEADER_BYTES, questionEnd)
+  copyOctets(message, HEADER_BYTES, questionEnd, reply, HEADER_BYTES)
   reply[0] = message[0]!
   reply[1] = message[1]!
   const wantsAd = answer.authenticData && (question.dnssecOk || (flags & Flag.AD) !== 0)

@@ -95,8 +95,16 @@ export const tails = {
   truncated: emptyTail(Rcode.NOERROR),
 } as const
 
+/** Some tens of octets: a loop is done before `copy` has made the view of the part that it copies. */
+export function copyOctets(from: Buffer, start: number, end: number, into: Buffer, at: number): void {
+  for (let i = start, to = at; i < end; i++, to++) into[to] = from[i]!
+}
+
 /** Position of the DNSSEC OK bit within an OPT record. */
 const DO_OCTET = 7
+
+/** RD, RA and CD are defined for QUERY alone (RFC 8906 §8.1.4): of an operation that we do not know, only its number comes back. */
+const headerBits = (flags: number) => flags & Flag.OPCODE || Flag.RA | (flags & (Flag.RD | Flag.CD))
 
 /**
  * The one place where a reply of our own is put together: the client's header bits and question, then `tail`.
@@ -110,12 +118,11 @@ export function replyWith(question: Question, tail: Tail, extraFlags = 0): Buffe
   // RFC 8914 §3: rather no EDE than a reply that is too long.
   const opt = recordsEnd + tail.opt.length <= question.udpBytes ? tail.opt : bareOpt
   const reply = Buffer.allocUnsafe(hasEdns ? recordsEnd + opt.length : recordsEnd)
-  message.copy(reply, HEADER_BYTES, HEADER_BYTES, end)
-  records.copy(reply, end)
+  copyOctets(message, HEADER_BYTES, end, reply, HEADER_BYTES)
+  copyOctets(records, 0, records.length, reply, end)
   reply[0] = message[0]!
   reply[1] = message[1]!
-  const kept = flags & (Flag.RD | Flag.CD | Flag.OPCODE)
-  const word = Flag.QR | Flag.RA | kept | extraFlags | (tail.rcode & 0x0f)
+  const word = Flag.QR | headerBits(flags) | extraFlags | (tail.rcode & 0x0f)
   reply[2] = word >> 8
   reply[3] = word & 0xff
   reply[4] = 0
@@ -127,7 +134,7 @@ export function replyWith(question: Question, tail: Tail, extraFlags = 0): Buffe
   reply[10] = 0
   reply[11] = hasEdns ? 1 : 0
   if (hasEdns) {
-    opt.copy(reply, recordsEnd)
+    copyOctets(opt, 0, opt.length, reply, recordsEnd)
     if (question.dnssecOk) reply[recordsEnd + DO_OCTET] = reply[recordsEnd + DO_OCTET]! | 0x80
   }
   return reply

@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { Log } from '../log.ts'
+import { type DatagramSender, datagramSender } from '../platform/datagram-sender.ts'
 import { PENDING, Query } from '../query/query.ts'
 import type { Handler, Listener } from './handler.ts'
 import { listenError } from './listen-error.ts'
@@ -37,14 +38,17 @@ export class UdpListener implements Listener {
       socket.bind({ address, port, exclusive: false }, resolve)
     })
     socket.removeAllListeners('error')
-    // A failed send is a lost datagram: the client asks again.
     socket.on('error', (error) => log.debug('udp-error', { address, message: error.message }))
     try {
       socket.setRecvBufferSize(RECEIVE_BYTES)
     } catch (error) {
       log.debug('udp-receive-buffer', { message: String(error) })
     }
-    socket.on('message', (message, from) => this.#onMessage(socket, message, from))
+    // A failed send is a lost datagram: the client asks again.
+    const sender = datagramSender(socket, (error) => {
+      if (error) log.debug('udp-error', { address, message: error.message })
+    })
+    socket.on('message', (message, from) => this.#onMessage(sender, message, from))
     this.#socket = socket
   }
 
@@ -54,16 +58,16 @@ export class UdpListener implements Listener {
     if (socket) await new Promise<void>((resolve) => socket.close(resolve))
   }
 
-  #onMessage(socket: Socket, message: Buffer, from: RemoteInfo): void {
+  #onMessage(sender: DatagramSender, message: Buffer, from: RemoteInfo): void {
     const { address, port } = from
     // Port 53 is a resolver and 0 is nobody: answering either would start a loop (3-dns.md, Limits).
     if (port === 53 || port === 0) return
     const query = new Query(message, address, 'udp')
     const outcome = this.#options.handle(query)
-    if (typeof outcome !== 'symbol') socket.send(outcome, port, address)
+    if (typeof outcome !== 'symbol') sender.send(outcome, port, address)
     else if (outcome === PENDING)
       query.respond = (reply) => {
-        if (this.#socket === socket) socket.send(reply, port, address)
+        if (this.#socket !== null) sender.send(reply, port, address)
       }
   }
 }

@@ -1,4 +1,4 @@
-import { categoryName, RESOLVER_BYPASS } from '../category.ts'
+import { BLOCKED, categoryName, RESOLVER_BYPASS } from '../category.ts'
 import { Ede, Rcode, Type } from '../dns/constants.ts'
 import { answerTail, type ExtendedError, negativeTail, replyWith, type Tail } from '../dns/reply.ts'
 import type { Query } from './query.ts'
@@ -31,7 +31,10 @@ const Shape = { address4: 0, address6: 1, nothing: 2 } as const
 
 export function createBlockedReply(options: BlockedOptions): BlockedReply {
   const { ipv4, ipv6, ttl } = options
-  const text = (category: number) => `blocked as ${categoryName(category)} by ${options.operator}`
+  const text = (category: number) =>
+    category === BLOCKED
+      ? `blocked by ${options.operator}`
+      : `blocked as ${categoryName(category)} by ${options.operator}`
 
   const structured = (category: number): ExtendedError => {
     const name = categoryName(category)

@@ -7,6 +7,8 @@ import { DROP, NEXT, type Outcome, type Query, type Step } from './query.ts'
 export interface RateLimit {
   /** `answer`: within the limit; `truncate`: over it, tell a real client to come back over TCP; `drop`: over it. */
   admit(address: string, transport: Query['transport']): 'answer' | 'truncate' | 'drop'
+  /** Whether the client may have one more error: what it sent was no question, so that silence costs it nothing. */
+  admitError(address: string): boolean
 }
 
 /** Refuses what is malformed, not for us, or too much, before anything is spent on it. */
@@ -20,7 +22,10 @@ export function guard(limit: RateLimit): Step {
       // RFC 5358 §4, RFC 8906 §3: a forged source gains nothing from TC=1, a real client gets its answer over TCP.
       return admitted === 'drop' || query.nameLength === 0 ? DROP : replyWith(query, tails.truncated, Flag.TC)
     }
-    return reading === Reading.OK ? NEXT : refuse(query, reading)
+    if (reading === Reading.OK) return NEXT
+    if (limit.admitError(query.clientAddress)) return refuse(query, reading)
+    query.reason = 'rate-limited'
+    return DROP
   }
 }
 

@@ -1,8 +1,9 @@
-import type { Answer, RecordView } from '../dns/answer.ts'
+import { type Answer, withoutSectionOf } from '../dns/answer.ts'
 import { Rcode, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, skipName } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
-import { emptyTail, negativeTail, replyWith, tails } from '../dns/reply.ts'
+import type { RecordView } from '../dns/record.ts'
+import { emptyTail, negativeTail, replyWith } from '../dns/reply.ts'
 import type { BlockedReply } from './blocked.ts'
 import type { Policy } from './policy.ts'
 import { isPrivate4, isPrivate6, v4Within } from './private-address.ts'
@@ -27,7 +28,6 @@ export interface JudgeOptions {
 const LINKS_MOST = 16
 
 const target = Buffer.alloc(NAME_BYTES)
-const again = Buffer.alloc(NAME_BYTES)
 const rebound = negativeTail(Rcode.NOERROR, 10, [
   { code: 15, text: 'a public name with a private address (rebinding)' },
 ])
@@ -39,13 +39,6 @@ function targetOffset(record: RecordView): number {
   // RFC 9460 §2.2: priority, then TargetName.
   if (record.type === Type.SVCB || record.type === Type.HTTPS) return record.rdata + 2
   return -1
-}
-
-/** TTLs are counted down as an answer ages: a name that runs through one would become another after it was judged. */
-function withOtherTtls(bytes: Buffer, records: readonly RecordView[]): Buffer {
-  const other = Buffer.from(bytes)
-  for (const { ttlAt } of records) for (let i = ttlAt; i < ttlAt + 4; i++) other[i]! ^= 0xff
-  return other
 }
 
 const IPV4_HINT = 4
@@ -92,13 +85,10 @@ function blockedBehindUs(bytes: Buffer, record: RecordView): number {
   return -1
 }
 
-const sameName = (length: number) => target.compare(again, 0, length, 0, length) === 0
-
 export function createJudge({ policy, blocked, rebindProtection, rebindExempt }: JudgeOptions): Judge {
   const judgeTargets = (query: Query, answer: Answer): Buffer | null => {
     const { bytes, records, answers } = answer
     let links = 0
-    let other: Buffer | null = null
     for (let i = 0; i < answers; i++) {
       const record = records[i]!
       const at = targetOffset(record)
@@ -107,15 +97,10 @@ export function createJudge({ policy, blocked, rebindProtection, rebindExempt }:
         query.reason = 'chain-too-long'
         return replyWith(query, tooLong)
       }
-      // A name that leaves its record is not a name: nothing of such an answer is used (RFC 9267).
-      const length = expandName(bytes, at, record.end, target)
-      other ??= withOtherTtls(bytes, records)
-      if (length < 0 || expandName(other, at, record.end, again) !== length || !sameName(length)) {
-        query.reason = 'upstream-failure'
-        return replyWith(query, tails.serverFailure)
-      }
+      expandName(bytes, at, record.end, target)
       const category = policy.verdict(target, 0)
-      if (category >= 0) return blocked(query, category, 'blocked-target')
+      // Core and allow beat block, wherever in the chain it is: who lifts a false positive means all that it leads to.
+      if (category >= 0 && !policy.exempt(Question.name, 0)) return blocked(query, category, 'blocked-target')
     }
     return null
   }
@@ -138,11 +123,25 @@ export function createJudge({ policy, blocked, rebindProtection, rebindExempt }:
     return null
   }
 
+  /** Nobody who asks a forwarder needs what stands behind the answer: it goes, where it would lead into the household. */
+  const dropPrivateExtras = (query: Query, answer: Answer): void => {
+    const { bytes, records, answers } = answer
+    for (let i = answers; i < records.length; i++) {
+      if (!isPrivateRecord(bytes, records[i]!)) continue
+      if (!rebindExempt(Question.name, query.nameLength)) withoutSectionOf(answer, i)
+      return
+    }
+  }
+
   return (query, answer) => {
     if (!policy.protecting || query.local) return null
-    // The list may have changed while the answer was on its way, or since it was stored.
-    const category = policy.verdict(Question.name, 0)
-    if (category >= 0) return blocked(query, category, 'blocked')
-    return judgeTargets(query, answer) ?? judgeAddresses(query, answer)
+    if (query.epoch !== policy.epoch) {
+      // The list has changed while the answer was on its way, or since it was stored.
+      const category = policy.verdict(Question.name, 0)
+      if (category >= 0) return blocked(query, category, 'blocked')
+    }
+    const refused = judgeTargets(query, answer) ?? judgeAddresses(query, answer)
+    if (refused === null && rebindProtection) dropPrivateExtras(query, answer)
+    return refused
   }
 }

@@ -9,4 +9,6 @@ export interface Policy {
    * @returns the category of the block, or -1
    */
   verdict(wire: Uint8Array, start: number): number
+  /** Whether the operator allows the name, or it belongs to the core: then where it leads is no matter either. */
+  exempt(wire: Uint8Array, start: number): boolean
 }

@@ -34,6 +34,8 @@ export class Query extends Question {
   category = -1
   /** Lower-cased name, type and DO, CD, RD: equal for questions that one answer serves. Set by the cache step. */
   key = ''
+  /** The policy's epoch under which the name was found not to be listed; 0 where it was not looked up. */
+  epoch = 0
   /** The stock resolver's own names (DHCP hosts, private reverse zones): neither judged nor checked for rebinding. */
   local = false
 

@@ -16,9 +16,15 @@ interface Bucket {
   at: number
   /** Every second query over the limit gets TC=1, so that a real client notices. */
   over: number
+  /** Errors left, refilled as tokens are. */
+  errors: number
+  errorAt: number
 }
 
 const LAN_DEFAULT = 2000
+/** Errors a second, and at once. RFC 8906 §3 wants every error answered; nobody who asks in earnest makes so many. */
+const ERRORS = 100
+const ERROR_BURST = 200
 /** Addresses remembered; the older half is forgotten when it is full. */
 const REMEMBERED = 4096
 
@@ -29,6 +35,11 @@ export function createRateLimit({ clock, queriesPerSecond, burst }: RateLimitOpt
   let byAddress = new Map<string, Bucket>()
   let byKey = new Map<string, Bucket>()
 
+  const newBucket = (): Bucket => {
+    const now = clock.monotonic()
+    return { tokens: burst, at: now, over: 0, errors: ERROR_BURST, errorAt: now }
+  }
+
   const bucketOf = (address: string): Bucket => {
     const known = byAddress.get(address)
     if (known) return known
@@ -37,7 +48,7 @@ export function createRateLimit({ clock, queriesPerSecond, burst }: RateLimitOpt
       byKey = new Map([...byKey].slice(-REMEMBERED / 2))
     }
     const key = clientKey(address)
-    const bucket = byKey.get(key) ?? { tokens: burst, at: clock.monotonic(), over: 0 }
+    const bucket = byKey.get(key) ?? newBucket()
     byAddress.set(address, bucket)
     byKey.set(key, bucket)
     return bucket
@@ -57,6 +68,16 @@ export function createRateLimit({ clock, queriesPerSecond, burst }: RateLimitOpt
       // TCP has proven its address and is bounded by its connections; reading it is paused by back-pressure instead.
       if (transport === 'tcp') return 'answer'
       return ++bucket.over % 2 === 1 ? 'truncate' : 'drop'
+    },
+    admitError(address) {
+      if (exemptLoopback && isLoopback(address)) return true
+      const bucket = bucketOf(address)
+      const now = clock.monotonic()
+      bucket.errors = Math.min(ERROR_BURST, bucket.errors + ((now - bucket.errorAt) * ERRORS) / 1000)
+      bucket.errorAt = now
+      if (bucket.errors < 1) return false
+      bucket.errors--
+      return true
     },
   }
 }

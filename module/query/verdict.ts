@@ -9,6 +9,8 @@ export function verdict(policy: Policy, blocked: BlockedReply): Step {
     // The stock resolver's zones are the household's own; a name without a dot is, unless the list holds just that name.
     if (!policy.protecting || (query.local && query.lastLabel > 0)) return NEXT
     const category = policy.verdict(Question.name, 0)
-    return category < 0 ? NEXT : blocked(query, category, 'blocked')
+    if (category >= 0) return blocked(query, category, 'blocked')
+    query.epoch = policy.epoch
+    return NEXT
   }
 }

@@ -1,4 +1,4 @@
-import { type Category, categoryName } from '../category.ts'
+import { CATEGORY_NUMBERS, type Category, categoryName } from '../category.ts'
 import { type Reason, reasons } from '../query/reason.ts'
 
 /** What one query adds; the chain's view of it, without its name. */
@@ -14,6 +14,13 @@ const threats: ReadonlySet<Reason> = new Set(['blocked', 'blocked-target', 'bloc
 const DAY_MS = 86_400_000
 const DAYS = 7
 
+/** Category and count, of those that have one. */
+function counted(counts: Uint32Array): [number, number][] {
+  return Array.from(counts, (count, category): [number, number] => [category, count]).filter(
+    ([, count]) => count > 0,
+  )
+}
+
 export interface CounterTotals {
   questions: number
   byReason: Partial<Record<Reason, number>>
@@ -23,10 +30,11 @@ export interface CounterTotals {
 /** Counts by reason and category, since the last `take` and by day for a week; no names, nothing on flash by itself. */
 export class Counters {
   readonly #now: () => number
-  readonly #byReason = new Map<Reason, number>()
-  readonly #byCategory = new Map<number, number>()
-  /** Day number -> category -> stopped. */
-  readonly #days = new Map<number, Map<number, number>>()
+  /** A cell each, so that counting is one look-up and allocates nothing. */
+  readonly #byReason = new Map<Reason, { count: number }>(reasons.map((reason) => [reason, { count: 0 }]))
+  readonly #byCategory = new Uint32Array(CATEGORY_NUMBERS)
+  /** Day number -> how many stopped, by category. */
+  readonly #days = new Map<number, Uint32Array>()
   #questions = 0
 
   /** @param now wall clock, ms */
@@ -36,9 +44,9 @@ export class Counters {
 
   observe({ reason, category }: Observed): void {
     this.#questions++
-    this.#byReason.set(reason, (this.#byReason.get(reason) ?? 0) + 1)
+    this.#byReason.get(reason)!.count++
     if (category < 0) return
-    this.#byCategory.set(category, (this.#byCategory.get(category) ?? 0) + 1)
+    this.#byCategory[category]!++
     if (threats.has(reason)) this.#stopped(category)
   }
 
@@ -46,11 +54,11 @@ export class Counters {
     const today = Math.floor(this.#now() / DAY_MS)
     let counts = this.#days.get(today)
     if (!counts) {
-      counts = new Map()
+      counts = new Uint32Array(CATEGORY_NUMBERS)
       this.#days.set(today, counts)
       for (const day of this.#days.keys()) if (day <= today - DAYS) this.#days.delete(day)
     }
-    counts.set(category, (counts.get(category) ?? 0) + 1)
+    counts[category]!++
   }
 
   /** Threats stopped in the last seven days. */
@@ -59,7 +67,7 @@ export class Counters {
     const week = new Map<Category, number>()
     for (const [day, counts] of this.#days) {
       if (day <= oldest) continue
-      for (const [category, count] of counts) {
+      for (const [category, count] of counted(counts)) {
         const name = categoryName(category)
         week.set(name, (week.get(name) ?? 0) + count)
       }
@@ -71,29 +79,31 @@ export class Counters {
   take(): CounterTotals {
     const totals = this.peek()
     this.#questions = 0
-    this.#byReason.clear()
-    this.#byCategory.clear()
+    for (const cell of this.#byReason.values()) cell.count = 0
+    this.#byCategory.fill(0)
     return totals
   }
 
   peek(): CounterTotals {
     const blockedByCategory: Partial<Record<Category, number>> = {}
-    for (const [category, count] of this.#byCategory) blockedByCategory[categoryName(category)] = count
+    for (const [category, count] of counted(this.#byCategory))
+      blockedByCategory[categoryName(category)] = count
     const byReason: Partial<Record<Reason, number>> = {}
-    for (const reason of reasons) {
-      const count = this.#byReason.get(reason)
-      if (count !== undefined) byReason[reason] = count
-    }
+    for (const [reason, { count }] of this.#byReason) if (count > 0) byReason[reason] = count
     return { questions: this.#questions, byReason, blockedByCategory }
   }
 
   /** For the coarse snapshot: days, categories, counts. */
   history(): [number, [number, number][]][] {
-    return [...this.#days].map(([day, counts]) => [day, [...counts]])
+    return [...this.#days].map(([day, counts]) => [day, counted(counts)])
   }
 
   restore(history: [number, [number, number][]][]): void {
-    for (const [day, counts] of history) this.#days.set(day, new Map(counts))
+    for (const [day, counts] of history) {
+      const restored = new Uint32Array(CATEGORY_NUMBERS)
+      for (const [category, count] of counts) if (category < CATEGORY_NUMBERS) restored[category] = count
+      this.#days.set(day, restored)
+    }
   }
 
   /** Terminated lines leave nothing behind (1-mission.md). */

@@ -36,7 +36,7 @@ export interface NameExplanation {
 }
 
 export interface ExplainOptions {
-  matcher: Pick<Matcher, 'explain'>
+  matcher: Pick<Matcher, 'explain' | 'exempt'>
   upstream: Pick<Upstream, 'exchange'>
   protection: () => { protecting: boolean; why: string }
 }
@@ -99,6 +99,11 @@ export async function explainName(text: string, options: ExplainOptions): Promis
   const answer = reply && readAnswer(reply, question.end)
   const addresses = answer ? addressesOf(answer) : []
   const chain = [name, ...(answer ? targets(answer) : [])].map(linkOf)
+  // As query/judge.ts has it: core and allow hold for all that the name leads to.
+  const exempt = matcher.exempt(name, 0)
+  if (exempt)
+    for (const link of chain)
+      if (link.blocked) Object.assign(link, { blocked: false, by: exempt, suffix: nameToText(name) })
   const behindUs = addresses.map((address) => upstreamBlock(address, 0)).find((category) => category >= 0)
   if (behindUs !== undefined)
     chain.push({ name: nameToText(name), blocked: true, by: 'upstream', category: categoryName(behindUs) })

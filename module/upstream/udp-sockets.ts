@@ -1,4 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram'
+import { type DatagramSender, datagramSender } from '../platform/datagram-sender.ts'
 import type { RandomPool } from './random-pool.ts'
 
 const retiredIds = 64
@@ -9,7 +10,7 @@ export interface UdpSocket<T> {
   readonly owner: UdpSockets<T>
   /** Who waits for which ID. */
   readonly waiting: Map<number, T>
-  readonly sent: (error: Error | null) => void
+  readonly sender: DatagramSender
   /** Datagrams that the kernel has not taken yet: their buffers must not be reused. */
   sending: number
   /** Datagrams that it may still send before another takes its place. */
@@ -86,9 +87,8 @@ export class UdpSockets<T> {
 
   send(socket: UdpSocket<T>, query: Buffer, length: number): void {
     socket.left--
-    socket.sending++
-    // The callback tells of an ICMP error that the kernel reports at this send; without it, it would be lost.
-    socket.socket.send(query, 0, length, socket.sent)
+    // What goes wrong is told: an ICMP error that the kernel reports at this send would be lost otherwise.
+    if (!socket.sender.send(query.subarray(0, length))) socket.sending++
   }
 
   /** Nobody waits for this ID any more. */
@@ -141,10 +141,10 @@ export class UdpSockets<T> {
       socket,
       owner: this,
       waiting: new Map(),
-      sent: (error) => {
+      sender: datagramSender(socket, (error) => {
         opened.sending--
         if (error) this.#handlers.onError(opened, error)
-      },
+      }),
       sending: 0,
       left: 2048 + (this.#random.id() >> 3),
       bornTick: tick,

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { textsOf, whyText } from '../../module/blockpage/locales/texts-of.ts'
+import type { ProtectionStatus } from '../../module/blockpage/page-data.ts'
 import { createResponder } from '../../module/blockpage/respond.ts'
 import { createBlockPage } from '../../module/blockpage/server.ts'
 import type { Log } from '../../module/log.ts'
@@ -236,7 +237,7 @@ describe('the status page', () => {
       listVersion: null,
       stoppedThisWeek: new Map(),
     }
-    const respond = createResponder({ branding, data: dataOf({}, status) })
+    const respond = createResponder({ branding, data: dataOf({}, status), now: Date.now })
     const { body } = respond({
       method: 'GET',
       httpVersion: '1.0',
@@ -272,6 +273,47 @@ describe('the status page', () => {
   it('allows GET and HEAD only', async () => {
     const answer = await ask('127.0.0.1', {}, 'DELETE / HTTP/1.1')
     expect([statusOf(answer), headerOf(answer, 'allow')]).toEqual([405, 'GET, HEAD'])
+  })
+})
+
+describe('a name that is not blocked any more', () => {
+  const asked = (host: string, status: Partial<ProtectionStatus>, seconds: number, accept = 'text/html') =>
+    createResponder({
+      branding,
+      data: dataOf({}, { ...protectedStatus, protecting: false, why: 'disabled', since: 1e12, ...status }),
+      now: () => 1e12 + seconds * 1000,
+    })({
+      method: 'GET',
+      httpVersion: '1.1',
+      url: '/',
+      rawHeaders: ['Host', host],
+      accept,
+      acceptLanguage: 'en',
+      fetchDest: undefined,
+    })
+
+  test.each([
+    [0, '61'],
+    [20, '41'],
+    [56, '5'],
+    [60, '5'],
+    [90, '5'],
+    [91, undefined],
+    [-1, undefined],
+  ])('%i s after `disabled`, the tab loads itself again in %s s', (seconds, refresh) => {
+    const { headers, body } = asked('www.other.example', {}, seconds)
+    expect(headers['Refresh']).toBe(refresh)
+    expect(body.includes('opens here by itself')).toBe(refresh !== undefined)
+    expect(headers['Connection']).toBe('close')
+  })
+
+  test.each<[string, string, Partial<ProtectionStatus>, string]>([
+    ['the status page, which somebody opened', '127.0.0.1', {}, 'text/html'],
+    ['while protection is on', 'www.other.example', { protecting: true }, 'text/html'],
+    ['where the clock was not set', 'www.other.example', { since: null }, 'text/html'],
+    ['a program', 'www.other.example', {}, 'application/json'],
+  ])('not for %s', (_, host, status, accept) => {
+    expect(asked(host, status, 0, accept).headers['Refresh']).toBeUndefined()
   })
 })
 
@@ -450,6 +492,7 @@ describe('hostile input', () => {
   it('never shows what was asked unescaped, whatever it was', () => {
     const respond = createResponder({
       branding,
+      now: Date.now,
       data: { ...data, blockedAs: (name) => ({ category: 'phishing', suffix: name }) },
     })
     const text = fc.oneof(
@@ -535,7 +578,7 @@ describe('start and stop', () => {
 })
 
 test('a page costs less than a millisecond', () => {
-  const respond = createResponder({ branding, data })
+  const respond = createResponder({ branding, data, now: Date.now })
   const request = {
     method: 'GET',
     httpVersion: '1.1',

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { createBlockPage } from '../../module/blockpage/server.ts'
@@ -160,6 +161,55 @@ describe.skipIf(noBrowser)('in Chromium', () => {
       expect(left.length).toBe(3)
       expect(left[0]).toBeLessThan(left[1]!)
     })
+  })
+
+  /** `SECURENET_SCREENSHOTS=docs/page` makes the pictures of the documentation anew. */
+  const shots: [string, string, View][] = [
+    ['block-phone-nl', 'bank-login.evil.example', { locale: 'nl' }],
+    ['block-phone-fr-dark', 'evil.example', { locale: 'fr', dark: true }],
+    ['block-desktop-de', 'evil.example', { locale: 'de', width: 1280, height: 800 }],
+    ['block-phone-longest-name', long, { locale: 'nl' }],
+    ['block-phone-right-to-left', `www.${hebrew}`, { locale: 'en' }],
+    ['block-phone-imitation', 'xn--80ak6aa92e.com', { locale: 'en' }],
+    ['status-phone-nl', '127.0.0.1', { locale: 'nl' }],
+    ['status-desktop-en-dark', '127.0.0.1', { locale: 'en', dark: true, width: 1280, height: 800 }],
+  ]
+  const folder = process.env['SECURENET_SCREENSHOTS']
+  it.runIf(folder)('pictures for the documentation', async () => {
+    for (const [file, host, view] of shots)
+      await visit(host, view, async (tab) => {
+        await tab.screenshot({ path: join(folder!, `${file}.png`), fullPage: true })
+      })
+  })
+
+  it('draws a configured logo, light and dark, and it says whose it is', async () => {
+    const svg =
+      '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="30"><rect width="90" height="30" fill="#c00"/></svg>'
+    const logo = `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`
+    const other = createBlockPage({
+      listen: [{ address: '127.0.0.1', port: 0 }],
+      branding: { ...branding, logo, operator: 'Other', colour: '#006644' },
+      data: dataOf({ 'evil.example': 'phishing' }),
+      clock: systemClock,
+      log: silent,
+    })
+    await other.start()
+    const own = port
+    port = other.endpoints[0]!.port
+    try {
+      for (const dark of [false, true])
+        await visit('evil.example', { dark }, async (tab, said) => {
+          const image = tab.locator('.brand img')
+          expect(await image.getAttribute('alt')).toBe('Other')
+          expect(await tab.evaluate("document.querySelector('.brand img').naturalWidth")).toBe(90)
+          expect((await image.boundingBox())?.height).toBeGreaterThan(20)
+          expect(said.filter((text) => !/status of 403/.test(text))).toEqual([])
+          expect(await tab.evaluate(lowestContrast)).toBeGreaterThanOrEqual(4.5)
+        })
+    } finally {
+      port = own
+      await other.stop()
+    }
   })
 
   it('prints on one A4 sheet', async () => {

@@ -47,6 +47,7 @@ export class Forwarder {
         const name = wire.subarray(start, end + 1)
         return isWithin(name, name.length, listed) ? 0 : -1
       },
+      exempt: () => false,
     }
     const blocked = createBlockedReply({
       ...{ ipv4: Buffer.from([198, 18, 0, 53]), ipv6: null, pageUrl: 'http://198.18.0.53/', ttl: 10 },

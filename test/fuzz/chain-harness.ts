@@ -46,6 +46,7 @@ export class ChainHarness {
         const name = Buffer.from(wire.subarray(start, end + 1))
         return isBelow(name, bad) ? 1 : isBelow(name, bypass) ? 5 : -1
       },
+      exempt: () => false,
     }
     const blocked = createBlockedReply({
       ...{ ipv4: Buffer.from([198, 18, 0, 53]), ipv6: null, pageUrl: 'http://198.18.0.53/', ttl: 10 },
@@ -53,7 +54,7 @@ export class ChainHarness {
     })
     this.#chain = createChain({
       ...{ policy, blocked, clock: this.clock, cache: this.cache, localZones: ['lan'], refuseBypass: true },
-      rateLimit: { admit: () => 'answer' },
+      rateLimit: { admit: () => 'answer', admitError: () => true },
       judge: createJudge({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
       upstream: { exchange: ({ message }, done) => this.#waiting.push({ message, done }) },
       observe: () => undefined,

@@ -1,4 +1,4 @@
-import { categories } from '../../module/category.ts'
+import { categories, categoryName } from '../../module/category.ts'
 import { nameFromText, nameToText } from '../../module/dns/name.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
@@ -52,6 +52,7 @@ const headerFlags: Readonly<Record<string, number>> = { tc: 0x200, ad: 0x20, aa:
 export class ScenarioRun {
   readonly #clock = new FakeClock()
   readonly #list = new Map<string, number>()
+  readonly #allowed = new Set<string>()
   readonly #behaviours = new Map<string, Behaviour>()
   readonly #held: (() => void)[] = []
   readonly #options = {
@@ -90,6 +91,10 @@ export class ScenarioRun {
         return
       case 'unlist':
         this.#list.delete(this.#name(words[0]))
+        this.#options.epoch++
+        return
+      case 'allow':
+        this.#allowed.add(this.#name(words[0]))
         this.#options.epoch++
         return
       case 'protecting':
@@ -140,6 +145,10 @@ export class ScenarioRun {
         return this.#expectForwarded(words)
       case 'reason':
         if (this.#last().query.reason !== words[0]) throw new Error(`reason is ${this.#last().query.reason}`)
+        return
+      case 'category':
+        if (categoryName(this.#last().query.category) !== words[0])
+          throw new Error(`category is ${categoryName(this.#last().query.category)}`)
         return
       case 'size':
         if (this.#last().reply!.length > Number(words[1]))
@@ -207,7 +216,9 @@ export class ScenarioRun {
       get epoch() {
         return self.#options.epoch
       },
-      verdict: (wire: Uint8Array, start: number) => self.#verdict(wire, start),
+      verdict: (wire: Uint8Array, start: number) =>
+        self.#isAllowed(wire, start) ? -1 : self.#verdict(wire, start),
+      exempt: (wire: Uint8Array, start: number) => self.#isAllowed(wire, start),
     }
     const blocked = createBlockedReply({
       ipv4: Buffer.from([198, 18, 0, 53]),
@@ -243,6 +254,12 @@ export class ScenarioRun {
       if (category !== undefined) return category
     }
     return -1
+  }
+
+  #isAllowed(wire: Uint8Array, start: number): boolean {
+    for (let at = start; wire[at] !== 0; at += wire[at]! + 1)
+      if (this.#allowed.has(nameToText(wire, at))) return true
+    return false
   }
 
   #exchange(message: Buffer, done: Done): void {

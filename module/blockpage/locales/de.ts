@@ -36,6 +36,11 @@ export const de: Texts = {
       sentence:
         'Diese Adresse gehört zu einem Dienst, mit dem Geräte den Schutz Ihres Anschlusses umgehen würden.',
     },
+    blocked: {
+      name: 'Von einem anderen Filter gesperrt',
+      sentence:
+        'Ein anderer Filter dieser Verbindung hat diese Website bereits gesperrt, ohne einen Grund zu nennen.',
+    },
     other: { name: 'Andere Gefahren', sentence: 'Diese Website ist als gefährlich bekannt.' },
   },
   blocked: {
@@ -47,10 +52,10 @@ export const de: Texts = {
     listedAs: 'In der Liste unter:',
     nothingLoaded: 'Von dieser Website wurde nichts geladen.',
     testName: 'Dies ist eine Testadresse. Dass Sie diese Seite sehen, zeigt, dass der Schutz funktioniert.',
-    nowHeading: 'Was können Sie jetzt tun?',
+    nowHeading: 'Kam der Link in einer Nachricht?',
     goBack: 'Gehen Sie zurück oder schließen Sie diese Seite. Mehr brauchen Sie nicht zu tun.',
     forward: (address) =>
-      html`Kam der Link per E-Mail oder SMS? Antworten Sie nicht. Leiten Sie die Nachricht an ${address} weiter und löschen Sie sie danach.`,
+      html`Antworten Sie nicht. Leiten Sie die E-Mail oder ein Bildschirmfoto der SMS an ${address} weiter und löschen Sie die Nachricht danach.`,
     mistakeHeading: 'Ist das ein Irrtum?',
     mistake:
       'Sind Sie sicher, dass diese Website ungefährlich ist? Dann melden Sie es uns. Im Formular ist der Name der Website bereits eingetragen; gesendet wird erst, wenn Sie es abschicken.',
@@ -89,7 +94,9 @@ export const de: Texts = {
     since: (moment) => html`Seit dem ${moment}`,
     notBlockedHeading: 'Wollten Sie eine andere Website öffnen?',
     notBlocked: (name) =>
-      html`${name} ist nicht gesperrt. Warten Sie etwa fünfzehn Sekunden und laden Sie die Seite neu, um die Website zu öffnen.`,
+      html`${name} ist nicht (mehr) gesperrt. Ihr Browser merkt sich die alte Adresse bis zu einer Minute: Warten Sie so lange und laden Sie die Seite dann neu.`,
+    notBlockedSoon: (name) =>
+      html`${name} ist nicht mehr gesperrt. Ihr Browser merkt sich die alte Adresse noch kurz: In etwa einer Minute öffnet sich die Website hier von selbst.`,
     weekHeading: 'Diese Woche abgewehrt',
     weekNone: 'Bisher keine Bedrohungen.',
     weekTotal: (count) => (count === 1 ? 'Bedrohung' : 'Bedrohungen'),

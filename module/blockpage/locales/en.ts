@@ -19,7 +19,7 @@ export const en: Texts = {
     botnet: {
       name: 'Botnet',
       sentence:
-        'This address is known to control infected devices from a distance. If you did not open it yourself, one of your devices may be infected: have it checked.',
+        'This address is known for controlling infected devices remotely. If you did not open it yourself, one of your devices may be infected: have it checked.',
     },
     cryptojacking: {
       name: 'Cryptojacking',
@@ -36,6 +36,10 @@ export const en: Texts = {
       sentence:
         'This address belongs to a service through which devices would bypass the protection of your line.',
     },
+    blocked: {
+      name: 'Blocked by another filter',
+      sentence: 'Another filter on this connection has already blocked this site. It does not tell us why.',
+    },
     other: { name: 'Other dangers', sentence: 'This site is known to be dangerous.' },
   },
   blocked: {
@@ -46,11 +50,11 @@ export const en: Texts = {
       'Beware: letters of this name look like those of another alphabet. That is often done to imitate a well-known name.',
     listedAs: 'On the list as:',
     nothingLoaded: 'Nothing from this site has been loaded.',
-    testName: 'This is a test address. That you see this page means that the protection works.',
-    nowHeading: 'What to do now',
-    goBack: 'Go back or close this page. You need do nothing else.',
+    testName: 'This is a test address. You see this page, so the protection works.',
+    nowHeading: 'Did the link come in a message?',
+    goBack: 'Go back or close this page. That is all you need to do.',
     forward: (address) =>
-      html`Did the link come in an e-mail or text message? Do not reply. Forward the message to ${address}, then delete it.`,
+      html`Do not reply. Forward the e-mail or a screenshot of the text message to ${address}, then delete it.`,
     mistakeHeading: 'Is this a mistake?',
     mistake:
       'If you are sure that this site is safe, let us know. The form opens with the name of the site filled in; nothing is sent until you send it.',
@@ -88,7 +92,9 @@ export const en: Texts = {
     since: (moment) => html`Since ${moment}`,
     notBlockedHeading: 'Looking for another site?',
     notBlocked: (name) =>
-      html`${name} is not blocked. Wait some fifteen seconds and load the page again to open it.`,
+      html`${name} is not blocked (any more). Your browser may remember the old address for a minute: wait that long, then load the page again.`,
+    notBlockedSoon: (name) =>
+      html`${name} is no longer blocked. Your browser still remembers the old address: within about a minute, the site opens here by itself.`,
     weekHeading: 'Stopped this week',
     weekNone: 'No threats so far.',
     weekTotal: (count) => (count === 1 ? 'threat' : 'threats'),

@@ -37,6 +37,10 @@ export const fr: Texts = {
       sentence:
         'Cette adresse appartient à un service qui permettrait aux appareils de contourner la protection de votre ligne.',
     },
+    blocked: {
+      name: 'Bloqué par un autre filtre',
+      sentence: 'Un autre filtre de cette connexion a déjà bloqué ce site, sans nous dire pourquoi.',
+    },
     other: { name: 'Autres dangers', sentence: 'Ce site est connu pour être dangereux.' },
   },
   blocked: {
@@ -48,18 +52,18 @@ export const fr: Texts = {
     listedAs: 'Dans la liste sous\u00a0:',
     nothingLoaded: 'Rien de ce site n’a été chargé.',
     testName: 'Ceci est une adresse de test. Si vous voyez cette page, la protection fonctionne.',
-    nowHeading: 'Que faire maintenant\u00a0?',
+    nowHeading: 'Le lien était dans un message\u00a0?',
     goBack: 'Revenez en arrière ou fermez cette page. Vous n’avez rien d’autre à faire.',
     forward: (address) =>
-      html`Avez-vous reçu le lien par e-mail ou par SMS\u00a0? Ne répondez pas. Transférez le message à ${address}, puis supprimez-le.`,
+      html`Ne répondez pas. Transférez l’e-mail ou une capture d’écran du SMS à ${address}, puis supprimez le message.`,
     mistakeHeading: 'Est-ce une erreur\u00a0?',
     mistake:
-      'Si vous êtes certain que ce site est sûr, dites-le-nous. Le nom du site est déjà indiqué dans le formulaire\u00a0; rien n’est envoyé tant que vous ne l’envoyez pas.',
+      'Vous êtes certain que ce site est sûr\u00a0? Dites-le-nous. Le nom du site est déjà indiqué dans le formulaire\u00a0; rien n’est envoyé tant que vous ne l’envoyez pas.',
     mistakeLink: 'Signaler une erreur',
     passwordHeading: 'Et si j’ai saisi un mot de passe\u00a0?',
     password: 'Changez-le tout de suite, partout où vous l’utilisez.',
     bank: (number) =>
-      html`Avez-vous donné des données de carte ou de banque\u00a0? Appelez Card Stop au ${number}, jour et nuit, et prévenez votre banque.`,
+      html`Avez-vous communiqué des données bancaires ou de carte\u00a0? Appelez Card Stop au ${number}, jour et nuit, et prévenez votre banque.`,
     advice: (link) => html`Découvrez que faire d’autre sur ${link}.`,
   },
   about: {
@@ -92,7 +96,9 @@ export const fr: Texts = {
     since: (moment) => html`Depuis le ${moment}`,
     notBlockedHeading: 'Vous cherchiez un autre site\u00a0?',
     notBlocked: (name) =>
-      html`${name} n’est pas bloqué. Attendez une quinzaine de secondes, puis rechargez la page pour l’ouvrir.`,
+      html`${name} n’est pas (ou plus) bloqué. Votre navigateur peut garder l’ancienne adresse en mémoire pendant une minute\u00a0: patientez, puis rechargez la page.`,
+    notBlockedSoon: (name) =>
+      html`${name} n’est plus bloqué. Votre navigateur garde encore l’ancienne adresse en mémoire\u00a0: d’ici une minute environ, le site s’ouvrira ici de lui-même.`,
     weekHeading: 'Menaces arrêtées cette semaine',
     weekNone: 'Aucune menace jusqu’à présent.',
     weekTotal: (count) => (count < 2 ? 'menace' : 'menaces'),

@@ -36,6 +36,11 @@ export const nl: Texts = {
       sentence:
         'Dit adres hoort bij een dienst waarmee toestellen de bescherming van je lijn zouden omzeilen.',
     },
+    blocked: {
+      name: 'Geblokkeerd door een andere filter',
+      sentence:
+        'Een andere filter op deze verbinding heeft deze site al geblokkeerd en zegt er niet bij waarom.',
+    },
     other: { name: 'Andere gevaren', sentence: 'Van deze site is bekend dat ze gevaarlijk is.' },
   },
   blocked: {
@@ -47,10 +52,10 @@ export const nl: Texts = {
     listedAs: 'Op de lijst als:',
     nothingLoaded: 'Er is niets van deze site geladen.',
     testName: 'Dit is een testadres. Je ziet deze pagina, dus de bescherming werkt.',
-    nowHeading: 'Wat doe je nu?',
+    nowHeading: 'Kreeg je de link in een bericht?',
     goBack: 'Ga terug of sluit deze pagina. Verder hoef je niets te doen.',
     forward: (address) =>
-      html`Kreeg je de link in een e-mail of sms? Antwoord niet. Stuur het bericht door naar ${address} en verwijder het daarna.`,
+      html`Antwoord niet. Stuur de e-mail of een screenshot van de sms door naar ${address} en verwijder het bericht daarna.`,
     mistakeHeading: 'Is dit een vergissing?',
     mistake:
       'Weet je zeker dat deze site veilig is? Laat het ons weten. In het formulier is de naam van de site al ingevuld; er wordt niets verstuurd tot jij het verstuurt.',
@@ -88,7 +93,9 @@ export const nl: Texts = {
     since: (moment) => html`Sinds ${moment}`,
     notBlockedHeading: 'Zocht je een andere site?',
     notBlocked: (name) =>
-      html`${name} is niet geblokkeerd. Wacht een vijftiental seconden en laad de pagina opnieuw om de site te openen.`,
+      html`${name} is niet (meer) geblokkeerd. Je browser kan het oude adres nog een minuut onthouden: wacht even en laad de pagina dan opnieuw.`,
+    notBlockedSoon: (name) =>
+      html`${name} is niet meer geblokkeerd. Je browser onthoudt nog even het oude adres: binnen ongeveer een minuut opent de site hier vanzelf.`,
     weekHeading: 'Deze week tegengehouden',
     weekNone: 'Nog geen bedreigingen.',
     weekTotal: (count) => (count === 1 ? 'bedreiging' : 'bedreigingen'),

@@ -3,7 +3,7 @@ import type { Html } from '../html.ts'
 import type { Language } from '../language.ts'
 
 /** The categories that have words of their own; `other` stands for the ones of a later list. */
-export type KnownCategory = (typeof categories)[number] | 'other'
+export type KnownCategory = (typeof categories)[number] | 'blocked' | 'other'
 
 /** Why a line is not protected; `other` stands for reasons of a later version. */
 export type KnownWhy = 'disabled' | 'suspended' | 'terminated' | 'no-list' | 'self-test' | 'paused' | 'other'
@@ -56,6 +56,8 @@ export interface Texts {
     readonly since: (moment: Html) => Html
     readonly notBlockedHeading: string
     readonly notBlocked: (name: Html) => Html
+    /** The page loads itself again once the browser has forgotten the old address. */
+    readonly notBlockedSoon: (name: Html) => Html
     readonly weekHeading: string
     readonly weekNone: string
     readonly weekTotal: (count: number) => string

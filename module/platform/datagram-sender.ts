@@ -1,0 +1,93 @@
+import type { Socket } from 'node:dgram'
+
+/** Sends one datagram; the address is a literal, left out on a connected socket. */
+export interface DatagramSender {
+  /**
+   * @returns true where the kernel has taken the datagram, and the buffer is the caller's again; false where it will be
+   * sent later, and `sent` tells when
+   */
+  send(bytes: Buffer, port?: number, address?: string): boolean
+}
+
+/** @param error null where it went out */
+export type Sent = (error: Error | null) => void
+
+interface SendRequest {
+  list: Buffer[]
+  oncomplete: ((code: number) => void) | null
+}
+
+/** libuv's own: what `dgram` calls underneath. A positive result is sent, 0 is queued, a negative one is an errno. */
+interface Handle {
+  send(request: SendRequest, list: Buffer[], count: number, ...rest: unknown[]): number
+}
+
+interface Internals {
+  SendWrap: new () => SendRequest
+}
+
+/** A failed send, with the system's own number. */
+function sendError(code: number): Error {
+  return Object.assign(new Error(`send failed (errno ${-code})`), { errno: code, syscall: 'send' })
+}
+
+function internals(): Internals | null {
+  try {
+    const { binding } = process as unknown as { binding(name: string): Partial<Internals> }
+    const { SendWrap } = binding.call(process, 'udp_wrap')
+    return SendWrap ? { SendWrap } : null
+  } catch {
+    return null
+  }
+}
+
+function handleOf(socket: Socket): Handle | null {
+  const symbol = Object.getOwnPropertySymbols(socket).find(
+    ({ description }) => description === 'state symbol',
+  )
+  const state = symbol && (socket as unknown as Record<symbol, { handle?: Partial<Handle> }>)[symbol]
+  return typeof state?.handle?.send === 'function' ? (state.handle as Handle) : null
+}
+
+/**
+ * `dgram`'s send makes a request, a closure and a list for every datagram; the kernel takes nearly all of them at once, so
+ * that one request can serve for ever (docs/adr/0006-sending-datagrams.md). Where Node's inside looks otherwise, `dgram` itself sends.
+ */
+export function datagramSender(socket: Socket, sent: Sent): DatagramSender {
+  const inside = internals()
+  const handle = handleOf(socket)
+  if (!inside || !handle) {
+    const queued: Sent = (error) => sent(error ?? null)
+    return {
+      send(bytes, port, address) {
+        if (port === undefined) socket.send(bytes, queued)
+        else socket.send(bytes, port, address, queued)
+        return false
+      },
+    }
+  }
+  const { SendWrap } = inside
+  const newRequest = (): SendRequest => {
+    const request = new SendWrap()
+    request.list = [Buffer.alloc(0)]
+    request.oncomplete = (code) => sent(code < 0 ? sendError(code) : null)
+    return request
+  }
+  let request = newRequest()
+  return {
+    send(bytes, port, address) {
+      const { list } = request
+      list[0] = bytes
+      const result =
+        port === undefined
+          ? handle.send(request, list, 1, true)
+          : handle.send(request, list, 1, port, address, true)
+      if (result > 0) return true
+      // Queued: the request and the bytes belong to libuv until it completes.
+      request = newRequest()
+      // As `dgram` does: nobody is told of a failure while he still sends.
+      if (result < 0) process.nextTick(sent, sendError(result))
+      return false
+    },
+  }
+}
