@@ -19,6 +19,7 @@ const ghostWindowMs = 5000
 const optAgainMs = 600_000
 const cookiesAgainMs = 3_600_000
 const spareObjects = 256
+const tcpTriesMost = 8
 const noSharers: readonly upstream.ExchangeDone[] = []
 
 /**
@@ -378,8 +379,9 @@ export class Exchanger implements upstream.ServersUpstream {
         }
         continue
       }
-      // A kept connection may have been closed by the other end as we wrote (RFC 7766 §6.2.4).
-      if (pending.tcpFailures++ === 0 && connection.messages > 0) {
+      // A kept connection may have been closed by the other end as we wrote (RFC 7766 §6.2.4): dnsmasq does so after a
+      // hundred questions, and one that waits behind many may meet that more than once.
+      if (connection.messages > 0 && pending.tcpFailures++ < tcpTriesMost) {
         this.#sendTcp(pending, server)
         continue
       }
