@@ -24,6 +24,7 @@ function literal(address: string, family: unknown, done: (...args: unknown[]) =>
 export class UdpListener implements Listener {
   readonly #options: UdpOptions
   #socket: Socket | null = null
+  #sender: DatagramSender | null = null
 
   constructor(options: UdpOptions) {
     this.#options = options
@@ -50,11 +51,13 @@ export class UdpListener implements Listener {
     })
     socket.on('message', (message, from) => this.#onMessage(sender, message, from))
     this.#socket = socket
+    this.#sender = sender
   }
 
   async stop(): Promise<void> {
     const socket = this.#socket
     this.#socket = null
+    this.#sender = null
     if (socket) await new Promise<void>((resolve) => socket.close(resolve))
   }
 
@@ -67,7 +70,7 @@ export class UdpListener implements Listener {
     if (typeof outcome !== 'symbol') sender.send(outcome, port, address)
     else if (outcome === PENDING)
       query.respond = (reply) => {
-        if (this.#socket !== null) sender.send(reply, port, address)
+        if (this.#sender === sender) sender.send(reply, port, address)
       }
   }
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:dgram'
+import { getSystemErrorName } from 'node:util'
 
 /** Sends one datagram; the address is a literal, left out on a connected socket. */
 export interface DatagramSender {
@@ -26,9 +27,10 @@ interface Internals {
   SendWrap: new () => SendRequest
 }
 
-/** A failed send, with the system's own number. */
-function sendError(code: number): Error {
-  return Object.assign(new Error(`send failed (errno ${-code})`), { errno: code, syscall: 'send' })
+/** As `dgram` makes it: `code` is the system's name, such as ECONNREFUSED. */
+function sendError(errno: number): Error {
+  const code = getSystemErrorName(errno)
+  return Object.assign(new Error(`send ${code}`), { code, errno, syscall: 'send' })
 }
 
 function internals(): Internals | null {
@@ -51,17 +53,17 @@ function handleOf(socket: Socket): Handle | null {
 
 /**
  * `dgram`'s send makes a request, a closure and a list for every datagram; the kernel takes nearly all of them at once, so
- * that one request can serve for ever (docs/adr/0006-sending-datagrams.md). Where Node's inside looks otherwise, `dgram` itself sends.
+ * that one request can serve for ever (docs/adr/0006-sending-datagrams.md). Where Node's inside looks otherwise, `dgram`
+ * itself sends.
  */
 export function datagramSender(socket: Socket, sent: Sent): DatagramSender {
   const inside = internals()
   const handle = handleOf(socket)
   if (!inside || !handle) {
-    const queued: Sent = (error) => sent(error ?? null)
     return {
       send(bytes, port, address) {
-        if (port === undefined) socket.send(bytes, queued)
-        else socket.send(bytes, port, address, queued)
+        if (port === undefined) socket.send(bytes, sent)
+        else socket.send(bytes, port, address, sent)
         return false
       },
     }

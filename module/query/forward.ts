@@ -12,6 +12,9 @@ import { serveStale } from './serve-stale.ts'
 
 export type ForwardFailure = 'timeout' | 'network' | 'overload' | 'stopped'
 
+/** A reply that came and cannot be read, or is of an RCODE that no client could be told, is a failure too. */
+type Failure = ForwardFailure | 'unusable'
+
 /** What this step needs of upstream/. */
 export interface Exchanger {
   exchange(
@@ -40,6 +43,9 @@ const STALE_AFTER_MS = 1800
 const noAuthority = emptyTail(Rcode.SERVFAIL, [
   { code: Ede.NO_REACHABLE_AUTHORITY, text: 'no resolver answered' },
 ])
+const unusable = emptyTail(Rcode.SERVFAIL, [
+  { code: Ede.NETWORK_ERROR, text: 'the resolver’s reply cannot be used' },
+])
 const networkError = emptyTail(Rcode.SERVFAIL, [
   { code: Ede.NETWORK_ERROR, text: 'no resolver can be reached' },
 ])
@@ -47,9 +53,10 @@ const networkError = emptyTail(Rcode.SERVFAIL, [
 /** Over it, a device gets SERVFAIL at once: it must not take the room of all others. The modem itself is not limited. */
 const IN_FLIGHT_PER_CLIENT = 1024
 
-const failureTails: Record<ForwardFailure, Tail> = {
+const failureTails: Record<Failure, Tail> = {
   timeout: noAuthority,
   network: networkError,
+  unusable,
   overload: tails.serverFailure,
   stopped: tails.serverFailure,
 }
@@ -103,10 +110,7 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
   const replyTo = (query: Query, reply: Buffer): Buffer => {
     query.restoreName()
     const answer = answerIn(reply, query.end)
-    if (answer === null || answer.rcode > 15) {
-      query.reason = 'upstream-failure'
-      return replyWith(query, tails.serverFailure)
-    }
+    if (answer === null || answer.rcode > 15) return failWith(query, 'unusable')
     const refused = judge(query, answer)
     if (refused !== null) return refused
     if (answer.rcode === Rcode.SERVFAIL) {
@@ -131,7 +135,7 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
     return serveStale(query, entry)
   }
 
-  const failWith = (query: Query, failure: ForwardFailure): Buffer => {
+  const failWith = (query: Query, failure: Failure): Buffer => {
     const stale = staleReply(query)
     if (stale !== null) return stale
     query.reason = 'upstream-failure'

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parsePayload } from '../../module/control/documents.ts'
 import { topics } from '../../module/control/topics.ts'
 import type { Desired } from '../../module/line/types.ts'
 import { EmbeddedBroker } from '../../scripts/household/broker.ts'
@@ -12,8 +13,11 @@ import { runOperator } from '../../scripts/operator/program.ts'
 
 const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** Shaped like a JWS; the fake modem does not verify (module/control and scripts/operator/signing have their own tests). */
-export const fakeSign: Sign = async (kind, payload) => `${base64({ typ: kind })}.${base64(payload)}.c2ln`
+/** Refuses what a modem's schema refuses, as the real one does; else shaped like a JWS: the fake modem does not verify (module/control and scripts/operator/signing have their own tests). */
+export const fakeSign: Sign = async (kind, payload) => {
+  parsePayload(kind, Buffer.from(JSON.stringify(payload)))
+  return `${base64({ typ: kind })}.${base64(payload)}.c2ln`
+}
 
 /** Answers orders for its lines as a modem would, by fields that a test sets. */
 export class FakeModem {

@@ -38,6 +38,15 @@ describe('fleet', () => {
     expect((await bench.run('fleet', 'show')).out).toMatch(/^run: resumed, sequence 3/)
   })
 
+  it.each(['pause', 'retire'])('%s without a percentage is for every line', async (verb) => {
+    expect((await bench.run('fleet', verb, '--yes')).exit).toBe(0)
+    expect(await order()).toMatchObject({
+      ...{ mode: verb, percent: 100 },
+      salt: expect.any(String),
+    })
+    expect((await bench.run('fleet', 'show')).out).not.toContain('%')
+  })
+
   it('names the number of lines before it acts; does nothing unasked', async () => {
     await bench.run('line', 'enable', 'demo')
     await bench.run('line', 'enable', 'demo-2')

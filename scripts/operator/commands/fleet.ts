@@ -47,18 +47,17 @@ async function lastOrder(context: Context): Promise<FleetOrder | undefined> {
 async function orderFleet(context: Context, mode: FleetMode, options: FleetOptions): Promise<void> {
   const last = await lastOrder(context)
   const lines = await context.knownLines()
+  const { percent = 100 } = options
   const order: FleetOrder = {
     v: 1,
     sequence: (last?.sequence ?? 0) + 1,
     mode,
     // A fresh salt each time: else the same households would be first in every roll-out.
-    ...(options.percent === undefined
-      ? {}
-      : { percent: options.percent, salt: randomBytes(8).toString('hex') }),
+    ...(mode === 'run' ? {} : { percent, salt: randomBytes(8).toString('hex') }),
     reason: options.reason,
     issuedAt: Math.floor(context.world.now() / 1000),
   }
-  const share = options.percent === undefined ? '' : `${options.percent} % of `
+  const share = percent === 100 ? '' : `${percent} % of `
   const told = `fleet ${mode} for ${share}${lines.length} reported line${lines.length === 1 ? '' : 's'}`
   if (options.dryRun) {
     context.output.result({ dryRun: true, lines: lines.length, order }, [`would order: ${told}`])
@@ -81,7 +80,11 @@ export const addFleetCommands: AddCommands = (program, world) => {
       .option(...manyLines.dryRun)
       .option(...manyLines.yes)
     if (mode !== 'run')
-      command.option('--percent <n>', 'a share of the lines, chosen by hash with a fresh salt', parsePercent)
+      command.option(
+        '--percent <n>',
+        'a share of the lines, chosen by hash with a fresh salt; all, if left out',
+        parsePercent,
+      )
     command.action(async (options: FleetOptions) => {
       await within(world, command, (context) => orderFleet(context, mode, options))
     })
@@ -93,7 +96,7 @@ export const addFleetCommands: AddCommands = (program, world) => {
       await within(world, show, async (context) => {
         const order = await lastOrder(context)
         const text = order
-          ? `${order.mode}${order.percent === undefined ? '' : ` (${order.percent} %)`}: ${order.reason}, sequence ${order.sequence}, ${timeText(order.issuedAt)}`
+          ? `${order.mode}${(order.percent ?? 100) === 100 ? '' : ` (${order.percent} %)`}: ${order.reason}, sequence ${order.sequence}, ${timeText(order.issuedAt)}`
           : 'run (nothing was ever ordered)'
         context.output.result({ order: order ?? null }, [text])
       })
