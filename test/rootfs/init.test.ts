@@ -1,9 +1,11 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parseConfig } from '../../module/config/load.ts'
 import { type Bundle, buildBundle } from './bundle.ts'
+import { messageOfCalls } from './message-of-calls.ts'
 import { StubModem } from './modem.ts'
+import { faultsOf } from './service-message.ts'
 
 const service4 = '198.18.53.53/32'
 const service6 = 'fd53:5ec:4e7::53/128'
@@ -108,6 +110,19 @@ config line
       page: { branding: { operator: 'Ours "and" theirs\\' } },
       interception: { interfaces: ['br-lan', 'br-iot'] },
     })
+  })
+
+  it.each(['with ujail', 'without ujail'])('tells procd nothing that it would drop, %s', (ujail) => {
+    if (ujail === 'without ujail') {
+      rmSync(join(modem.root, 'sbin/ujail'))
+      modem.put('stub-bin/setpriv', '#!/bin/sh\necho --reuid\n', 0o755)
+    }
+    modem.uci('set', 'securenet.main.nice=-5')
+    expect(modem.init('start').err).toBe('')
+    const message = messageOfCalls(modem.procd, '/etc/init.d/securenet')
+    expect(message.instances['instance1']).toHaveProperty('command')
+    expect('jail' in message.instances['instance1']!).toBe(ujail === 'with ujail')
+    expect(faultsOf(message)).toEqual([])
   })
 
   it('tells procd command, user, files, respawn, jail and capability', () => {
