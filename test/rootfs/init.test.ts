@@ -73,11 +73,54 @@ describe.skipIf(process.getuid?.() !== 0)('/etc/init.d/securenet start', () => {
     )
     // Empty in the file: the schema's own default is meant.
     const empty = (leaf: string) => /^\.page\.branding\.|=\[\]$/.test(leaf)
-    expect(leaves(written).sort()).toEqual(
+    const full = leaves(written).filter((leaf) => !empty(leaf))
+    expect(full.sort()).toEqual(
       leaves(bare)
         .filter((leaf) => !empty(leaf))
         .sort(),
     )
+  })
+
+  it('takes resolvers of networks over, by their devices', () => {
+    modem.put('netifd/guest/device', 'br-guest')
+    const views = `
+config view
+\toption network 'guest'
+\tlist server '192.0.2.53#5300'
+\tlist server '2001:db8::53'
+
+config view
+\toption device 'br-iot'
+
+config view
+\toption network 'not-up'
+`
+    modem.put('etc/config/securenet', `${modem.read('etc/config/securenet')}${views}`)
+    expect(modem.init('start').err).toBe('')
+    expect(configOf().upstream.byInterface).toEqual([
+      {
+        interface: 'br-guest',
+        servers: [
+          { address: '192.0.2.53', port: 5300 },
+          { address: '2001:db8::53', port: 53 },
+        ],
+      },
+      { interface: 'br-iot', servers: [] },
+    ])
+  })
+
+  it.each([
+    ["\toption device 'br-a'\n\toption server 'resolver'", 'securenet.@view[0].server'],
+    ["\toption device 'a-name-that-is-too-long'", 'securenet.@view[0].network'],
+    ["\toption device 'br-a'\nconfig view\n\toption device 'br-a'", 'securenet.@view[1].network'],
+    ["\toption netwrk 'guest'", 'netwrk'],
+    ["\toption server '192.0.2.53'", '.network: neither network nor device is set'],
+  ])('a wrong view is named: %s', (lines, complaint) => {
+    modem.put('etc/config/securenet', `${modem.read('etc/config/securenet')}\nconfig view\n${lines}\n`)
+    const { code, err } = modem.init('start')
+    expect(code).toBe(1)
+    expect(err).toContain(complaint)
+    expect(modem.addresses).toEqual([])
   })
 
   it('takes lists, several lines, broker, branding and another port over', () => {

@@ -5,9 +5,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addresses, Household, lacking, type Question, who } from './household-in-namespaces.ts'
 import { askAll, bundle, connect, leaseMs, pairs } from './interception-list.ts'
+import { releasedAfter } from './kills.ts'
 import { lines, Modem } from './modem.ts'
 
-const kills = Number(process.env['SECURENET_KILLS'] ?? 4)
+const kills = Number(process.env['SECURENET_KILLS'] ?? 20)
+/** Each a household of its own: a kill is seven seconds of waiting. */
+const killedAtOnce = 4
 const missing = lacking(['ip', 'nft', 'dnsmasq', 'dig', 'kdig', 'setpriv', 'openssl', 'mosquitto', 'curl'])
 if (missing.length > 0) console.log(`skipped: household in namespaces: missing ${missing.join(', ')}`)
 
@@ -115,6 +118,48 @@ describe.skipIf(missing.length > 0)('household in namespaces', { timeout: 60_000
   test('DHCP names and private reverse zones keep working while armed', async () => {
     expect(await askLan({ name: 'printer.lan' })).toBe('192.168.1.50')
     expect(await askLan({ name: '50.1.168.192.in-addr.arpa', type: 'PTR' })).toBe('printer.lan.')
+  })
+
+  test('a guest network with an upstream of its own does not learn a name of the LAN, over every way it has', async () => {
+    const { operator4 } = addresses.wan
+    const own = [{ interface: 'br-guest', servers: [{ address: operator4, port: 53 }] }]
+    await modem.stop()
+    await modem.start(modem.rewriteConfig({ upstream: { byInterface: own } }))
+    await home.until(
+      () => askLan(),
+      (answer) => answer === blocked,
+    )
+    const guest4 = addresses.modem.guest4
+    const ofGuest = pairs().filter(({ place }) => place === 'guest')
+    try {
+      await home.until(
+        () => home.ask('guest', { server: guest4 }),
+        (answer) => answer === blocked,
+      )
+      // Into the cache by a device of the LAN, then asked for by guests.
+      const name = 'printer.lan'
+      expect(await askLan({ name })).toBe('192.168.1.50')
+      const answers = await askAll(
+        home,
+        ofGuest.map((pair) => ({ ...pair, question: { ...pair.question, name } })),
+      )
+      expect([...answers].filter(([, answer]) => answer !== '')).toEqual([])
+      expect(answers.size).toBe(26)
+      expect(await askLan({ name })).toBe('192.168.1.50')
+      const dig = home.exec('guest', ['dig', `@${guest4}`, '-x', '192.168.1.50'])
+      expect(dig).not.toContain('printer')
+      // Protected as everybody is, and public names resolve.
+      const guestAsks = (name: string) => home.ask('guest', { server: guest4, name })
+      expect(await guestAsks('listed.example')).toBe(blocked)
+      expect(await guestAsks('true.example')).toBe('203.0.113.80')
+    } finally {
+      await modem.stop()
+      await modem.start()
+      await home.until(
+        () => askLan(),
+        (answer) => answer === blocked,
+      )
+    }
   })
 
   test('canary names, DDR and DNS over TLS', async () => {
@@ -291,43 +336,60 @@ describe.skipIf(missing.length > 0)('household in namespaces', { timeout: 60_000
   })
 
   test('SIGKILL and SIGSTOP at random phases: the LAN is back within the lease and a second', {
-    timeout: kills * 25_000,
+    timeout: 60_000 + Math.ceil(kills / killedAtOnce) * 30_000,
   }, async () => {
-    let worst = 0
-    for (let kill = 0; kill < kills; kill++) {
-      const kinds = ['fixed', 'random'] as const
-      const clients = kinds.map((kind, i) =>
-        home.start('lan', [
-          process.execPath,
-          asker,
-          i === kill % 2 ? addresses.modem.lan4 : addresses.modem.lanUla,
-          i === kill % 2 ? addresses.lan.v4 : addresses.lan.ula,
-          kind,
-          '50',
-        ]),
-      )
-      await Promise.all(clients.map((client) => client.line((line) => line.endsWith(blocked), 15_000)))
-      // The point: any phase of the renewal.
-      await new Promise((next) => setTimeout(next, Math.random() * 2000))
-      const at = Date.now()
-      modem.started!.child.kill(kill % 2 ? 'SIGSTOP' : 'SIGKILL')
-      for (const client of clients) {
-        const back = await client.line(
-          (line) => line.endsWith(who.stock) && Number(line.split(' ')[0]) >= at,
-          15_000,
-        )
-        worst = Math.max(worst, Number(back.split(' ')[0]) - at)
-        await home.stop(client)
+    await modem.stop()
+    const others = Array.from({ length: Math.min(kills, killedAtOnce) - 1 }, () => new Household())
+    try {
+      const modems = [modem]
+      for (const other of others) {
+        await other.open()
+        modems.push(modem.copyTo(other))
       }
-      await modem.stop('SIGKILL')
-      await modem.start()
+      const homes = [home, ...others]
+      for (const each of modems) await each.start()
+      const share = (i: number) => Math.ceil((kills - i) / modems.length)
+      const released = await Promise.all(
+        modems.map((each, i) =>
+          releasedAfter({ home: homes[i]!, modem: each, asker, count: share(i), blocked }),
+        ),
+      )
+      const all = released.flat()
+      const worst = Math.max(...all)
+      console.log(
+        `bundle: released after at most ${worst} ms; ${all.length} kills, fixed and random ports, ${modems.length} modems`,
+      )
+      expect(all).toHaveLength(kills)
+      expect(worst).toBeLessThan(leaseMs + 1000)
+    } finally {
+      for (const other of others) await other.close()
     }
-    console.log(`bundle: released after at most ${worst} ms; ${kills} kills, fixed and random ports`)
-    expect(worst).toBeLessThan(leaseMs + 1000)
     await home.until(
       () => askLan(),
       (answer) => answer === blocked,
     )
+  })
+
+  test('an event loop that is blocked: the LAN is back within the lease and a second, and protection returns with it', async () => {
+    await modem.stop()
+    // Loaded before the bundle, into the same process: on the signal it computes for twelve seconds and hears nothing.
+    const stall = home.write(
+      'stall.cjs',
+      "process.on('SIGUSR2', () => { const end = Date.now() + 12000; while (Date.now() < end); })",
+    )
+    await modem.start(modem.configFile, ['--require', stall])
+    await secondsUntil(blocked)
+    modem.started!.child.kill('SIGUSR2')
+    const seconds = Number(await secondsUntil(who.stock))
+    console.log(`event loop blocked -> first true answer: ${seconds} s`)
+    expect(seconds * 1000).toBeLessThan(leaseMs + 1000)
+    await home.until(
+      () => askLan(),
+      (answer) => answer === blocked,
+      20_000,
+    )
+    await modem.stop()
+    await modem.start()
   })
 
   test('a module that cannot start leaves the LAN alone and says why', async () => {
