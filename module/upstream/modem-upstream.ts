@@ -1,7 +1,5 @@
 import type { Log } from '../log.ts'
 import type { Clock } from '../platform/clock.ts'
-import { findResolvers } from '../platform/resolvers.ts'
-import type { Ubus } from '../platform/ubus.ts'
 import { createUpstream } from './exchanger.ts'
 import { localZones } from './local-zones.ts'
 import { SplitUpstream } from './split-upstream.ts'
@@ -12,26 +10,27 @@ export interface ModemUpstreamOptions {
   /** The stock resolver. */
   servers: readonly ServerAddress[]
   timeoutMs: number
+  /** Of all threads that ask. */
   inFlight: number
+  /** Threads that each ask their part of it. */
+  sharedBy: number
   /** Zones that go to the stock resolver in `wan` mode too. */
   localZones: readonly string[]
-  ubus: Ubus
   clock: Clock
   log: Log
 }
 
 /** The resolver behind us as this modem is configured: the stock one, or the operator's for public names. */
 export class ModemUpstream implements Upstream {
-  readonly #options: ModemUpstreamOptions
   readonly #operator: ServersUpstream | null
   readonly #upstream: Upstream
 
   constructor(options: ModemUpstreamOptions) {
-    const { mode, servers, timeoutMs, inFlight, clock, log } = options
+    const { mode, servers, timeoutMs, clock, log } = options
+    const inFlight = Math.max(1, Math.floor(options.inFlight / options.sharedBy))
     const create = (list: readonly ServerAddress[]) =>
       createUpstream({ servers: list, timeoutMs, inFlight, clock, log })
     const stock = create(servers)
-    this.#options = options
     this.#operator = mode === 'wan' ? create([]) : null
     this.#upstream = this.#operator
       ? new SplitUpstream({ stock, operator: this.#operator, isLocal: localZones(options.localZones) })
@@ -51,14 +50,10 @@ export class ModemUpstream implements Upstream {
   }
 
   /**
-   * `wan` mode: takes the resolvers that the operator has given these lines now.
-   * @param interfaces logical names, e.g. `wan`
+   * `wan` mode: the resolvers that the operator has given the line, which are asked from now on; no other mode asks them.
+   * @param addresses numeric, a link-local one with its %zone
    */
-  async refresh(interfaces: readonly string[]): Promise<void> {
-    if (!this.#operator) return
-    const { ubus, log } = this.#options
-    const found = await findResolvers({ ubus, interfaces, log })
-    this.#operator.setServers(found.map((address) => ({ address, port: 53 })))
-    log.info('resolvers', { count: found.length })
+  setResolvers(addresses: readonly string[]): void {
+    this.#operator?.setServers(addresses.map((address) => ({ address, port: 53 })))
   }
 }
