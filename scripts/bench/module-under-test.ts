@@ -18,6 +18,10 @@ export interface ModuleOptions {
   /** Connects to this broker; alone otherwise, as after a reboot without a network. */
   mqttUrl?: string
   name?: string
+  /** Threads that answer; the default where left out. */
+  threads?: number
+  /** Of Node, before those of SECURENET_BENCH_NODE. */
+  nodeFlags?: readonly string[]
 }
 
 /** Short, as a Unix socket's path must be; gone with this process. */
@@ -32,7 +36,7 @@ const nodeFlags = (process.env['SECURENET_BENCH_NODE'] ?? '').split(' ').filter(
 
 /** The shipped bundle under default settings, with a copy of the stored list and order; not started yet. */
 export async function startModule(options: ModuleOptions): Promise<ServerProcess> {
-  const { home, folder, bundle, upstream, inFlight, mqttUrl, name = 'securenet' } = options
+  const { home, folder, bundle, upstream, inFlight, mqttUrl, threads, name = 'securenet' } = options
   const dataDir = join(folder, 'data')
   mkdirSync(folder, { recursive: true })
   cpSync(home.dataDir, dataDir, { recursive: true })
@@ -42,7 +46,7 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
     dataDir,
     runDir: ownRunDir(),
     lines: [{ id: household.lineId }],
-    dns: { listen: [{ address: '127.0.0.1', port }] },
+    dns: { listen: [{ address: '127.0.0.1', port }], ...(threads ? { threads } : {}) },
     upstream: { servers: [{ address: '127.0.0.1', port: upstream }], ...(inFlight ? { inFlight } : {}) },
     page: { listen: [{ address: '127.0.0.1', port: pagePort }], ipv4: blockAddress },
     interception: { backend: 'none' },
@@ -52,6 +56,13 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
   }
   const configFile = join(folder, 'config.json')
   writeFileSync(configFile, JSON.stringify(config))
-  const command = [process.execPath, ...nodeFlags, bundle, 'run', '--config', configFile]
-  return new ServerProcess({ name, port, command, logFile: join(folder, 'module.log') })
+  const flags = [...(options.nodeFlags ?? []), ...nodeFlags]
+  const command = [process.execPath, ...flags, bundle, 'run', '--config', configFile]
+  return new ServerProcess({
+    name,
+    port,
+    command,
+    logFile: join(folder, 'module.log'),
+    runDir: config.runDir,
+  })
 }

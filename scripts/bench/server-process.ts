@@ -76,7 +76,17 @@ export class ServerProcess {
   #child: ChildProcess | undefined
   #spawnedAt = 0
 
-  constructor(options: { name: string; port: number; command: readonly string[]; logFile: string }) {
+  /** Where the module's control socket is; '' for others. */
+  readonly runDir: string
+
+  constructor(options: {
+    name: string
+    port: number
+    command: readonly string[]
+    logFile: string
+    runDir?: string
+  }) {
+    this.runDir = options.runDir ?? ''
     this.name = options.name
     this.port = options.port
     this.#command = options.command

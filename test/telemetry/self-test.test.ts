@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SecureNetError } from '../../module/error.ts'
 import type { IndependentClient } from '../../module/telemetry/independent-client.ts'
-import { SelfTest } from '../../module/telemetry/self-test.ts'
+import { SelfTest, type ThreadQuestions } from '../../module/telemetry/self-test.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 const listeners = [
@@ -29,7 +29,13 @@ function world({
   return client
 }
 
-function selfTest(client: IndependentClient, { expectsBlock = true, page = true } = {}) {
+interface Options {
+  expectsBlock?: boolean
+  page?: boolean
+  inThreads?: (questions: ThreadQuestions) => Promise<string[]>
+}
+
+function selfTest(client: IndependentClient, { expectsBlock = true, page = true, inThreads }: Options = {}) {
   return new SelfTest({
     client,
     listeners,
@@ -39,6 +45,7 @@ function selfTest(client: IndependentClient, { expectsBlock = true, page = true 
     expectsBlock: () => expectsBlock,
     freshName: () => 'fresh.lan',
     page: async () => page,
+    ...(inThreads && { inThreads }),
     clock: new FakeClock(),
     timeoutMs: 100,
   })
@@ -88,5 +95,20 @@ describe('the self-test', () => {
   it('a page that does not answer fails the full test', async () => {
     const { outcome, cells } = await selfTest(world(), { page: false }).run(true)
     expect([outcome, cells.page]).toEqual(['fail', 'fail'])
+  })
+
+  it('goes through every query thread too, and fails with any of them', async () => {
+    const asked: ThreadQuestions[] = []
+    const inThreads = async (questions: ThreadQuestions) => {
+      asked.push(questions)
+      return asked.length === 1 ? [] : ['thread 1 does not answer']
+    }
+    expect((await selfTest(world(), { inThreads }).run(false)).outcome).toBe('pass')
+    const failed = await selfTest(world({ upstreamUp: false }), { inThreads, expectsBlock: false }).run(false)
+    expect(failed).toMatchObject({ outcome: 'fail', why: 'thread 1 does not answer' })
+    expect(asked).toEqual([
+      { name: 'phishing.test.example', address: '198.18.0.53', fresh: 'fresh.lan', timeoutMs: 100 },
+      { name: 'localhost', address: '127.0.0.1', fresh: null, timeoutMs: 100 },
+    ])
   })
 })
