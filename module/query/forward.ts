@@ -2,6 +2,7 @@ import { type Answer, readAnswer, serve } from '../dns/answer.ts'
 import { Ede, Rcode } from '../dns/constants.ts'
 import { forwardable } from '../dns/forwardable.ts'
 import { emptyTail, replyWith, type Tail, tails } from '../dns/reply.ts'
+import { restoreAnswer } from '../dns/stored-answer.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Cache } from './cache.ts'
 import { clientKey, isLoopback } from './client-key.ts'
@@ -128,8 +129,10 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
     if (entry === null) return null
     if (entry.epoch !== policy.epoch) {
       query.restoreName()
-      const refused = judge(query, entry.answer)
+      const answer = restoreAnswer(entry)
+      const refused = judge(query, answer)
       if (refused !== null) return refused
+      cache.rejudged(entry, answer, policy.epoch)
     }
     entry.staleUntil = cache.seconds() + FAILURE_SECONDS
     return serveStale(query, entry)
