@@ -22,7 +22,7 @@ import { makeNames, realNames } from './bench/names.ts'
 import { missingPrograms } from './bench/peers.ts'
 import { ratioPlot } from './bench/plot.ts'
 import { prepareList } from './bench/prepared-list.ts'
-import { measureBehindStock, measureRates, rateFigures } from './bench/rate-figures.ts'
+import { measureBehindStock, measureRates, measureThreads, rateFigures } from './bench/rate-figures.ts'
 import {
   type Measured,
   numberText,
@@ -111,8 +111,10 @@ async function openBench(options: Options, names: number, found: (measured: Meas
 }
 
 async function measureAll(bench: Bench, wanted: ReadonlySet<string>): Promise<void> {
-  const rates = rateFigures.filter((figure) => figure !== 'stock' && wanted.has(figure))
+  const apart = new Set(['stock', 'threads'])
+  const rates = rateFigures.filter((figure) => !apart.has(figure) && wanted.has(figure))
   if (rates.length > 0) await measureRates(bench, new Set(rates))
+  if (wanted.has('threads')) await measureThreads(bench)
   if (wanted.has('stock')) await measureBehindStock(bench)
   if (wanted.has('latency')) await measureLatency(bench)
   if (wanted.has('start')) await measureStart(bench)

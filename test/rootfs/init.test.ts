@@ -2,6 +2,7 @@ import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parseConfig } from '../../module/config/load.ts'
+import { modemRuntime } from '../../scripts/household/runtime.ts'
 import { type Bundle, buildBundle } from './bundle.ts'
 import { messageOfCalls } from './message-of-calls.ts'
 import { StubModem } from './modem.ts'
@@ -173,8 +174,7 @@ config line
     const lib = join(modem.root, 'usr/lib/securenet')
     expect(modem.told('', 'command')).toEqual([
       process.execPath,
-      '--max-semi-space-size=2',
-      '--max-old-space-size=32',
+      ...modemRuntime().flags,
       `${lib}/securenet.cjs`,
       'run',
       '--config',
