@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { modemRuntime } from '../../scripts/household/runtime.ts'
 import { type Broker, startBroker } from './broker.ts'
 import { addresses, type Household, ports, type Started } from './household-in-namespaces.ts'
 
@@ -149,8 +150,9 @@ export class Modem {
 
   /** As procd starts it; resolves once it serves. @param options of Node */
   async start(configFile = this.configFile, options: readonly string[] = []): Promise<Started> {
-    const argv = [process.execPath, ...options, this.bundle, 'run', '--config', configFile]
-    this.started = this.#home.startModule(argv)
+    const { flags, env } = modemRuntime()
+    const argv = [process.execPath, ...flags, ...options, this.bundle, 'run', '--config', configFile]
+    this.started = this.#home.startModule(argv, { ...process.env, ...env })
     await this.started.line((line) => line.startsWith('info started '))
     return this.started
   }
