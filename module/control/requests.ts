@@ -171,10 +171,10 @@ export function requestGate({
 }: RequestGateOptions): RequestsOptions['accept'] {
   return async (payload) => {
     const context = { trust, target: { modemId }, now: floor.trustedNow() }
-    const { payload: request } = await verifyDocument('request', payload, context)
-    floor.observe(request.issuedAt)
+    const { payload: request, epoch } = await verifyDocument('request', payload, context)
+    floor.observe(request.issuedAt, 'role')
     try {
-      await replay.claim(request, floor.trustedNow())
+      await replay.claim({ ...request, epoch }, floor.trustedNow())
     } catch (error) {
       throw error instanceof SecureNetError ? new RefusedRequest(error, request.id) : error
     }

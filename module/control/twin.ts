@@ -26,7 +26,10 @@ export interface TwinOptions {
   book: LineBook
   /** Resolves when the book is on flash. */
   writeBook: (book: LineBook) => Promise<void>
-  floor: Pick<ClockFloor, 'observe' | 'trustedNow' | 'floor' | 'instant' | 'persist'>
+  floor: Pick<
+    ClockFloor,
+    'observe' | 'forgetRoles' | 'trustedNow' | 'floor' | 'unbelieved' | 'instant' | 'persist'
+  >
   clock: Clock
   log: Log
   /** A verified head; the updater takes it from here and returns at once. */
@@ -172,24 +175,29 @@ export class Twin {
     const context = { trust, target: flow.target, now: floor.trustedNow() }
     switch (flow.kind) {
       case 'keys': {
-        const { payload: keys } = await trust.accept(payload)
-        floor.observe(keys.issuedAt)
+        const { payload: keys, replaced } = await trust.accept(payload)
+        if (replaced.length > 0) floor.forgetRoles()
+        floor.observe(keys.issuedAt, 'root')
+        if (replaced.length > 0) await floor.persist(true)
         return () => this.#keysAccepted(flow)
       }
       case 'head': {
         const { payload: head, epoch } = await verifyDocument('head', payload, context)
-        floor.observe(head.issuedAt)
-        return () => onHead(head, epoch)
+        floor.observe(head.issuedAt, 'role')
+        return () => {
+          onHead(head, epoch)
+          this.changed()
+        }
       }
       case 'fleet': {
         const { payload: order, epoch } = await verifyDocument('fleet', payload, context)
-        floor.observe(order.issuedAt)
+        floor.observe(order.issuedAt, 'role')
         const reduced = withFleet(this.#book.candidate, order, { epoch, lineIds })
         return this.#reduced(flow, reduced)
       }
       case 'desired': {
         const { payload: order, epoch } = await verifyDocument('desired', payload, context)
-        floor.observe(order.issuedAt)
+        floor.observe(order.issuedAt, 'role')
         const reduced = withOrder(this.#book.candidate, { order, epoch, now: floor.instant() })
         return this.#reduced(flow, reduced)
       }
@@ -306,6 +314,7 @@ export class Twin {
       measured: measure(lineId),
       at: now,
       floor: floor.floor(),
+      unbelieved: floor.unbelieved(),
     })
   }
 }
