@@ -107,6 +107,12 @@ describe('request', () => {
     expect(performance.now() - begin).toBeLessThan(3000)
   })
 
+  it('takes the one refusal of a flood for its own', async () => {
+    bench.modem.onRequest = () => ({ id: undefined, ok: false, code: 'REQUEST_RATE_LIMITED', refused: 70 })
+    const { exit, err } = await bench.run('request', 'status', 'modem-1')
+    expect({ exit, err }).toEqual({ exit: 1, err: expect.stringContaining('REQUEST_RATE_LIMITED') })
+  })
+
   it('wants a name for check-name, and for nothing else', async () => {
     expect((await bench.run('request', 'check-name', 'modem-1')).exit).toBe(2)
     expect((await bench.run('request', 'status', 'modem-1', '--name', 'x')).exit).toBe(2)
