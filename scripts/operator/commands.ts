@@ -18,7 +18,13 @@ export async function within(
   }
 }
 
-/** Shown by --help of everything that changes many lines. */
+/** Flags of everything that changes many lines. */
+export interface ManyLines {
+  dryRun?: boolean
+  yes?: boolean
+}
+
+/** Shown by its --help. */
 export const manyLines = {
   dryRun: ['--dry-run', 'show what would be done, and do nothing'],
   yes: ['-y, --yes', 'go on without asking; needed where nobody sits at the terminal'],

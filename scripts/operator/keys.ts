@@ -8,7 +8,7 @@ import type { Broker } from './broker.ts'
 import { refused } from './exit.ts'
 import type { Sign } from './orders.ts'
 import type { Profile } from './profile.ts'
-import { KeyFolder } from './signing/key-folder.ts'
+import { KeyFolder, type KeysDocument } from './signing/key-folder.ts'
 
 export interface Signer {
   sign: Sign
@@ -55,37 +55,38 @@ export async function openKeys(profile: Profile): Promise<Signer> {
   return signerOf(await KeyFolder.open(profile.keysDir, passphraseOf(profile)))
 }
 
-/** All of them, for a modem that has slept for a year. */
-export async function publishKeys(broker: Broker, folder: KeyFolder): Promise<void> {
-  for (const { number, jws } of folder.documents) await broker.publish(topics.keys(number), jws, true)
+/** Every one stays on the broker, for a modem that has slept for a year. */
+export async function publishKeys(broker: Broker, documents: readonly KeysDocument[]): Promise<void> {
+  for (const { number, jws } of documents) await broker.publish(topics.keys(number), jws, true)
 }
 
 const filters = { line: topics.desired('+'), list: topics.head('+'), fleet: topics.fleet() } as const
 const kinds = { line: 'desired', list: 'head', fleet: 'fleet' } as const
 
+/** What is on the broker under a role's keys. */
+export interface Again {
+  /** topic -> signs its payload anew */
+  ours: Map<string, (sign: Sign) => Promise<string>>
+  /** Topics of what these keys have not signed: left alone. */
+  foreign: string[]
+}
+
 /**
- * Documents that replaced keys have signed, signed again with the new ones. A modem that reads them for the first time
- * would else find nothing that it may obey.
- * @param before the role's keys until now
- * @returns topics that are not ours: left alone
+ * Documents that keys to be replaced have signed, to be signed again with the new ones. A modem that reads them for the
+ * first time would else find nothing that it may obey.
  */
-export async function signAgain(
-  tools: { broker: Broker; sign: Sign },
-  role: Role,
-  before: RoleKeys,
-): Promise<{ signed: number; foreign: string[] }> {
+export async function documentsOf(broker: Broker, role: Role, keys: RoleKeys): Promise<Again> {
+  const again: Again = { ours: new Map(), foreign: [] }
   // Requests live two minutes and are not retained.
-  if (role === 'request') return { signed: 0, foreign: [] }
-  const foreign: string[] = []
-  let signed = 0
-  for (const [topic, jws] of await tools.broker.retained(filters[role])) {
+  if (role === 'request') return again
+  const kind = kinds[role]
+  for (const [topic, jws] of await broker.retained(filters[role])) {
     try {
-      const payload = await verifyWith(kinds[role], before, jws)
-      await tools.broker.publish(topic, await tools.sign(kinds[role], payload), true)
-      signed++
+      const payload = await verifyWith(kind, keys, jws)
+      again.ours.set(topic, (sign) => sign(kind, payload))
     } catch {
-      foreign.push(topic)
+      again.foreign.push(topic)
     }
   }
-  return { signed, foreign }
+  return again
 }

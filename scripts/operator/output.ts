@@ -67,6 +67,11 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
+/** Of lines that have ever reported: what else there may be, nobody knows. */
+export function linesText(count: number): string {
+  return `${count} reported line${count === 1 ? '' : 's'}`
+}
+
 export function bytesText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
   return bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / 1024 / 1024).toFixed(2)} MB`

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { decodeSnapshot } from '../../module/blocklist/codec.ts'
 import { chunkTopic, topics } from '../../module/control/topics.ts'
-import { parseInput } from '../../scripts/operator/commands/list.ts'
+import { parseInput } from '../../scripts/operator/commands/list-build.ts'
 import { claimsOf } from '../../scripts/operator/orders.ts'
 import { CliBench } from './cli-bench.ts'
 

@@ -1,11 +1,11 @@
 import { Argument, InvalidArgumentError } from 'commander'
 import { type Role, roles } from '../../../module/control/documents-kinds.ts'
 import { topics } from '../../../module/control/topics.ts'
-import { type AddCommands, manyLines, within } from '../commands.ts'
+import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
-import { passphraseOf, publishKeys, signAgain } from '../keys.ts'
-import { timeText } from '../output.ts'
+import { type Again, documentsOf, passphraseOf, publishKeys } from '../keys.ts'
+import { linesText, timeText } from '../output.ts'
 import { KeyFolder } from '../signing/key-folder.ts'
 
 const places = [...roles, 'roots'] as const
@@ -64,23 +64,36 @@ async function show(context: Context): Promise<void> {
 async function rotate(
   context: Context,
   replace: readonly (Role | 'roots')[],
-  yes: boolean | undefined,
+  flags: ManyLines,
 ): Promise<void> {
   const folder = await open(context)
-  const lines = (await context.knownLines()).length
-  await context.confirm(
-    `Keys of ${replace.join(', ')} are replaced for the modems of ${lines} reported lines.`,
-    yes,
-  )
-  const before = folder.current
-  const document = await folder.rotate({ replace, now: nowSeconds(context) })
   const broker = await context.broker()
+  const before = folder.current
+  const lines = (await context.knownLines()).length
+  const toSign = async (): Promise<[Role, Again][]> => {
+    const found: [Role, Again][] = []
+    for (const role of roles)
+      if (replace.includes(role)) found.push([role, await documentsOf(broker, role, before.roles[role])])
+    return found
+  }
+  const count = (await toSign()).reduce((sum, [, { ours }]) => sum + ours.size, 0)
+  const number = before.number + 1
+  const what = `keys of ${replace.join(', ')} are replaced (document ${number}) and ${count} documents signed again, for the modems of ${linesText(lines)}`
+  if (!(await context.agreed(what, flags, { lines, number, replaced: replace, toSign: count }))) return
+  const document = await folder.rotate({ replace, now: nowSeconds(context) })
   // First the keys, then what they sign: a modem refuses a signature by a key that it has not been told of.
   await broker.publish(topics.keys(document.number), document.jws, true)
+  const progress = context.output.progress('sign', count)
+  let done = 0
+  // Read again: while a person thought, somebody may have given another order.
   const again: Record<string, { signed: number; foreign: string[] }> = {}
-  for (const role of roles)
-    if (replace.includes(role))
-      again[role] = await signAgain({ broker, sign: folder.sign }, role, before.roles[role])
+  for (const [role, { ours, foreign }] of await toSign()) {
+    for (const [topic, signable] of ours) {
+      await broker.publish(topic, await signable(folder.sign), true)
+      progress(++done)
+    }
+    again[role] = { signed: ours.size, foreign }
+  }
   const rows = Object.entries(again).map(
     ([role, { signed, foreign }]) =>
       `${role}: ${signed} documents signed again${foreign.length > 0 ? `, left alone: ${foreign.join(', ')}` : ''}`,
@@ -88,6 +101,23 @@ async function rotate(
   context.output.result({ number: document.number, replaced: replace, again }, [
     `keys document ${document.number} is published`,
     ...rows,
+  ])
+}
+
+async function publish(context: Context, flags: ManyLines): Promise<void> {
+  const folder = await open(context)
+  const broker = await context.broker()
+  const there = await broker.retained(topics.keys('+'))
+  const missing = folder.documents.filter(({ number, jws }) => String(there.get(topics.keys(number))) !== jws)
+  const lines = (await context.knownLines()).length
+  const what = `${missing.length} of ${folder.documents.length} keys documents are published, for the modems of ${linesText(lines)}`
+  const data = { lines, documents: folder.documents.length, missing: missing.map(({ number }) => number) }
+  // The first ones of a new broker, and a repeat, change no line.
+  const changesLines = lines > 0 && missing.length > 0
+  if (!(await context.agreed(what, changesLines ? flags : { ...flags, yes: true }, data))) return
+  await publishKeys(broker, missing)
+  context.output.result({ documents: folder.documents.length, published: missing.length }, [
+    `published keys documents 1 to ${folder.current.number}${missing.length < folder.documents.length ? `; ${missing.length} of them were missing` : ''}`,
   ])
 }
 
@@ -105,23 +135,18 @@ export const addKeysCommands: AddCommands = (program, world) => {
   const publishing = keys
     .command('publish')
     .description('every keys document to the broker, where it stays for ever')
-  publishing.action(() =>
-    within(world, publishing, async (context) => {
-      const folder = await open(context)
-      await publishKeys(await context.broker(), folder)
-      context.output.result({ documents: folder.documents.length }, [
-        `published keys documents 1 to ${folder.current.number}`,
-      ])
-    }),
-  )
+    .option(...manyLines.dryRun)
+    .option(...manyLines.yes)
+  publishing.action((flags: ManyLines) => within(world, publishing, (context) => publish(context, flags)))
   const rotating = keys
     .command('rotate')
     .description(
       'replace keys: publishes the next keys document and signs again what the old ones had signed',
     )
     .addArgument(new Argument('<role...>').choices(places))
+    .option(...manyLines.dryRun)
     .option(...manyLines.yes)
-  rotating.action((replace: (Role | 'roots')[], flags: { yes?: boolean }) =>
-    within(world, rotating, (context) => rotate(context, replace, flags.yes)),
+  rotating.action((replace: (Role | 'roots')[], flags: ManyLines) =>
+    within(world, rotating, (context) => rotate(context, replace, flags)),
   )
 }
