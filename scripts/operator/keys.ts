@@ -3,12 +3,14 @@ import { parsePayload, type RoleKind } from '../../module/control/documents.ts'
 import { checkSignatures, readJws } from '../../module/control/documents-jws.ts'
 import { type Payloads, type Role, type RoleKeys, roleOf } from '../../module/control/documents-kinds.ts'
 import { topics } from '../../module/control/topics.ts'
-import { messageOf } from '../../module/error.ts'
+import { codeOf, messageOf } from '../../module/error.ts'
 import type { Broker } from './broker.ts'
 import { refused } from './exit.ts'
 import type { Sign } from './orders.ts'
 import type { Profile } from './profile.ts'
-import { KeyFolder, type KeysDocument } from './signing/key-folder.ts'
+import { KeyFolder } from './signing/key-folder.ts'
+import type { KeyAgent, KeysDocument } from './signing/key-sets.ts'
+import { SshAgent } from './signing/ssh-agent.ts'
 
 export interface Signer {
   sign: Sign
@@ -20,10 +22,34 @@ export interface Signer {
 }
 
 /** SECURENET_KEYS_PASSPHRASE, else the file that the profile names; undefined: keys are not encrypted. */
-export function passphraseOf(profile: Profile, env: NodeJS.ProcessEnv = process.env): string | undefined {
+function passphraseOf(profile: Profile, env: NodeJS.ProcessEnv): string | undefined {
   const given = env['SECURENET_KEYS_PASSPHRASE']
   if (given) return given
   return profile.passphraseFile ? readFileSync(profile.passphraseFile, 'utf8').trimEnd() : undefined
+}
+
+/** The profile's agent, else the session's own, whose absence is no error: most keys are in files. */
+function agentOf({ agentSocket }: Profile, env: NodeJS.ProcessEnv): KeyAgent | undefined {
+  if (agentSocket) return new SshAgent(agentSocket)
+  const session = env['SSH_AUTH_SOCK']
+  if (!session) return undefined
+  return {
+    keys: () =>
+      new SshAgent(session).keys().catch((error) => {
+        if (codeOf(error) === 'SIGN_AGENT_UNREACHABLE') return []
+        throw error
+      }),
+  }
+}
+
+/** What a folder of keys is opened with. @throws Error if the passphrase file cannot be read */
+export function keyAccess(profile: Profile, env: NodeJS.ProcessEnv = process.env) {
+  return { passphrase: passphraseOf(profile, env), agent: agentOf(profile, env) }
+}
+
+export async function openFolder(profile: Profile, env?: NodeJS.ProcessEnv): Promise<KeyFolder> {
+  const { passphrase, agent } = keyAccess(profile, env)
+  return KeyFolder.open(profile.keysDir, passphrase, agent)
 }
 
 export async function verifyWith<K extends RoleKind>(
@@ -52,7 +78,7 @@ export function signerOf(folder: KeyFolder): Signer {
 }
 
 export async function openKeys(profile: Profile): Promise<Signer> {
-  return signerOf(await KeyFolder.open(profile.keysDir, passphraseOf(profile)))
+  return signerOf(await openFolder(profile))
 }
 
 /** Every one stays on the broker, for a modem that has slept for a year. */
