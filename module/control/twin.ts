@@ -145,7 +145,7 @@ export class Twin {
   }
 
   /** A document's way. It is acknowledged when this resolves, which is after it is on flash. */
-  async #process(flow: Flow, payload: Buffer): Promise<void> {
+  async #process(flow: Flow, payload: Buffer, wasAccepted = false): Promise<void> {
     const earlier = this.#flushed
     const judged = this.#turn.then(() => this.#judge(flow, payload))
     this.#turn = judged.catch(() => undefined)
@@ -158,7 +158,9 @@ export class Twin {
       setImmediate(then)
     } catch (error) {
       flow.refused = true
-      setImmediate(() => this.#refuse(flow, error))
+      // One that was right until its key was replaced is no refusal of the operator's: it is signed again in a moment.
+      if (wasAccepted) this.#options.log.info('document-outdated', { kind: flow.kind, code: codeOf(error) })
+      else setImmediate(() => this.#refuse(flow, error))
       if (!codeOf(error).startsWith('STATE_')) return
       this.#retryLater()
       throw error
@@ -261,7 +263,7 @@ export class Twin {
     }
     for (const other of this.#flows.values())
       if (other.payload && (other.refused || other.kind === 'head'))
-        this.#process(other, other.payload).catch(() => undefined)
+        this.#process(other, other.payload, !other.refused).catch(() => undefined)
     this.changed()
   }
 

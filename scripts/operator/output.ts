@@ -67,9 +67,14 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
+/** `1 chunk`, `2 chunks` */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
 /** Of lines that have ever reported: what else there may be, nobody knows. */
 export function linesText(count: number): string {
-  return `${count} reported line${count === 1 ? '' : 's'}`
+  return counted(count, 'reported line')
 }
 
 export function bytesText(bytes: number): string {

@@ -37,7 +37,7 @@ describe('list', () => {
   it('publishes chunks and a head that names them', async () => {
     const { exit, out, err } = await publish()
     expect(exit).toBe(0)
-    expect(out).toMatch(/^published version 1, 206 names, 1 chunks/)
+    expect(out).toMatch(/^published version 1, 206 names, 1 chunk,/)
     expect(err).toContain('201 lines, 200 names, 0 duplicates, dropped 1 path')
     const { head } = await status()
     const all = await retained('securenet/v1/list/securenet/1/#')

@@ -119,6 +119,30 @@ describe('request', () => {
   })
 })
 
+describe('wrong use', () => {
+  it.each([
+    [['line', 'enable'], "missing required argument 'line'"],
+    [['line', 'enable', 'no id'], 'A line id is'],
+    [['bogus'], "unknown command 'bogus'"],
+    [['line', 'show', 'demo', '--bogus'], "unknown option '--bogus'"],
+    [['line', 'suspend', 'demo', '--then', 'never'], 'Allowed choices'],
+    [[], 'a command is missing'],
+  ])('%j is told as JSON where JSON is asked for, and exits with 2', async (args, message) => {
+    const { exit, json, err } = await bench.run(...args, '--json')
+    expect({ exit, ...json() }).toEqual({
+      exit: 2,
+      error: expect.objectContaining({ code: 'OPERATOR_USAGE', message: expect.stringContaining(message) }),
+    })
+    expect(err).not.toBe('')
+    const plain = await bench.run(...args)
+    expect({ exit: plain.exit, out: plain.out }).toEqual({ exit: 2, out: '' })
+  })
+
+  it('help names seconds where seconds are meant', async () => {
+    expect((await bench.run('line', 'enable', '--help')).out).toMatch(/--timeout <seconds>[^-]*default: 10\b/)
+  })
+})
+
 describe('watch', () => {
   it('draws lines, also those that no modem claims, until interrupted', async () => {
     await bench.run('line', 'enable', 'demo')

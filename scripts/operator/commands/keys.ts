@@ -7,7 +7,7 @@ import { type AddCommands, type ManyLines, manyLines, within } from '../commands
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
 import { type Again, documentsOf, keyAccess, openFolder, publishKeys } from '../keys.ts'
-import { linesText, table, timeText } from '../output.ts'
+import { counted, linesText, table, timeText } from '../output.ts'
 import { KeyFolder } from '../signing/key-folder.ts'
 import type { GivenKeys } from '../signing/key-sets.ts'
 import { sshPublicKey } from '../signing/ssh-wire.ts'
@@ -124,7 +124,7 @@ async function rotate(
   }
   const count = (await toSign()).reduce((sum, [, { ours }]) => sum + ours.size, 0)
   const number = before.number + 1
-  const what = `keys of ${replace.join(', ')} are replaced (document ${number}) and ${count} documents signed again, for the modems of ${linesText(lines)}`
+  const what = `keys of ${replace.join(', ')} are replaced (document ${number}) and ${counted(count, 'document')} signed again, for the modems of ${linesText(lines)}`
   if (!(await context.agreed(what, flags, { lines, number, replaced: replace, toSign: count }))) return
   const document = await folder.rotate({ replace, given, now: nowSeconds(context) })
   // First the keys, then what they sign: a modem refuses a signature by a key that it has not been told of.
@@ -142,7 +142,7 @@ async function rotate(
   }
   const rows = Object.entries(again).map(
     ([role, { signed, foreign }]) =>
-      `${role}: ${signed} documents signed again${foreign.length > 0 ? `, left alone: ${foreign.join(', ')}` : ''}`,
+      `${role}: ${counted(signed, 'document')} signed again${foreign.length > 0 ? `, left alone: ${foreign.join(', ')}` : ''}`,
   )
   context.output.result({ number: document.number, replaced: replace, again }, [
     `keys document ${document.number} is published`,
@@ -163,7 +163,7 @@ async function publish(context: Context, flags: ManyLines): Promise<void> {
   if (!(await context.agreed(what, changesLines ? flags : { ...flags, yes: true }, data))) return
   await publishKeys(broker, missing)
   context.output.result({ documents: folder.documents.length, published: missing.length }, [
-    `published keys documents 1 to ${folder.current.number}${missing.length < folder.documents.length ? `; ${missing.length} of them were missing` : ''}`,
+    `keys documents 1 to ${folder.current.number} are on the broker, ${missing.length} of them from now on`,
   ])
 }
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Desired, type OrderedService, reasonsOf } from '../../../module/line/types.ts'
-import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
+import { type AddCommands, type ManyLines, manyLines, timeoutOption, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
 import { doneText, mustAllBeApplied, orderAll, viewsOf } from '../many-orders.ts'
@@ -67,12 +67,6 @@ export function parseLineId(text: string): string {
   return text
 }
 
-export function parseMs(text: string): number {
-  const seconds = Number(text)
-  if (!(seconds > 0) || seconds > 3600) throw new InvalidArgumentError('Seconds, above 0, 3600 at most.')
-  return Math.round(seconds * 1000)
-}
-
 export function orderedText(ordered: Ordered): string {
   const numbers = `generation ${ordered.generation}, sequence ${ordered.sequence}`
   if (!ordered.applied) return `${ordered.lineId}  ${ordered.service} ordered (${numbers}); not waited for`
@@ -108,7 +102,7 @@ function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeo
         .default('operator'),
     )
     .option('--no-wait', 'publish only; do not wait for what the modem measures')
-    .option('--timeout <seconds>', 'wait so long for the modem', parseMs, 10_000)
+    .addOption(timeoutOption('the modem'))
     .option(...manyLines.dryRun)
     .option(...manyLines.yes)
   if (entry.verb === 'suspend')

@@ -17,7 +17,7 @@ import {
 } from '../list-head.ts'
 import { publishVersion } from '../list-publish.ts'
 import { releaseText, reportJson, reportRows } from '../list-report.ts'
-import { bytesText, linesText, table, timeText } from '../output.ts'
+import { bytesText, counted, linesText, table, timeText } from '../output.ts'
 import { addBuildFlags, type BuildFlags, build, whole } from './list-build.ts'
 
 interface PublishFlags extends BuildFlags, ManyLines {
@@ -90,7 +90,7 @@ async function status(context: Context): Promise<void> {
     ['allowed', head.allow.join(', ') || 'none'],
     ...[...versions].map(([version, lines]) => [
       'reported',
-      `version ${version}: ${lines.length} lines (${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''})`,
+      `version ${version}: ${counted(lines.length, 'line')} (${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''})`,
     ]),
   ]
   context.output.result({ list: context.list, head, reported: Object.fromEntries(versions) }, table(rows))
@@ -126,7 +126,9 @@ async function prune(context: Context, keep: number, dryRun: boolean | undefined
   const broker = await context.broker()
   const obsolete = await obsoleteChunks(broker, await mustHaveHead(broker, context.list))
   if (dryRun)
-    return context.output.result({ dryRun: true, obsolete }, [`would clear ${obsolete.length} chunks`])
+    return context.output.result({ dryRun: true, obsolete }, [
+      `dry run, nothing is changed: ${counted(obsolete.length, 'chunk')} would be cleared`,
+    ])
   const progress = context.output.progress('clear', obsolete.length)
   for (const [i, topic] of obsolete.entries()) {
     await broker.publish(topic, '', true)
@@ -134,7 +136,7 @@ async function prune(context: Context, keep: number, dryRun: boolean | undefined
   }
   const removed = await new Archive(context.profile.archiveDir, context.list).prune(keep)
   context.output.result({ cleared: obsolete.length, removed }, [
-    `cleared ${obsolete.length} chunks from the broker, removed ${removed.length} versions from the archive`,
+    `cleared ${counted(obsolete.length, 'chunk')} from the broker, removed ${counted(removed.length, 'version')} from the archive`,
   ])
 }
 
@@ -163,9 +165,9 @@ export const addListCommands: AddCommands = (program, world) => {
   publishing.action((flags: PublishFlags) => within(world, publishing, (context) => publish(context, flags)))
   const showing = list.command('status').description('the head, and who reports which version')
   showing.action(() => within(world, showing, status))
-  for (const [verb, says, change] of [
-    ['promote', 'the candidate becomes stable for every modem', promoted],
-    ['stop', 'withdraw the candidate', withoutCandidate],
+  for (const [verb, says, done, change] of [
+    ['promote', 'the candidate becomes stable for every modem', 'the candidate becomes stable', promoted],
+    ['stop', 'withdraw the candidate', 'the candidate is withdrawn', withoutCandidate],
   ] as const) {
     const command = list
       .command(verb)
@@ -173,7 +175,7 @@ export const addListCommands: AddCommands = (program, world) => {
       .option(...manyLines.dryRun)
       .option(...manyLines.yes)
     command.action((flags: ManyLines) =>
-      within(world, command, (context) => changeHead(context, flags, says, change)),
+      within(world, command, (context) => changeHead(context, flags, done, change)),
     )
   }
   const allowing = list

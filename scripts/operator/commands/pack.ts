@@ -1,4 +1,4 @@
-import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
+import { type AddCommands, type ManyLines, manyLines, timeoutOption, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { exitCodes, OperatorError, usage } from '../exit.ts'
 import {
@@ -14,7 +14,7 @@ import { type Order, viewLine } from '../orders.ts'
 import { table } from '../output.ts'
 import { expandPack, linesOut, type Pack, readPack, type Step, writePack } from '../pack.ts'
 import { protectionText } from '../reported.ts'
-import { parseLineId, parseMs } from './line.ts'
+import { parseLineId } from './line.ts'
 
 type SendOptions = ManyLines & WaitOptions
 
@@ -110,7 +110,7 @@ export const addPackCommands: AddCommands = (program, world) => {
       .option(...manyLines.dryRun)
       .option(...manyLines.yes)
       .option('--no-wait', 'publish only')
-      .option('--timeout <seconds>', 'wait so long for each modem', parseMs, 10_000)
+      .addOption(timeoutOption('each modem'))
       .action(async (file: string, options: SendOptions) => {
         await within(world, command, (context) => sendPack(context, file, service, options))
       })
@@ -125,7 +125,7 @@ export const addPackCommands: AddCommands = (program, world) => {
       .argument('<file>', 'pack file')
       .argument('<line>', 'line id', parseLineId)
       .option('--no-wait', 'publish only')
-      .option('--timeout <seconds>', 'wait so long for the modem', parseMs, 10_000)
+      .addOption(timeoutOption('the modem'))
       .action(async (file: string, lineId: string, options: SendOptions) => {
         await within(world, command, (context) => moveLine(context, file, lineId, verb, options))
       })
