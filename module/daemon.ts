@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { core } from './blocklist/core.ts'
-import type { Head } from './blocklist/head.ts'
+import { type Head, ranksBelow } from './blocklist/head.ts'
 import { ListPolicy } from './blocklist/list-policy.ts'
 import { listState } from './blocklist/list-state.ts'
 import { createMatcher } from './blocklist/matcher.ts'
@@ -474,11 +474,7 @@ class Modem implements Daemon {
       clock: this.#clock,
       log: this.#log,
       random: Math.random,
-      onHead: (head, epoch) => {
-        this.#head = head
-        this.#headEpoch = epoch
-        if (this.#needsList) this.#takeHead()
-      },
+      onHead: (head, epoch) => this.#onHead(head, epoch),
       act: (book, wipe) => this.#act(book, wipe),
       measure: (lineId) => this.#measure(lineId),
       handlers: {
@@ -557,6 +553,19 @@ class Modem implements Daemon {
   /** A modem none of whose lines has the service fetches no list and keeps none. */
   get #needsList(): boolean {
     return !mustBeGone(this.#book, this.#lineIds).list
+  }
+
+  /** Kept for a line that needs the list later; a replayed older one must not take its place meanwhile. */
+  #onHead(head: Head, epoch: number): void {
+    const { sequence } = head
+    const known = this.#head && { epoch: this.#headEpoch, sequence: this.#head.sequence }
+    if (known && ranksBelow({ epoch, sequence }, known)) {
+      this.#log.warn('list-head-ignored', { epoch, sequence, newest: known.sequence })
+      return
+    }
+    this.#head = head
+    this.#headEpoch = epoch
+    if (this.#needsList) this.#takeHead()
   }
 
   #takeHead(): void {

@@ -36,6 +36,7 @@ const tools: Readonly<Record<string, string>> = {
   getent: 'libc-bin',
   'musl-gcc': 'musl-tools',
   ps: 'procps',
+  'ssh-agent': 'openssh-client',
 }
 
 function isInstalled(tool: string): boolean {

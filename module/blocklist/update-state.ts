@@ -145,7 +145,7 @@ export class StateKeeper {
     this.#state = readState(this.#path) ?? freshState
   }
 
-  /** In memory alone: where the medium failed, or is about to be wiped. */
+  /** In memory alone: where the medium failed. */
   assume(state: UpdateState): void {
     this.#state = state
   }
@@ -159,6 +159,13 @@ export class StateKeeper {
     })
     this.#writing = written
     return written
+  }
+
+  /** In memory at once, on the medium unless it is there already. @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO */
+  replace(state: UpdateState): Promise<void> {
+    const isSame = JSON.stringify(state) === JSON.stringify(this.#state)
+    this.#state = state
+    return isSame ? this.settled() : this.save({})
   }
 
   async settled(): Promise<void> {

@@ -1,5 +1,5 @@
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
-import type { Head, Release } from './head.ts'
+import { type Head, type Release, ranksBelow } from './head.ts'
 import type { Store } from './store.ts'
 import { type Cancel, createCancel } from './update-cancel.ts'
 import { ListFolder } from './update-folder.ts'
@@ -134,9 +134,9 @@ export class Updater {
       return
     }
     const known = this.#keeper.value
-    const newest = (this.#head ?? known).sequence
-    if (epoch < this.#epoch || (epoch === this.#epoch && head.sequence < newest)) {
-      log.warn('list-head-ignored', { epoch, sequence: head.sequence, newest })
+    const newest = { epoch: this.#epoch, sequence: (this.#head ?? known).sequence }
+    if (ranksBelow({ epoch, sequence: head.sequence }, newest)) {
+      log.warn('list-head-ignored', { epoch, sequence: head.sequence, newest: newest.sequence })
       return
     }
     const rotated = epoch > this.#epoch
@@ -292,7 +292,10 @@ export class Updater {
     return true
   }
 
-  /** Removes every octet of the list; a later head begins anew. */
+  /**
+   * Removes every octet of the list; a later head begins anew. The rank of the newest head stays (5-control.md): else whoever
+   * can replay a retained message could bring an old list back once the line has the service again.
+   */
   async wipe(): Promise<void> {
     this.#head = undefined
     await this.#considering
@@ -303,11 +306,13 @@ export class Updater {
     await this.#store?.close()
     this.#store = null
     await this.#keeper.settled()
+    this.#lastError = null
+    const { epoch, sequence } = this.#keeper.value
+    // The files first: they are what a full medium needs the room of.
     this.#folder.wipe()
-    this.#keeper.assume(freshState)
+    await this.#keeper.replace({ ...freshState, epoch, sequence }).catch((error) => this.#fail(error))
     this.#newEpoch = 0
     this.#probation.ended()
-    this.#lastError = null
   }
 
   /** Costs nothing: no file is touched. */
