@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { messageOfCalls } from '../rootfs/message-of-calls.ts'
 import { StubModem } from '../rootfs/modem.ts'
 import { faultsOf } from '../rootfs/service-message.ts'
-import { addresses, Household, lacking, type Started } from './household-in-namespaces.ts'
+import { addresses, Household, lacking, type Started, who } from './household-in-namespaces.ts'
 import { askAll, pairs } from './interception-list.ts'
-import { instanceOf, jailed } from './jail.ts'
+import { innerPid, instanceOf, jailed } from './jail.ts'
 import { lines, Modem } from './modem.ts'
 
 const tools = ['ip', 'nft', 'dnsmasq', 'dig', 'setpriv', 'unshare', 'openssl', 'mosquitto', 'busybox', 'ldd']
@@ -81,14 +81,16 @@ describe.skipIf(missing.length > 0)('in the jail that procd is asked for', { tim
   })
 
   test('own user, CAP_NET_ADMIN alone, no new privileges, a root of its own', () => {
-    const status = readFileSync(`/proc/${started.child.pid}/status`, 'utf8')
+    const status = readFileSync(`/proc/${innerPid(started.child.pid!)}/status`, 'utf8')
     const netAdmin = (1 << 12).toString(16).padStart(16, '0')
     for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
       expect(status).toMatch(new RegExp(`^${set}:\\s${netAdmin}$`, 'm'))
     expect(status).toMatch(/^NoNewPrivs:\s1$/m)
     expect(status).toMatch(/^Uid:\s1\s1\s1\s1$/m)
     expect(status).toMatch(/^Groups:\s*$/m)
-    const root = execFileSync('readlink', [`/proc/${started.child.pid}/root`], { encoding: 'utf8' })
+    const root = execFileSync('readlink', [`/proc/${innerPid(started.child.pid!)}/root`], {
+      encoding: 'utf8',
+    })
     expect(root).toContain('/jail-')
   })
 
@@ -106,13 +108,20 @@ describe.skipIf(missing.length > 0)('in the jail that procd is asked for', { tim
       attempt('chown', () => fs.chownSync(${JSON.stringify(writable[0])}, 0, 0))
       attempt('setuid', () => process.setuid(0))
       attempt('chroot', () => { process.chroot ? process.chroot('/') : require('child_process').execFileSync('/usr/sbin/chroot', ['/']) })
-      attempt('kill', () => process.kill(1, 'SIGKILL'))
       for (const path of ['/home', '/root', '/var/log', '/etc/shadow']) attempt('see ' + path, () => fs.statSync(path))
       console.log(JSON.stringify(outcome))`
     const { stdout, stderr } = inJail([instance.command[0]!, '-e', program])
     expect(stderr).toBe('')
     const outcome = JSON.parse(stdout)
     const done = Object.keys(outcome).filter((what) => outcome[what] === 'done')
-    expect(done.sort()).toEqual(writable.map((folder) => `file in ${folder}`).sort())
+    // /dev is the jail's own, and goes with it.
+    expect(done.sort()).toEqual(['/dev', ...writable].map((folder) => `file in ${folder}`).sort())
+  })
+
+  test('the first process of its PID namespace still stops when it is asked to, and disarms', async () => {
+    process.kill(innerPid(started.child.pid!), 'SIGTERM')
+    await new Promise((resolve) => started.child.once('close', resolve))
+    expect(await askLan()).toBe(who.stock)
+    expect(started.child.exitCode).toBe(0)
   })
 })
