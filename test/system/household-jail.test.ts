@@ -124,4 +124,31 @@ describe.skipIf(missing.length > 0)('in the jail that procd is asked for', { tim
     expect(await askLan()).toBe(who.stock)
     expect(started.child.exitCode).toBe(0)
   })
+
+  test('killed, then stopped by the init script with the real tools: nothing is left', async () => {
+    started = home.start('modem', jailed(instance, newRoot()))
+    await home.until(
+      () => askLan(),
+      (answer) => answer === addresses.service4,
+    )
+    process.kill(innerPid(started.child.pid!), 'SIGKILL')
+    await new Promise((resolve) => started.child.once('close', resolve))
+    const addressesNow = () => home.exec('modem', ['ip', '-o', 'address'])
+    expect(addressesNow()).toMatch(new RegExp(`br-lan .*${addresses.service6}/128`))
+    router.without('ip', 'nft')
+    const env = { ...router.env, PATH: `${router.env['PATH']}:/usr/sbin:/usr/bin` }
+    const rc = join(router.root, 'etc/rc.common')
+    const init = join(router.root, 'etc/init.d/securenet')
+    // busybox's own `ip`, as on a modem; nft is the real one.
+    const stopped = home.attempt('modem', [
+      ...['env', ...Object.entries(env).map((pair) => pair.join('='))],
+      ...['busybox', 'ash', rc, init, 'stop'],
+    ])
+    expect([stopped.status, stopped.stderr]).toEqual([0, ''])
+    for (const address of [addresses.service4, addresses.service6])
+      expect(addressesNow()).not.toContain(address)
+    expect(home.exec('modem', ['nft', 'list', 'tables'])).not.toContain('securenet')
+    expect(await askLan()).toBe(who.stock)
+    expect(router.has('var/run/securenet')).toBe(false)
+  })
 })
