@@ -45,6 +45,21 @@ describe.skipIf(missing.length > 0)('in the jail that procd is asked for', { tim
 
     router = new StubModem().overlay('dist/securenet').provision()
     router.put('netifd/guest/device', 'br-guest')
+    const { operator4 } = addresses.wan
+    for (const [name, device, gateway] of [
+      ['wan', 'wan0', operator4],
+      ['wwan', 'be0', addresses.backend4],
+    ] as const) {
+      router.put(`netifd/${name}/device`, device)
+      router.put(`netifd/${name}/gateway4`, gateway)
+    }
+    const mobile = [
+      'config line',
+      `option id '${lines.mobile}'`,
+      "option access 'mobile'",
+      "option interface 'wwan'",
+    ]
+    router.put('etc/config/securenet', `${router.read('etc/config/securenet')}\n${mobile.join('\n\t')}\n`)
     router.put('etc/securenet/trust/roots.json', readFileSync(join(home.dir, 'roots.json'), 'utf8'))
     router.uci('set', `securenet.@line[0].id=${lines.fixed}`)
     execFileSync('cp', ['-a', `${modem.dataDir}/.`, join(router.root, 'srv/securenet/')])
@@ -118,6 +133,41 @@ describe.skipIf(missing.length > 0)('in the jail that procd is asked for', { tim
     expect(done.sort()).toEqual(['/dev', ...writable].map((folder) => `file in ${folder}`).sort())
   })
 
+  test('the default route moves to the mobile line and back: hotplug tells the module, protection follows', async () => {
+    const hotplug = (action: string, device: string) => {
+      const env = { ...router.env, ACTION: action, INTERFACE: 'wan', DEVICE: device }
+      const script = `. ${join(router.root, 'etc/hotplug.d/iface/95-securenet')}`
+      const argv = [
+        'env',
+        ...Object.entries(env).map((pair) => pair.join('=')),
+        'busybox',
+        'ash',
+        '-c',
+        script,
+      ]
+      const { status, stdout, stderr } = home.attempt('modem', argv)
+      expect([status, stdout, stderr]).toEqual([0, '', ''])
+    }
+    const move = (from: string, to: string, gateway: string) => {
+      home.exec('modem', ['ip', '-4', 'route', 'del', 'default', 'dev', from])
+      home.exec('modem', ['ip', '-4', 'route', 'add', 'default', 'via', gateway, 'dev', to])
+    }
+    router.without('ip')
+    move('wan0', 'be0', addresses.backend4)
+    hotplug('ifdown', 'wan0')
+    // Nobody has ordered protection for the mobile line.
+    await home.until(
+      () => askLan(),
+      (answer) => answer === who.stock,
+    )
+    move('be0', 'wan0', addresses.wan.operator4)
+    hotplug('ifup', 'wan0')
+    await home.until(
+      () => askLan(),
+      (answer) => answer === addresses.service4,
+    )
+  })
+
   test('the first process of its PID namespace still stops when it is asked to, and disarms', async () => {
     process.kill(innerPid(started.child.pid!), 'SIGTERM')
     await new Promise((resolve) => started.child.once('close', resolve))
@@ -135,7 +185,7 @@ describe.skipIf(missing.length > 0)('in the jail that procd is asked for', { tim
     await new Promise((resolve) => started.child.once('close', resolve))
     const addressesNow = () => home.exec('modem', ['ip', '-o', 'address'])
     expect(addressesNow()).toMatch(new RegExp(`br-lan .*${addresses.service6}/128`))
-    router.without('ip', 'nft')
+    router.without('nft')
     const env = { ...router.env, PATH: `${router.env['PATH']}:/usr/sbin:/usr/bin` }
     const rc = join(router.root, 'etc/rc.common')
     const init = join(router.root, 'etc/init.d/securenet')

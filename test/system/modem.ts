@@ -148,9 +148,13 @@ export class Modem {
   }
 
   /** As procd starts it; resolves once it serves. @param options of Node */
-  async start(configFile = this.configFile, options: readonly string[] = []): Promise<Started> {
+  async start(
+    configFile = this.configFile,
+    options: readonly string[] = [],
+    env?: NodeJS.ProcessEnv,
+  ): Promise<Started> {
     const argv = [process.execPath, ...options, this.bundle, 'run', '--config', configFile]
-    this.started = this.#home.startModule(argv)
+    this.started = this.#home.startModule(argv, env)
     await this.started.line((line) => line.startsWith('info started '))
     return this.started
   }
