@@ -275,6 +275,16 @@ describe.skipIf(process.getuid?.() !== 0)('boot', () => {
 })
 
 describe.skipIf(process.getuid?.() !== 0)('stop', () => {
+  it('takes the IPv6 address off every device where a module that was killed has left it', () => {
+    modem.init('start')
+    modem.put('left-on', 'br-lan\nbr-guest\n')
+    modem.put('tools.log', '')
+    modem.init('stop')
+    for (const device of ['lo', 'br-lan', 'br-guest'])
+      expect(modem.read('tools.log')).toContain(`ip -6 address del ${service6} dev ${device}\n`)
+    expect(modem.addresses).toEqual([])
+  })
+
   it('waits for the process, then takes table, addresses and folders away', () => {
     modem.init('start')
     modem.startInstance()

@@ -149,10 +149,14 @@ export class Modem {
   }
 
   /** As procd starts it; resolves once it serves. @param options of Node */
-  async start(configFile = this.configFile, options: readonly string[] = []): Promise<Started> {
+  async start(
+    configFile = this.configFile,
+    options: readonly string[] = [],
+    own: NodeJS.ProcessEnv = process.env,
+  ): Promise<Started> {
     const { flags, env } = modemRuntime()
     const argv = [process.execPath, ...flags, ...options, this.bundle, 'run', '--config', configFile]
-    this.started = this.#home.startModule(argv, { ...process.env, ...env })
+    this.started = this.#home.startModule(argv, { ...own, ...env })
     await this.started.line((line) => line.startsWith('info started '))
     return this.started
   }
