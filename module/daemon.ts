@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { buildHere, buildOnThread, startBuilderThread } from './blocklist/build-off-thread.ts'
 import { core } from './blocklist/core.ts'
 import type { Head } from './blocklist/head.ts'
 import { ListPolicy } from './blocklist/list-policy.ts'
@@ -108,6 +109,7 @@ class Modem implements Daemon {
   readonly #config: Config
   readonly #log: Log
   readonly #ring: LogRing
+  readonly #bundle: string | undefined
   readonly #bootId = randomBytes(8).toString('hex')
   readonly #clock = systemClock
   readonly #counts: QueryCounts
@@ -144,10 +146,11 @@ class Modem implements Daemon {
     since: Date.now(),
   }
 
-  constructor(config: Config, log: Log, ring: LogRing) {
+  constructor(config: Config, log: Log, ring: LogRing, bundle: string | undefined) {
     this.#config = config
     this.#log = log
     this.#ring = ring
+    this.#bundle = bundle
     this.#uplink = new Uplink({ runDir: config.runDir, log })
     this.#testNames = categories.map((category) => `${category}.${config.dns.testZone}`)
     this.#matcher = createMatcher({ store: null, allow: [], core: [...core, ...config.dns.neverBlock] })
@@ -265,6 +268,7 @@ class Modem implements Daemon {
       quotaBytes: list.quotaBytes,
       probationSeconds: list.probationSeconds,
       source: { fetch: (ref) => this.#control?.chunks.fetch(ref) ?? Promise.reject(missing()) },
+      openBuilder: this.#bundle ? buildOnThread(startBuilderThread(this.#bundle)) : buildHere,
       clock: this.#clock,
       floor: () => floor.trustedNow() * 1000,
       log: this.#log,
@@ -670,7 +674,10 @@ class Modem implements Daemon {
   }
 }
 
-/** @param ring the newest lines of `log`, for support bundles */
-export function createDaemon(config: Config, log: Log, ring: LogRing): Daemon {
-  return new Modem(config, log, ring)
+/**
+ * @param ring the newest lines of `log`, for support bundles
+ * @param bundle the file that was started, for its threads; without it everything is on this thread
+ */
+export function createDaemon(config: Config, log: Log, ring: LogRing, bundle?: string): Daemon {
+  return new Modem(config, log, ring, bundle)
 }
