@@ -244,7 +244,8 @@ export class Updater {
     const { folder, onSwitch, onStatus, probationSeconds, log } = this.#options
     await flushFolder(folder)
     const probation = probationSeconds > 0 ? { served: 0, starts: 0 } : null
-    const previous = probation ? this.#keeper.value.current : null
+    // Also without a probation, until the pointer is known to be on the medium: failing in between, either may be there.
+    const previous = this.#keeper.value.current
     await this.#keeper.save({ current, previous, probation })
     const former = this.#store
     this.#store = candidate
