@@ -1,6 +1,12 @@
 import { Worker } from 'node:worker_threads'
 import { messageOf, SecureNetError } from '../error.ts'
-import { BUILDER_ROLE, type BuilderCall, type BuilderData, type BuilderReply } from './builder-thread.ts'
+import {
+  BUILDER_ROLE,
+  type BuilderCall,
+  type BuilderData,
+  type BuilderReply,
+  WINDOW_BYTES,
+} from './builder-thread.ts'
 import { type BuildOptions, type BuiltStore, createStoreBuilder, type StoreBuilder } from './store-builder.ts'
 
 /** What an update needs of a StoreBuilder, wherever it works. */
@@ -31,9 +37,10 @@ export function startBuilderThread(bundle: string): (data: BuilderData) => Build
  * seconds of a modem's core, and no query is to wait behind them.
  */
 export function buildOnThread(start: (data: BuilderData) => BuilderThread): OpenBuilder {
-  return async ({ base, ...options }) => {
-    const thread = start({ role: BUILDER_ROLE, options, basePath: base?.path ?? null })
-    const builder = new BuilderOnThread(thread)
+  return async ({ base, rest: _, ...options }) => {
+    const window = new SharedArrayBuffer(WINDOW_BYTES)
+    const thread = start({ role: BUILDER_ROLE, options, basePath: base?.path ?? null, window })
+    const builder = new BuilderOnThread(thread, window)
     try {
       await builder.opened()
     } catch (error) {
@@ -46,14 +53,16 @@ export function buildOnThread(start: (data: BuilderData) => BuilderThread): Open
 
 class BuilderOnThread implements Building {
   readonly #thread: BuilderThread
+  readonly #window: Uint8Array
   readonly #ended: Promise<void>
   /** Of the call that has no reply yet; they come one at a time. */
   #waiting: { resolve(reply: BuilderReply): void; reject(error: unknown): void } | undefined
   #death: SecureNetError | undefined
   #next = 0
 
-  constructor(thread: BuilderThread) {
+  constructor(thread: BuilderThread, window: SharedArrayBuffer) {
     this.#thread = thread
+    this.#window = new Uint8Array(window)
     let cause: unknown
     thread.on('message', (reply: BuilderReply) => this.#waiting?.resolve(reply))
     thread.on('error', (error) => {
@@ -77,7 +86,9 @@ class BuilderOnThread implements Building {
   }
 
   async append(chunk: Uint8Array): Promise<void> {
-    await this.#ask({ call: 'append', chunk })
+    const bytes = Math.min(chunk.length, WINDOW_BYTES)
+    this.#window.set(chunk.subarray(0, bytes))
+    await this.#ask({ call: 'append', bytes })
   }
 
   async finish(): Promise<BuiltStore> {
