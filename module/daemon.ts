@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { buildOnThread, startBuilderThread } from './blocklist/build-off-thread.ts'
 import { core } from './blocklist/core.ts'
 import { type Head, ranksBelow } from './blocklist/head.ts'
 import { ListPolicy } from './blocklist/list-policy.ts'
@@ -270,6 +271,7 @@ class Modem implements Daemon {
       quotaBytes: list.quotaBytes,
       probationSeconds: list.probationSeconds,
       source: { fetch: (ref) => this.#control?.chunks.fetch(ref) ?? Promise.reject(missing()) },
+      openBuilder: buildOnThread(startBuilderThread(this.#program)),
       clock: this.#clock,
       floor: () => floor.trustedNow() * 1000,
       log: this.#log,

@@ -1,4 +1,5 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { BUILDER_ROLE, type BuilderData, serveBuilder } from './blocklist/builder-thread.ts'
 import { type Fields, type Level, type Log, levels } from './log.ts'
 import { systemClock } from './platform/clock.ts'
 import type { FromQueryThread, QueryThreadData, ToQueryThread } from './threads/messages.ts'
@@ -15,9 +16,7 @@ function forwardingLog(least: Level, post: (message: FromQueryThread) => void): 
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-function runQueries({ config, sockets }: QueryThreadData): void {
-  const port = parentPort
-  if (!port) throw new Error('this is no worker')
+function runQueries(port: MessagePort, { config, sockets }: QueryThreadData): void {
   const post = (message: FromQueryThread) => port.postMessage(message)
   const thread = new QueryThread({
     config,
@@ -33,12 +32,16 @@ function runQueries({ config, sockets }: QueryThreadData): void {
 
 /** What this program does where it is loaded as a worker: `workerData.role` says as which. */
 export function runThread(): void {
-  const data = workerData as QueryThreadData
+  const data = workerData as QueryThreadData | BuilderData
+  if (!parentPort) throw new Error('not a thread')
   switch (data.role) {
     case 'queries':
-      runQueries(data)
+      runQueries(parentPort, data)
+      return
+    case BUILDER_ROLE:
+      serveBuilder(parentPort, data)
       return
     default:
-      throw new Error(`no thread has the role ${String(data.role)}`)
+      throw new Error(`no thread has the role ${String((data as { role?: unknown }).role)}`)
   }
 }

@@ -1,4 +1,5 @@
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
+import { buildHere } from './build-off-thread.ts'
 import { type Head, type Release, ranksBelow } from './head.ts'
 import type { Store } from './store.ts'
 import { type Cancel, createCancel } from './update-cancel.ts'
@@ -182,7 +183,15 @@ export class Updater {
   }
 
   #begin(head: Head, release: Release): void {
-    const { list, quotaBytes, source, clock, gate, random = Math.random } = this.#options
+    const {
+      list,
+      quotaBytes,
+      source,
+      openBuilder = buildHere,
+      clock,
+      gate,
+      random = Math.random,
+    } = this.#options
     const cancel = createCancel()
     const epoch = this.#epoch
     const job = new UpdateJob({
@@ -190,6 +199,7 @@ export class Updater {
       list,
       quotaBytes,
       source,
+      openBuilder,
       clock,
       gate,
       random,
@@ -234,7 +244,8 @@ export class Updater {
     const { folder, onSwitch, onStatus, probationSeconds, log } = this.#options
     await flushFolder(folder)
     const probation = probationSeconds > 0 ? { served: 0, starts: 0 } : null
-    const previous = probation ? this.#keeper.value.current : null
+    // Also without a probation, until the pointer is known to be on the medium: failing in between, either may be there.
+    const previous = this.#keeper.value.current
     await this.#keeper.save({ current, previous, probation })
     const former = this.#store
     this.#store = candidate
