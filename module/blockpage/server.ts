@@ -37,12 +37,17 @@ export const defaultLimits: BlockPageLimits = {
   bodyMs: 2000,
 }
 
+/** Takes a connection before anything of it is read; calls `serve` where the page shall answer it after all. */
+export type Front = (socket: Socket, serve: () => void) => void
+
 export interface BlockPageOptions {
   /** Port 0 takes a free one: see `endpoints`. */
   readonly listen: readonly Endpoint[]
   readonly branding: Branding
   readonly data: PageData
   readonly ownNames?: readonly string[]
+  /** Left out: the page answers every connection. */
+  readonly front?: Front
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<BlockPageLimits>
@@ -56,6 +61,8 @@ export interface BlockPage {
   start(): Promise<void>
   /** Closes every connection; safe to call twice. */
   stop(): Promise<void>
+  /** Closes the connections that have asked for nothing yet: who comes again meets the front as it is then. */
+  closeSilent(): void
   /** Where it listens now. */
   readonly endpoints: readonly Endpoint[]
 }
@@ -107,7 +114,7 @@ class HttpBlockPage implements BlockPage {
   readonly #options: BlockPageOptions
   readonly #limits: BlockPageLimits
   readonly #respond: ReturnType<typeof createResponder>
-  readonly #connections: Connections
+  readonly #connections: Connections<Socket>
   readonly #waiting = new WeakMap<Socket, number>()
   #servers: Server[] = []
 
@@ -148,6 +155,10 @@ class HttpBlockPage implements BlockPage {
     await Promise.all(closed)
   }
 
+  closeSilent(): void {
+    this.#connections.closeAll((socket) => (this.#waiting.get(socket) ?? 0) === 0)
+  }
+
   #server(): Server {
     const { headerBytes, headersMs, silenceMs, keepAliveMs } = this.#limits
     const server = createServer({
@@ -161,7 +172,16 @@ class HttpBlockPage implements BlockPage {
       requireHostHeader: false,
     })
     server.timeout = silenceMs
-    server.on('connection', (socket) => this.#onConnection(socket))
+    const serves = server.listeners('connection')
+    server.removeAllListeners('connection')
+    server.on('connection', (socket) => {
+      this.#onConnection(socket)
+      const serve = () => {
+        for (const listener of serves) listener.call(server, socket)
+      }
+      if (this.#options.front) this.#options.front(socket, serve)
+      else serve()
+    })
     const onRequest = (request: IncomingMessage, response: ServerResponse) =>
       this.#onRequest(request, response)
     server.on('request', onRequest)
