@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { core } from './blocklist/core.ts'
@@ -52,6 +52,7 @@ import { askIndependently } from './telemetry/independent-client.ts'
 import type { LogRing } from './telemetry/log-ring.ts'
 import { type Notice, Notices } from './telemetry/notices.ts'
 import { QueryCounts } from './telemetry/query-counts.ts'
+import { QuickClient } from './telemetry/quick-client.ts'
 import { SelfTest } from './telemetry/self-test.ts'
 import { TelemetryLoop } from './telemetry/telemetry-loop.ts'
 import { ModemUpstream } from './upstream/modem-upstream.ts'
@@ -398,8 +399,10 @@ class Modem implements Daemon {
     const clock = this.#clock
     const log = this.#log
     const [page] = this.#config.page.listen
+    const quickClient = new QuickClient({ clock, randomId: () => randomInt(65_536) })
     const selfTest = new SelfTest({
       client: askIndependently,
+      quickClient: quickClient.ask,
       listeners: dns.listen,
       upstream: () => this.#config.upstream.servers[0] ?? null,
       testName: `phishing.${dns.testZone}`,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -28,13 +29,13 @@ export interface Interception {
  * @throws SecureNetError INTERCEPT_* where a back-end named outright cannot be had
  */
 export async function createInterception(options: InterceptionOptions): Promise<Interception> {
-  const { config, run, log } = options
+  const { config, run, clock, log } = options
   const { interfaces, leaseMs, renewMs, backend } = config.interception
   const service = serviceOf(config)
   const whyNot = createWhyNot()
   const scope = createScopeKeeper({ run, address: service.dns6?.address ?? null })
   const { interceptor, missing } = await chooseInterceptor(interfaces.length === 0 ? 'none' : backend, [
-    createNftables({ run, service, interfaces, leaseMs, whyNot, scope, log }),
+    createNftables({ run, service, interfaces, leaseMs, whyNot, scope, clock, log, random: randomBytes }),
     createIptables({ run, service, leaseMs, whyNot, scope }),
   ])
   for (const error of missing) log.warn('interception-missing', { code: error.code, why: error.message })

@@ -7,9 +7,11 @@ export interface Armed {
 export interface Renewed extends Armed {
   /** Somebody else had wiped or changed what is ours, and it stands again. */
   rebuilt: boolean
-  /** As `translated()`, read in the same breath. */
-  translated: number | null
-  /** Packets to encrypted resolvers' port 853 refused so far; left out where the back-end cannot count them. */
+  /** As `translated()`, read in the same breath; left out where this renewal did not look. */
+  translated?: number | null
+  /** Where it did not look: whether the kernel has sent questions our way since; left out where it cannot tell. */
+  asked?: boolean
+  /** Packets to encrypted resolvers' port 853 refused so far; left out where nobody looked, or the back-end cannot count them. */
   bypassed?: number | null
 }
 

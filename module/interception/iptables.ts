@@ -14,6 +14,8 @@ export interface IptablesOptions {
   scope: ScopeKeeper
   /** Program to run; looked up in PATH. */
   ipset?: string
+  /** Renewals from one look at the sets to the next; 3 where left out. */
+  listEvery?: number
 }
 
 /** Rules of rootfs/usr/lib/securenet/firewall-iptables.sh that ask a set, each holding a reference on it. */
@@ -68,8 +70,9 @@ class Iptables implements Interceptor {
   readonly #families: readonly Family[]
   readonly #serial = createSerial()
   #armed: readonly string[] = []
-  /** The last renewal found the static rules incomplete. */
+  /** The last look found the static rules incomplete. */
   #wiped = false
+  #untilListing = 0
 
   constructor(options: IptablesOptions) {
     this.#options = options
@@ -92,17 +95,14 @@ class Iptables implements Interceptor {
 
   renew(interfaces: readonly string[]): Promise<Renewed> {
     return this.#serial.add(async (signal) => {
-      const listed = await this.#list(signal)
-      const wiped = listed.some((set) => set.references < references)
-      const rebuilt = this.#wiped && !wiped
-      this.#wiped = wiped
-      const { armed, refused } = await this.#sort(interfaces, wiped, signal)
+      const looked = await this.#lookNowAndThen(signal)
+      const { armed, refused } = await this.#sort(interfaces, signal)
       const gone = this.#armed.filter((name) => !armed.includes(name))
       const script =
         setRelease(this.#families, gone) + setRenewal(this.#families, armed, this.#options.leaseMs)
       await this.#ipset(['restore', '-exist'], signal, script)
       this.#armed = armed
-      return { armed, refused, rebuilt, translated: listed.reduce((sum, set) => sum + set.packets, 0) }
+      return { armed, refused, ...looked }
     })
   }
 
@@ -126,13 +126,24 @@ class Iptables implements Interceptor {
     })
   }
 
-  async #sort(interfaces: readonly string[], wiped: boolean, signal: AbortSignal): Promise<Armed> {
+  /** A look is a process for each set: entries that are renewed do not need it each time. */
+  async #lookNowAndThen(signal: AbortSignal): Promise<Omit<Renewed, keyof Armed>> {
+    if (!this.#wiped && this.#armed.length > 0 && this.#untilListing-- > 0) return { rebuilt: false }
+    this.#untilListing = (this.#options.listEvery ?? 3) - 1
+    const listed = await this.#list(signal)
+    const wiped = listed.some((set) => set.references < references)
+    const rebuilt = this.#wiped && !wiped
+    this.#wiped = wiped
+    return { rebuilt, translated: listed.reduce((sum, set) => sum + set.packets, 0) }
+  }
+
+  async #sort(interfaces: readonly string[], signal: AbortSignal): Promise<Armed> {
     const here = interfaces.filter((name) => this.#options.whyNot(name) === null)
     const unscoped = await this.#options.scope.keep(here, signal)
     const armed: string[] = []
     const refused: { interface: string; why: string }[] = []
     for (const name of interfaces) {
-      const why = wiped
+      const why = this.#wiped
         ? `the static rules were wiped: run ${script} add`
         : (this.#options.whyNot(name) ?? unscoped.get(name) ?? null)
       if (why === null) armed.push(name)

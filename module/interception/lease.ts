@@ -1,7 +1,7 @@
 import { codeOf, messageOf } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
-import type { Armed, Interceptor } from './interceptor.ts'
+import type { Armed, Interceptor, Renewed } from './interceptor.ts'
 import { count, decide, type Earned, initial, type LeaseState, lapse, type Reason } from './lease-state.ts'
 
 export interface LeaseOptions {
@@ -61,6 +61,8 @@ class LeaseLoop implements Lease {
   #failure: string | null = null
   #rebuilt = 0
   #bypassed = 0
+  /** Of the last renewal. */
+  #ownAtLast = 0
   /** The kernel's own count at the last look; its table may have been made anew since. */
   #bypassedInKernel = 0
   #round: Promise<void> | null = null
@@ -159,7 +161,7 @@ class LeaseLoop implements Lease {
     if (renewed.rebuilt) this.#rebuiltOnce()
     // The kernel's clock started between then and now: reckon with the earlier.
     this.#state = { ...this.#state, renewedAt: renewed.armed.length > 0 ? now : null }
-    this.#count(renewed.rebuilt ? null : renewed.translated)
+    await this.#countNowAndThen(renewed)
     this.#countBypass(renewed.bypassed ?? null)
     if (clock.monotonic() - now >= leaseMs) this.#lapse()
   }
@@ -190,6 +192,16 @@ class LeaseLoop implements Lease {
     } finally {
       timer?.cancel()
     }
+  }
+
+  /** The kernel's count is asked for only where it may tell something: somebody asked, and nothing came. */
+  async #countNowAndThen({ rebuilt, translated, asked }: Renewed): Promise<void> {
+    const own = this.#options.ownQuestions()
+    const hasCome = own !== this.#ownAtLast
+    this.#ownAtLast = own
+    if (rebuilt) this.#count(null)
+    else if (translated !== undefined) this.#count(translated)
+    else if (asked && !hasCome) this.#count(await this.#options.interceptor.translated())
   }
 
   #count(translated: number | null): void {

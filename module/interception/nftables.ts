@@ -1,10 +1,12 @@
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import type { Log } from '../log.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Ran, Run } from '../platform/spawn.ts'
 import type { WhyNot } from './devices.ts'
 import { type Refusal, refusal } from './input-verdict.ts'
 import type { Armed, Interceptor, Renewed } from './interceptor.ts'
-import { fingerprint, listing, packetsOf, renewal, ruleset, table } from './ruleset.ts'
+import { openRenewalDatagram, type Renewal, type RenewalDatagram } from './renewal-datagram.ts'
+import { arming, disarming, fingerprint, listing, packetsOf, ruleset, table } from './ruleset.ts'
 import type { ScopeKeeper } from './scope-keeper.ts'
 import { createSerial } from './serial.ts'
 import { requireServiceAddresses, type Service } from './service.ts'
@@ -17,10 +19,17 @@ export interface NftablesOptions {
   leaseMs: number
   whyNot: WhyNot
   scope: ScopeKeeper
+  clock: Clock
   log: Log
+  /** Bytes that nobody can guess. */
+  random: (bytes: number) => Buffer
+  /** The sockets that renew; those of renewal-datagram.ts where left out. */
+  open?: typeof openRenewalDatagram
   /** Program to run; looked up in PATH. */
   nft?: string
-  /** Renewals between two readings of the whole ruleset, which costs more than a renewal. */
+  /** Renewals from one look at our own table to the next; 5 where left out. */
+  listEvery?: number
+  /** Renewals from one look at everybody's rules to the next, which costs more; 15 where left out. */
   inspectEvery?: number
 }
 
@@ -29,8 +38,8 @@ const abilities = [
   ['INTERCEPT_NO_INET', 'tables of family inet (kernel option NF_TABLES_INET)', ''],
   [
     'INTERCEPT_NO_SET_TIMEOUT',
-    'sets of interface names with a time-out',
-    'set s {\ntype ifname\nflags timeout\n}\n',
+    'sets with a time-out that rules renew (kernel option NFT_DYNSET or NF_TABLES_SET)',
+    'set s {\ntype nf_proto\nflags dynamic,timeout\n}\nchain c {\nupdate @s { meta nfproto timeout 6s } delete @s { meta nfproto }\n}\n',
   ],
   [
     'INTERCEPT_NO_CT_ZONE',
@@ -60,8 +69,13 @@ class Nftables implements Interceptor {
   readonly #options: NftablesOptions
   readonly #nft: string
   readonly #serial = createSerial()
+  readonly #datagrams: RenewalDatagram[] = []
+  #nonce: Buffer = Buffer.alloc(8)
   /** What stood after the table was last made; null until then. */
   #standing: string | null = null
+  /** Interfaces that the kernel has armed, so that its clock alone has to start again; null where that is not sure. */
+  #armed: readonly string[] | null = null
+  #untilListing = 0
   #refusals = new Map<string, Refusal>()
   #untilInspection = 0
 
@@ -73,6 +87,7 @@ class Nftables implements Interceptor {
   prepare(): Promise<void> {
     return this.#serial.add(async (signal) => {
       requireServiceAddresses(this.#options.service)
+      await this.#openDatagrams()
       await this.#check(signal)
       await this.#build([], signal)
     })
@@ -88,26 +103,17 @@ class Nftables implements Interceptor {
     return this.#serial.add(async (signal) => {
       await this.#inspectNowAndThen(interfaces, signal)
       const { armed, refused } = await this.#sort(interfaces, signal)
-      const script = `${renewal(armed, this.#options.leaseMs)}${listing}`
-      const ran = await this.#apply(['-t', '-f', '-'], script, signal)
-      if (ran.code === 0 && fingerprint(ran.stdout) === this.#standing)
-        return {
-          armed,
-          refused,
-          rebuilt: false,
-          translated: packetsOf('questions', ran.stdout),
-          bypassed: packetsOf('bypass', ran.stdout),
-        }
-      if (ran.code !== 0) this.#explain(ran)
-      await this.#build(armed, signal)
-      this.#untilInspection = 0
-      return { armed, refused, rebuilt: true, translated: 0, bypassed: 0 }
+      const renewal = this.#mayRenew(armed) ? await this.#renewByDatagram() : 'not-taken'
+      if (renewal !== 'not-taken') return { armed, refused, rebuilt: false, asked: renewal === 'asked' }
+      signal.throwIfAborted()
+      return { armed, refused, ...(await this.#armAnew(armed, signal)) }
     })
   }
 
   disarm(): Promise<void> {
     return this.#serial.now(async () => {
-      const ran = await this.#apply(['-f', '-'], `flush set ${table} armed\n`)
+      this.#armed = null
+      const ran = await this.#apply(['-f', '-'], disarming)
       // A table that somebody wiped intercepts nothing.
       if (ran.code !== 0 && !/No such file or directory/.test(ran.stderr))
         throw new SecureNetError(
@@ -124,6 +130,8 @@ class Nftables implements Interceptor {
       const ran = await this.#apply(['-f', '-'], `add table ${table}\ndelete table ${table}\n`)
       if (ran.code !== 0) throw this.#explained(ran)
       this.#standing = null
+      this.#armed = null
+      for (const datagram of this.#datagrams.splice(0)) datagram.close()
       await this.#options.scope.release(this.#options.interfaces)
     })
   }
@@ -133,6 +141,46 @@ class Nftables implements Interceptor {
       const ran = await this.#apply(['-t', '-f', '-'], listing, signal)
       return ran.code === 0 ? packetsOf('questions', ran.stdout) : null
     })
+  }
+
+  async #openDatagrams(): Promise<void> {
+    const { service, clock, open = openRenewalDatagram } = this.#options
+    if (this.#datagrams.length > 0) return
+    if (service.dns4) this.#datagrams.push(await open('127.0.0.1', clock))
+    if (service.dns6) this.#datagrams.push(await open('::1', clock))
+  }
+
+  /** Now and then the table is looked at as a whole: a datagram proves its own rule, not the others. */
+  #mayRenew(armed: readonly string[]): boolean {
+    const isSame = this.#armed?.join() === armed.join() && armed.length > 0
+    return isSame && this.#untilListing-- > 0
+  }
+
+  async #renewByDatagram(): Promise<Renewal> {
+    const renewals = await Promise.all(this.#datagrams.map((datagram) => datagram.send(this.#nonce)))
+    if (renewals.includes('not-taken')) return 'not-taken'
+    return renewals.includes('asked') ? 'asked' : 'taken'
+  }
+
+  /** By nft: sets filled again, and the table made anew where it is not as it was. */
+  async #armAnew(armed: readonly string[], signal: AbortSignal): Promise<Omit<Renewed, keyof Armed>> {
+    const { service, leaseMs, listEvery = 5 } = this.#options
+    this.#armed = null
+    this.#untilListing = listEvery - 1
+    const script = `${arming(service, armed, leaseMs)}${listing}`
+    const ran = await this.#apply(['-t', '-f', '-'], script, signal)
+    const stands = ran.code === 0 && fingerprint(ran.stdout) === this.#standing
+    if (ran.code !== 0) this.#explain(ran)
+    if (!stands) await this.#build(armed, signal)
+    this.#armed = [...armed]
+    if (stands)
+      return {
+        rebuilt: false,
+        translated: packetsOf('questions', ran.stdout),
+        bypassed: packetsOf('bypass', ran.stdout),
+      }
+    this.#untilInspection = 0
+    return { rebuilt: true, translated: 0, bypassed: 0 }
   }
 
   async #sort(interfaces: readonly string[], signal: AbortSignal): Promise<Armed> {
@@ -187,8 +235,9 @@ class Nftables implements Interceptor {
 
   /** Makes the table anew and arms it in the same transaction. */
   async #build(armed: readonly string[], signal: AbortSignal): Promise<void> {
-    const { service, interfaces, leaseMs } = this.#options
-    const script = `${ruleset(service, interfaces)}${renewal(armed, leaseMs)}`
+    const { service, leaseMs, random } = this.#options
+    this.#nonce = random(8)
+    const script = `${this.#ruleset()}${arming(service, armed, leaseMs)}`
     const ran = await this.#apply(['-f', '-'], script, signal)
     if (ran.code !== 0) throw this.#explained(ran)
     const listed = await this.#apply(['-t', '-f', '-'], listing, signal)
@@ -196,10 +245,19 @@ class Nftables implements Interceptor {
     this.#standing = fingerprint(listed.stdout)
   }
 
+  #ruleset(): string {
+    const { service, interfaces, leaseMs } = this.#options
+    return ruleset({
+      service,
+      interfaces,
+      leaseMs,
+      renewals: { nonce: this.#nonce, datagrams: this.#datagrams },
+    })
+  }
+
   /** Tries the ruleset without committing it; on refusal says which ability is missing. */
   async #check(signal: AbortSignal): Promise<void> {
-    const { service, interfaces } = this.#options
-    const whole = await this.#apply(['-c', '-f', '-'], ruleset(service, interfaces), signal)
+    const whole = await this.#apply(['-c', '-f', '-'], this.#ruleset(), signal)
     if (whole.code === 0) return
     if (/Operation not permitted|must be root/.test(whole.stderr)) throw this.#explained(whole)
     for (const [code, what, body] of abilities) {

@@ -9,6 +9,12 @@ export const zone = 53
 const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ')
 
 const family = (address: string) => (address.includes(':') ? 'ip6' : 'ip')
+/** What every rule that intercepts asks first: an armed device, and a family whose lease has not run out. */
+const leased = 'iifname @armed meta nfproto @lease'
+/** Longer than from one renewal to the next. */
+const recently = (set: 'asked' | 'translated') => `update @${set} { meta nfproto timeout 3s }`
+/** How far through our own chains a renewal has come: one whose rules somebody flushed is noticed by the next. */
+const marks = { zone: '0x535a01', count: '0x535a02' } as const
 const host = (address: string) => (address.includes(':') ? `[${address}]` : address)
 
 function dnsRules(service: Service): string[] {
@@ -19,7 +25,7 @@ function dnsRules(service: Service): string[] {
   ] as const) {
     if (!endpoint) continue
     const to = `dnat ${family(endpoint.address)} to ${host(endpoint.address)}:${endpoint.port}`
-    rules.push(`iifname @armed meta nfproto ${proto} meta l4proto { tcp, udp } th dport 53 ${to}`)
+    rules.push(`${leased} meta nfproto ${proto} meta l4proto { tcp, udp } th dport 53 ${to}`)
   }
   return rules
 }
@@ -33,38 +39,76 @@ function pageRules(service: Service, served: string): string[] {
 }
 
 /**
- * A family without a service address is not touched at all. Page requests share the zone, so that the firewall
- * fragment can tell what is ours without knowing an address.
+ * A family without a service address never has a lease, and so is not touched at all. Page requests share the zone, so
+ * that the firewall fragment can tell what is ours without knowing an address.
  */
-function zoneRules(service: Service, served: string): string[] {
-  const only = service.dns4 && service.dns6 ? '' : `meta nfproto ${service.dns4 ? 'ipv4' : 'ipv6'} `
+function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, served: string): string[] {
   const pages = [service.page4, service.page6].flatMap((page) => {
     if (!page) return []
     return `iifname { ${served} } ${family(page.address)} daddr ${page.address} tcp dport 80 ct original zone set ${zone}`
   })
+  const renewing = datagrams.map(({ address, port }) => {
+    const ip = family(address)
+    const itself = `${ip} saddr ${address} ${ip} daddr ${address} udp sport ${port} udp dport ${port}`
+    return `iifname "lo" ${itself} @th,64,64 0x${nonce.toString('hex')} meta mark set ${marks.zone}`
+  })
   return [
-    `iifname @armed ${only}meta l4proto { tcp, udp } th dport 53 ct original zone set ${zone}`,
+    `${leased} meta l4proto { tcp, udp } th dport 53 ct original zone set ${zone}`,
+    `${leased} udp dport 53 ${recently('asked')} delete @translated { meta nfproto }`,
     ...pages,
+    ...renewing,
   ]
 }
 
 /** Per packet, and only what was translated: one of a wrong checksum never is, so that it cannot end the lease. */
 function countRules(service: Service): string[] {
-  return [service.dns4, service.dns6].flatMap((dns) => {
+  const counting = [service.dns4, service.dns6].flatMap((dns) => {
     if (!dns) return []
     const to = `${family(dns.address)} daddr ${dns.address} udp dport ${dns.port}`
-    return `iifname @armed ct status dnat ${to} counter name questions`
+    return `iifname @armed ct status dnat ${to} counter name questions ${recently('translated')}`
   })
+  return [...counting, `iifname "lo" meta mark ${marks.zone} meta mark set ${marks.count}`]
+}
+
+/**
+ * The module's own datagram, from a loopback port to itself and with a nonce that nobody else knows, starts the clock of
+ * its family again: no process, no tool and no capability is needed for it. The refusal is the acknowledgement
+ * (renewal-datagram.ts), another one when questions were translated since the last. What is not acknowledged
+ * comes back as it was sent: a chain on its way has lost its rules, the last question was asked and not translated, or
+ * the set could not be updated.
+ */
+function renewRules(leaseMs: number): string[] {
+  const renewed = `update @lease { meta nfproto timeout ${leaseMs}ms }`
+  return [
+    'meta nfproto @asked meta nfproto != @translated accept',
+    `${renewed} meta nfproto @translated delete @translated { meta nfproto } delete @asked { meta nfproto } reject with icmpx type admin-prohibited`,
+    `${renewed} reject with icmpx type port-unreachable`,
+  ]
 }
 
 const chain = (name: string, head: string, rules: readonly string[]) =>
   `  chain ${name} {\n${head ? `    ${head}\n` : ''}${rules.map((rule) => `    ${rule}\n`).join('')}  }\n`
 
+/** What the kernel takes for a renewal: from which loopback ports, and the 8 bytes that they must carry. */
+export interface Renewals {
+  nonce: Buffer
+  datagrams: readonly { address: string; port: number }[]
+}
+
+export interface RulesetOptions {
+  service: Service
+  /** Those that may reach the service addresses, armed or not. */
+  interfaces: readonly string[]
+  leaseMs: number
+  renewals: Renewals
+}
+
 /**
- * The whole table, inert while `armed` is empty (6-modem.md). Made anew in one transaction, so that there is never
- * half of it. `interfaces` are those that may reach the service addresses, armed or not.
+ * The whole table, inert while `armed` or `lease` is empty (6-modem.md). Made anew in one transaction, so that there is
+ * never half of it.
  */
-export function ruleset(service: Service, interfaces: readonly string[]): string {
+export function ruleset(options: RulesetOptions): string {
+  const { service, interfaces, leaseMs } = options
   const served = quoted(['lo', ...interfaces])
   const guard = [
     // Reachable from the LAN and guest side only; the WAN must not even learn that they exist.
@@ -82,8 +126,11 @@ export function ruleset(service: Service, interfaces: readonly string[]): string
     `table ${table} {\n`,
     '  counter questions {\n  }\n',
     '  counter bypass {\n  }\n',
-    '  set armed {\n    type ifname\n    flags timeout\n  }\n',
-    chain('zone', 'type filter hook prerouting priority raw; policy accept;', zoneRules(service, served)),
+    '  set armed {\n    type ifname\n  }\n',
+    ...['lease', 'asked', 'translated'].map(
+      (name) => `  set ${name} {\n    type nf_proto\n    size 2\n    flags dynamic,timeout\n  }\n`,
+    ),
+    chain('zone', 'type filter hook prerouting priority raw; policy accept;', zoneRules(options, served)),
     // Before any redirection of the firewall's own (dstnat), which would decide first.
     chain('dns', 'type nat hook prerouting priority dstnat - 5; policy accept;', [
       ...dnsRules(service),
@@ -92,11 +139,13 @@ export function ruleset(service: Service, interfaces: readonly string[]): string
     chain('count', 'type filter hook prerouting priority dstnat + 1; policy accept;', countRules(service)),
     // A quick refusal makes clients fall back to port 53; a drop would make them wait.
     chain('bypass', 'type filter hook forward priority filter - 5; policy accept;', [
-      'iifname @armed tcp dport 853 counter name bypass reject with tcp reset',
-      'iifname @armed udp dport 853 counter name bypass reject',
+      `${leased} tcp dport 853 counter name bypass reject with tcp reset`,
+      `${leased} udp dport 853 counter name bypass reject`,
     ]),
+    chain('renew', '', renewRules(leaseMs)),
     chain('guard', '', guard),
     chain('service', 'type filter hook input priority filter - 5; policy accept;', [
+      `iifname "lo" meta mark ${marks.count} jump renew`,
       'iifname "lo" accept',
       ...serviceAddresses(service).map((address) => `${family(address)} daddr ${address} jump guard`),
     ]),
@@ -105,15 +154,19 @@ export function ruleset(service: Service, interfaces: readonly string[]): string
 }
 
 /**
- * Empties and fills the set in one transaction: every clock starts again, an interface that is no longer asked for
- * drops out, and no packet sees the set without its element (test/system counts escapes over 1,000 renewals).
+ * Arms exactly these interfaces and starts the lease of each family that has a service address, in one transaction: no
+ * packet sees the sets without their elements (test/system counts escapes). Nothing to arm ends the lease.
  */
-export function renewal(interfaces: readonly string[], leaseMs: number): string {
-  const flush = `flush set ${table} armed\n`
+export function arming(service: Service, interfaces: readonly string[], leaseMs: number): string {
+  const flush = `flush set ${table} armed\nflush set ${table} lease\n`
   if (interfaces.length === 0) return flush
-  const elements = interfaces.map((name) => `"${name}" timeout ${leaseMs}ms`).join(', ')
-  return `${flush}add element ${table} armed { ${elements} }\n`
+  const families = [service.dns4 && 'ipv4', service.dns6 && 'ipv6'].filter((each) => each !== null)
+  const leases = families.map((each) => `${each} timeout ${leaseMs}ms`).join(', ')
+  return `${flush}add element ${table} armed { ${quoted(interfaces)} }\nadd element ${table} lease { ${leases} }\n`
 }
+
+/** Ends the lease at once. */
+export const disarming = `flush set ${table} lease\nflush set ${table} armed\n`
 
 /** Lists the table without the elements of its sets. */
 export const listing = `list table ${table}\n`

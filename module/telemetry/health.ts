@@ -46,14 +46,14 @@ export class Health {
 
   /** For the lease: before each renewal, without the page. */
   async earned(): Promise<SelfTestResult['outcome']> {
-    const result = await this.#options.selfTest.run(false)
+    const result = await this.#options.selfTest.run('quick')
     this.#note(result)
     return result.outcome
   }
 
   /** Everything, the page too. */
   async full(): Promise<SelfTestResult> {
-    const result = await this.#options.selfTest.run(true)
+    const result = await this.#options.selfTest.run('full')
     this.#note(result)
     return result
   }

@@ -27,6 +27,15 @@ export type IndependentClient = (
   timeoutMs: number,
 ) => Promise<IndependentAnswer>
 
+export function noAnswer({ transport, address, port }: Target, name: string, cause: unknown): SecureNetError {
+  return new SecureNetError(
+    'SELFTEST_NO_ANSWER',
+    `${transport} ${address} port ${port} did not answer for ${name}: ${String(cause)}`,
+    'See whether the listener runs and the process is not overloaded.',
+    { cause },
+  )
+}
+
 function summary(packet: { header: { rcode: number }; answers: { address?: unknown }[] }): IndependentAnswer {
   const addresses = packet.answers.flatMap(({ address }) => (typeof address === 'string' ? [address] : []))
   return { rcode: packet.header.rcode, addresses }
@@ -65,11 +74,6 @@ export const askIndependently: IndependentClient = async (target, name, type, ti
     const ask = target.transport === 'udp' ? askOverUdp : askOverTcp
     return summary((await ask(target, name, type, timeoutMs)) as never)
   } catch (error) {
-    throw new SecureNetError(
-      'SELFTEST_NO_ANSWER',
-      `${target.transport} ${target.address} port ${target.port} did not answer for ${name}: ${String(error)}`,
-      'See whether the listener runs and the process is not overloaded.',
-      { cause: error },
-    )
+    throw noAnswer(target, name, error)
   }
 }

@@ -15,7 +15,10 @@ export interface SelfTestResult {
 }
 
 export interface SelfTestOptions {
+  /** Shares no code with what it tests. */
   client: IndependentClient
+  /** Costs next to nothing: for the check before each renewal. */
+  quickClient: IndependentClient
   /** Every socket that we answer on. */
   listeners: readonly { address: string; port: number }[]
   /** The resolver behind us, asked directly. */
@@ -27,7 +30,7 @@ export interface SelfTestOptions {
   expectsBlock: () => boolean
   /** A name nobody has asked before, that the resolver behind us answers by itself. */
   freshName: () => string
-  /** Whether the page answers; left out where a quick check is wanted. */
+  /** Whether the page answers. */
   page: () => Promise<boolean>
   clock: Clock
   timeoutMs: number
@@ -37,7 +40,7 @@ type Socket = 'udp4' | 'tcp4' | 'udp6' | 'tcp6'
 const SERVFAIL = 2
 
 /**
- * Asks through every listening socket, with a client that is not ours: a listed test name, which must be blocked, and a
+ * Asks through every listening socket, a listed test name, which must be blocked, and a
  * fresh name, which must be forwarded; that one also goes to the resolver behind us directly. It answers and we don't:
  * `fail`. Neither answers: `upstream-down`, which is no reason to step aside (6-modem.md, The renewal is earned).
  */
@@ -53,9 +56,10 @@ export class SelfTest {
     return this.#last
   }
 
-  /** @param withPage the page too: for reports; the lease's check leaves it out */
-  async run(withPage: boolean): Promise<SelfTestResult> {
-    const { listeners, page, clock } = this.#options
+  /** @param how `full`: with the independent client, and the page too; `quick`: what the lease must earn each time */
+  async run(how: 'full' | 'quick'): Promise<SelfTestResult> {
+    const { listeners, page, clock, client, quickClient } = this.#options
+    const ask = how === 'full' ? client : quickClient
     const cells: SelfTestResult['cells'] = {
       udp4: 'skipped',
       tcp4: 'skipped',
@@ -72,11 +76,11 @@ export class SelfTest {
     const asked = listeners.flatMap(({ address, port }) =>
       (['udp', 'tcp'] as const).map(async (transport) => {
         const socket: Socket = `${transport}${address.includes(':') ? 6 : 4}`
-        note(socket, await this.#tryBlocked({ transport, address, port }))
+        note(socket, await this.#tryBlocked(ask, { transport, address, port }))
       }),
     )
-    const forward = this.#tryForward()
-    if (withPage) note('page', (await page()) ? null : 'the block page does not answer')
+    const forward = this.#tryForward(ask)
+    if (how === 'full') note('page', (await page()) ? null : 'the block page does not answer')
     await Promise.all(asked)
     const forwarded = await forward
     note(
@@ -89,12 +93,12 @@ export class SelfTest {
     return this.#last
   }
 
-  async #tryBlocked(target: Target): Promise<string | null> {
-    const { client, testName, blockedAddress, expectsBlock, timeoutMs } = this.#options
+  async #tryBlocked(ask: IndependentClient, target: Target): Promise<string | null> {
+    const { testName, blockedAddress, expectsBlock, timeoutMs } = this.#options
     const name = expectsBlock() ? testName : 'localhost'
     const expected = expectsBlock() ? blockedAddress : '127.0.0.1'
     try {
-      const { addresses } = await client(target, name, 'A', timeoutMs)
+      const { addresses } = await ask(target, name, 'A', timeoutMs)
       if (addresses.includes(expected)) return null
       return `${target.transport} ${target.address}: ${name} got ${addresses.join(' ') || 'no address'}, not ${expected}`
     } catch (error) {
@@ -102,24 +106,24 @@ export class SelfTest {
     }
   }
 
-  async #tryForward(): Promise<'pass' | 'fail' | 'upstream-down'> {
+  async #tryForward(ask: IndependentClient): Promise<'pass' | 'fail' | 'upstream-down'> {
     const { upstream, listeners, freshName } = this.#options
     const ours = listeners[0]
     const behind = upstream()
     if (!ours || !behind) return 'upstream-down'
     const name = freshName()
     const [through, direct] = await Promise.all([
-      this.#answers({ transport: 'udp', ...ours }, name),
-      this.#answers({ transport: 'udp', ...behind }, name),
+      this.#answers(ask, { transport: 'udp', ...ours }, name),
+      this.#answers(ask, { transport: 'udp', ...behind }, name),
     ])
     if (through) return 'pass'
     return direct ? 'fail' : 'upstream-down'
   }
 
-  async #answers(target: Target, name: string): Promise<boolean> {
-    const { client, timeoutMs } = this.#options
+  async #answers(ask: IndependentClient, target: Target, name: string): Promise<boolean> {
+    const { timeoutMs } = this.#options
     try {
-      return (await client(target, name, 'A', timeoutMs)).rcode !== SERVFAIL
+      return (await ask(target, name, 'A', timeoutMs)).rcode !== SERVFAIL
     } catch {
       return false
     }

@@ -3,10 +3,12 @@ import { SecureNetError } from '../../module/error.ts'
 import { chooseInterceptor } from '../../module/interception/detect.ts'
 import { createIptables, listedSet, setRenewal } from '../../module/interception/iptables.ts'
 import { createNftables } from '../../module/interception/nftables.ts'
+import type { openRenewalDatagram, Renewal } from '../../module/interception/renewal-datagram.ts'
 import { createScopeKeeper } from '../../module/interception/scope-keeper.ts'
 import { createSerial } from '../../module/interception/serial.ts'
 import { createLog } from '../../module/log.ts'
 import type { Ran, Run } from '../../module/platform/spawn.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
 
 // Addresses that every machine has, so that prepare() finds them.
 const at = (port: number) => ({ address: '127.0.0.1', port })
@@ -14,7 +16,16 @@ const service = { dns4: at(5353), dns6: null, page4: at(8053), page6: null }
 const log = createLog(() => {})
 const ok: Ran = { code: 0, stdout: '', stderr: '' }
 const scope = { keep: async () => new Map<string, string>(), release: async () => {} }
-const common = { service, leaseMs: 6000, whyNot: () => null, scope, log }
+const clock = new FakeClock()
+const random = (bytes: number) => Buffer.alloc(bytes, 0x5a)
+/** Never reaches a rule: every renewal is nft's then. */
+const unheard: typeof openRenewalDatagram = async (address) => ({
+  address,
+  port: 40_000,
+  send: async () => 'not-taken',
+  close: () => {},
+})
+const common = { service, leaseMs: 6000, whyNot: () => null, scope, log, clock, random, open: unheard }
 
 type Reply = (argv: readonly string[], stdin: string) => Ran | Error
 function tools(reply: Reply) {
@@ -53,7 +64,7 @@ describe('nftables: what is missing', () => {
     [
       'no time-outs',
       'INTERCEPT_NO_SET_TIMEOUT',
-      (_, stdin) => (stdin.includes('flags timeout') ? failing('Error') : ok),
+      (_, stdin) => (stdin.includes('flags dynamic,timeout') ? failing('Error') : ok),
     ],
     ['no inet', 'INTERCEPT_NO_INET', (_, stdin) => (stdin.includes('inet') ? failing('Error') : ok)],
     [
@@ -90,7 +101,68 @@ describe('nftables: renewal', () => {
     return { state, run, calls }
   }
 
-  test('is one process, and counts', async () => {
+  /** A kernel that takes renewals as long as our table stands. */
+  function heard(state: { standing: boolean; asked: boolean }) {
+    const sent: string[] = []
+    const open: typeof openRenewalDatagram = async (address) => ({
+      address,
+      port: 40_000,
+      async send(nonce): Promise<Renewal> {
+        sent.push(nonce.toString('hex'))
+        if (!state.standing) return 'not-taken'
+        return state.asked ? 'asked' : 'taken'
+      },
+      close: () => {},
+    })
+    return { open, sent }
+  }
+
+  test('is a datagram with the nonce of the standing table, and no process; now and then nft looks', async () => {
+    const { run, calls, state } = kernel()
+    const now = Object.assign(state, { asked: false })
+    const { open, sent } = heard(now)
+    const interceptor = createNftables({ ...common, run, open, interfaces: ['br-lan'], listEvery: 3 })
+    await interceptor.prepare()
+    await interceptor.arm(['br-lan'])
+    const before = calls.length
+    const same = { armed: ['br-lan'], refused: [], rebuilt: false }
+    expect(await interceptor.renew(['br-lan'])).toEqual({ ...same, asked: false })
+    now.asked = true
+    expect(await interceptor.renew(['br-lan'])).toEqual({ ...same, asked: true })
+    expect([calls.length - before, sent]).toEqual([0, ['5a'.repeat(8), '5a'.repeat(8)]])
+    expect(calls.some(({ stdin }) => stdin.includes(`@th,64,64 0x${'5a'.repeat(8)} meta mark set`))).toBe(
+      true,
+    )
+    expect(await interceptor.renew(['br-lan'])).toEqual({ ...same, translated: 5, bypassed: null })
+    expect([calls.length - before, sent.length]).toEqual([1, 2])
+  })
+
+  test('a datagram is enough only for what is armed already', async () => {
+    const { run, calls, state } = kernel()
+    const { open, sent } = heard(Object.assign(state, { asked: false }))
+    const interceptor = createNftables({ ...common, run, open, interfaces: ['br-lan', 'br-guest'] })
+    await interceptor.prepare()
+    await interceptor.arm(['br-lan'])
+    await interceptor.renew(['br-lan', 'br-guest'])
+    expect(calls.at(-1)?.stdin).toContain('armed { "br-lan", "br-guest" }')
+    await interceptor.disarm()
+    await interceptor.renew(['br-lan', 'br-guest'])
+    expect(calls.at(-1)?.stdin).toContain('armed { "br-lan", "br-guest" }')
+    expect(sent).toEqual([])
+  })
+
+  test('a datagram that comes back means that the table is gone: it is made again in the same call', async () => {
+    const { run, state } = kernel()
+    const { open } = heard(Object.assign(state, { asked: false }))
+    const interceptor = createNftables({ ...common, run, open, interfaces: ['br-lan'] })
+    await interceptor.prepare()
+    await interceptor.arm(['br-lan'])
+    state.standing = false
+    expect(await interceptor.renew(['br-lan'])).toMatchObject({ armed: ['br-lan'], rebuilt: true })
+    expect(await interceptor.renew(['br-lan'])).toMatchObject({ rebuilt: false, asked: false })
+  })
+
+  test('where no datagram is heard it is one process, and counts', async () => {
     const { run, calls } = kernel()
     const interceptor = createNftables({ ...common, run, interfaces: ['br-lan'] })
     await interceptor.prepare()
@@ -116,7 +188,7 @@ describe('nftables: renewal', () => {
     Object.assign(state, breach)
     expect(await interceptor.renew(['br-lan'])).toMatchObject({ armed: ['br-lan'], rebuilt: true })
     expect(
-      calls.some(({ stdin }) => stdin.includes('add table') && stdin.includes('"br-lan" timeout 6000ms')),
+      calls.some(({ stdin }) => stdin.includes('add table') && stdin.includes('armed { "br-lan" }')),
     ).toBe(true)
     expect(await interceptor.renew(['br-lan'])).toMatchObject({ rebuilt: false })
   })
@@ -192,10 +264,20 @@ Members:
     await expect(createIptables({ ...common, run }).prepare()).rejects.toMatchObject({ code })
   })
 
+  test('a renewal is one process, and looks at the sets now and then', async () => {
+    const { run, calls } = tools((argv) => (argv[1] === 'list' ? { ...ok, stdout: printed(7) } : ok))
+    const interceptor = createIptables({ ...common, run, listEvery: 3 })
+    await interceptor.prepare()
+    await interceptor.arm(['br-lan'])
+    const before = calls.length
+    for (let round = 0; round < 3; round++) await interceptor.renew(['br-lan'])
+    expect(calls.slice(before).map(({ argv }) => argv[1])).toEqual(['restore', 'restore', 'list', 'restore'])
+  })
+
   test('rules wiped later: nothing armed, the reason told, and armed again when they are back', async () => {
     let references = 7
     const { run, calls } = tools((argv) => (argv[1] === 'list' ? { ...ok, stdout: printed(references) } : ok))
-    const interceptor = createIptables({ ...common, run })
+    const interceptor = createIptables({ ...common, run, listEvery: 1 })
     await interceptor.prepare()
     expect(await interceptor.renew(['br-lan'])).toEqual({
       armed: ['br-lan'],

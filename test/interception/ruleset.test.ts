@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fingerprint, packetsOf, renewal, ruleset } from '../../module/interception/ruleset.ts'
+import { arming, fingerprint, packetsOf, ruleset } from '../../module/interception/ruleset.ts'
 import { serviceAddresses, serviceOf } from '../../module/interception/service.ts'
 
 const at = (address: string, port: number) => ({ address, port })
@@ -10,35 +10,47 @@ const both = {
   page6: at('fd53::53', 8053),
 }
 
+const four = { ...both, dns6: null, page6: null }
+const nonce = Buffer.from('0123456789abcdef', 'hex')
+const datagrams = [
+  { address: '127.0.0.1', port: 40_000 },
+  { address: '::1', port: 40_001 },
+]
+
 describe('ruleset', () => {
   test('is what 6-modem.md says', () => {
-    const text = ruleset(both, ['br-lan', 'br-guest'])
+    const interfaces = ['br-lan', 'br-guest']
+    const text = ruleset({ service: both, interfaces, leaseMs: 6000, renewals: { nonce, datagrams } })
     for (const line of [
       'add table inet securenet\ndelete table inet securenet\ntable inet securenet {',
-      'iifname @armed meta l4proto { tcp, udp } th dport 53 ct original zone set 53',
-      'iifname @armed meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 dnat ip to 198.18.53.53:5353',
-      'iifname @armed meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 dnat ip6 to [fd53::53]:5353',
+      'iifname @armed meta nfproto @lease meta l4proto { tcp, udp } th dport 53 ct original zone set 53',
+      'iifname @armed meta nfproto @lease meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 dnat ip to 198.18.53.53:5353',
+      'iifname @armed meta nfproto @lease meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 dnat ip6 to [fd53::53]:5353',
       'iifname { "lo", "br-lan", "br-guest" } ip daddr 198.18.53.53 tcp dport 80 dnat ip to 198.18.53.53:8053',
-      'iifname @armed tcp dport 853 counter name bypass reject with tcp reset',
-      'iifname @armed udp dport 853 counter name bypass reject',
+      'iifname @armed meta nfproto @lease tcp dport 853 counter name bypass reject with tcp reset',
+      'iifname @armed meta nfproto @lease udp dport 853 counter name bypass reject',
       'iifname != { "lo", "br-lan", "br-guest" } drop',
+      'iifname "lo" ip saddr 127.0.0.1 ip daddr 127.0.0.1 udp sport 40000 udp dport 40000 @th,64,64 0x0123456789abcdef meta mark set 0x535a01',
+      'iifname "lo" ip6 saddr ::1 ip6 daddr ::1 udp sport 40001 udp dport 40001 @th,64,64 0x0123456789abcdef meta mark set 0x535a01',
+      'iifname "lo" meta mark 0x535a02 jump renew',
+      'update @lease { meta nfproto timeout 6000ms } reject with icmpx type port-unreachable',
     ])
       expect(text).toContain(line)
   })
 
   test('leaves a family without a service address alone', () => {
-    const text = ruleset({ ...both, dns6: null, page6: null }, ['br-lan'])
+    const renewals = { nonce, datagrams: datagrams.slice(0, 1) }
+    const text = ruleset({ service: four, interfaces: ['br-lan'], leaseMs: 6000, renewals })
     expect(text).not.toMatch(/ip6|ipv6/)
-    expect(text).toContain(
-      'iifname @armed meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 ct original zone set 53',
-    )
+    expect(arming(four, ['br-lan'], 6000)).toContain('lease { ipv4 timeout 6000ms }\n')
   })
 
-  test('a renewal empties and fills in one transaction', () => {
-    expect(renewal(['br-lan'], 6000)).toBe(
-      'flush set inet securenet armed\nadd element inet securenet armed { "br-lan" timeout 6000ms }\n',
+  test('arming empties and fills in one transaction; with nothing to arm the lease ends', () => {
+    const flush = 'flush set inet securenet armed\nflush set inet securenet lease\n'
+    expect(arming(both, ['br-lan'], 6000)).toBe(
+      `${flush}add element inet securenet armed { "br-lan" }\nadd element inet securenet lease { ipv4 timeout 6000ms, ipv6 timeout 6000ms }\n`,
     )
-    expect(renewal([], 6000)).toBe('flush set inet securenet armed\n')
+    expect(arming(both, [], 6000)).toBe(flush)
   })
 
   test('the fingerprint forgets counts and nothing else', () => {

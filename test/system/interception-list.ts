@@ -382,7 +382,9 @@ export function interceptionList({ title, backend, variant, kills: few }: BackEn
           const others = home.exec('modem', ['nft', 'list', 'table', 'inet', 'fw4'])
           const breaches = [
             ['nft', 'flush', 'ruleset'],
-            ['nft', 'flush', 'chain', 'inet', 'securenet', 'dns'],
+            ...['zone', 'dns', 'count', 'service'].map((chain) => [
+              ...['nft', 'flush', 'chain', 'inet', 'securenet', chain],
+            ]),
             ['nft', 'delete', 'table', 'inet', 'securenet'],
           ]
           for (const [index, breach] of breaches.entries()) {

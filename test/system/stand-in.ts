@@ -2,11 +2,13 @@
  * Stands in for the packaged module in tests of interception alone: a DNS server on the service addresses that says
  * who answered, a page port, and the real interceptor and lease. argv: one JSON object, see `StandIn`.
  */
+import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { createServer as createHttp } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { chooseInterceptor } from '../../module/interception/detect.ts'
 import { createWhyNot } from '../../module/interception/devices.ts'
+import type { Interceptor } from '../../module/interception/interceptor.ts'
 import { createIptables } from '../../module/interception/iptables.ts'
 import { createLease } from '../../module/interception/lease.ts'
 import { createNftables } from '../../module/interception/nftables.ts'
@@ -27,8 +29,10 @@ interface StandIn {
   /** A answer to every question. */
   answer: string
   upstream: string
-  /** Renewals between two looks at the whole ruleset; 1 where left out, so that tests need not wait. */
+  /** Renewals from one look at everybody's rules to the next; 1 where left out, so that tests need not wait. */
   inspectEvery?: number
+  /** Says so when the lease has been renewed so often. */
+  tellRenewals?: number
   /** Answers only those who ask from the modem itself: LAN questions vanish before they are counted. */
   deaf?: boolean
 }
@@ -112,6 +116,23 @@ function answers(address: string, port: number): Promise<boolean> {
   })
 }
 
+/** Calls `renewed` after each renewal that the kernel took. */
+function told(interceptor: Interceptor, renewed: () => void): Interceptor {
+  return {
+    name: interceptor.name,
+    prepare: () => interceptor.prepare(),
+    arm: (interfaces) => interceptor.arm(interfaces),
+    async renew(interfaces) {
+      const outcome = await interceptor.renew(interfaces)
+      renewed()
+      return outcome
+    },
+    disarm: () => interceptor.disarm(),
+    remove: () => interceptor.remove(),
+    translated: () => interceptor.translated(),
+  }
+}
+
 async function main(): Promise<void> {
   await listen(service4, 'udp4')
   await listen(service6, 'udp6')
@@ -128,17 +149,21 @@ async function main(): Promise<void> {
     service,
     leaseMs,
     whyNot: createWhyNot(),
+    clock: systemClock,
     log,
     scope: createScopeKeeper({ run, address: service6 }),
   }
   const { interceptor, missing } = await chooseInterceptor(options.backend, [
-    createNftables({ ...common, interfaces, inspectEvery: options.inspectEvery ?? 1 }),
+    createNftables({ ...common, interfaces, random: randomBytes, inspectEvery: options.inspectEvery ?? 1 }),
     createIptables(common),
   ])
   for (const error of missing) log.warn('back-end-missing', { code: error.code, why: error.message })
   log.info('back-end', { name: interceptor.name })
+  let renewals = 0
   const lease = createLease({
-    interceptor,
+    interceptor: told(interceptor, () => {
+      if (++renewals === options.tellRenewals) log.info('renewals', { count: renewals })
+    }),
     interfaces,
     clock: systemClock,
     log,

@@ -29,9 +29,13 @@ function world({
   return client
 }
 
-function selfTest(client: IndependentClient, { expectsBlock = true, page = true } = {}) {
+function selfTest(
+  client: IndependentClient,
+  { expectsBlock = true, page = true, quickClient = client } = {},
+) {
   return new SelfTest({
     client,
+    quickClient,
     listeners,
     upstream: () => ({ address: '127.0.0.1', port: 53 }),
     testName: 'phishing.test.example',
@@ -46,7 +50,7 @@ function selfTest(client: IndependentClient, { expectsBlock = true, page = true 
 
 describe('the self-test', () => {
   it('passes through every socket', async () => {
-    const { outcome, cells } = await selfTest(world()).run(true)
+    const { outcome, cells } = await selfTest(world()).run('full')
     expect(outcome).toBe('pass')
     expect(cells).toEqual({
       udp4: 'pass',
@@ -63,30 +67,37 @@ describe('the self-test', () => {
     ['a listed name is not blocked', world({ blocked: '192.0.2.1' }), 'udp4'],
     ['only our forwarding is broken', world({ forwards: false }), 'forward'],
   ] as const)('fails when %s', async (_, client, cell) => {
-    const { outcome, cells, why } = await selfTest(client).run(true)
+    const { outcome, cells, why } = await selfTest(client).run('full')
     expect(outcome).toBe('fail')
     expect(cells[cell]).toBe('fail')
     expect(why).not.toBe('')
   })
 
   it('an upstream that is down is not our failure', async () => {
-    expect((await selfTest(world({ upstreamUp: false })).run(true)).outcome).toBe('upstream-down')
+    expect((await selfTest(world({ upstreamUp: false })).run('full')).outcome).toBe('upstream-down')
   })
 
   it('but a broken socket is, also then', async () => {
     expect(
-      (await selfTest(world({ upstreamUp: false, broken: ['udp 198.18.0.53'] })).run(true)).outcome,
+      (await selfTest(world({ upstreamUp: false, broken: ['udp 198.18.0.53'] })).run('full')).outcome,
     ).toBe('fail')
   })
 
   it('while the line is off it asks for a name of our own instead', async () => {
     expect(
-      (await selfTest(world({ blocked: '192.0.2.1' }), { expectsBlock: false }).run(false)).outcome,
+      (await selfTest(world({ blocked: '192.0.2.1' }), { expectsBlock: false }).run('quick')).outcome,
     ).toBe('pass')
   })
 
+  it('quick: asks through the quick client alone, and leaves the page out', async () => {
+    const both = { quickClient: world(), page: false }
+    const { outcome, cells } = await selfTest(nobody, both).run('quick')
+    expect([outcome, cells.page]).toEqual(['pass', 'skipped'])
+    expect((await selfTest(world(), { quickClient: nobody }).run('quick')).outcome).toBe('fail')
+  })
+
   it('a page that does not answer fails the full test', async () => {
-    const { outcome, cells } = await selfTest(world(), { page: false }).run(true)
+    const { outcome, cells } = await selfTest(world(), { page: false }).run('full')
     expect([outcome, cells.page]).toEqual(['fail', 'fail'])
   })
 })
