@@ -11,7 +11,7 @@ import { createHealthGate } from './blocklist/update-gate.ts'
 import { pageAnswers } from './blockpage/page-check.ts'
 import type { PageData } from './blockpage/page-data.ts'
 import { RecentBlocks } from './blockpage/recent-blocks.ts'
-import { createBlockPage } from './blockpage/server.ts'
+import { type BlockPage, createBlockPage } from './blockpage/server.ts'
 import { categories, categoryName, RESOLVER_BYPASS } from './category.ts'
 import type { Config } from './config/config.ts'
 import { Control, loadControl } from './control/control.ts'
@@ -24,7 +24,9 @@ import { codeOf, messageOf, SecureNetError } from './error.ts'
 import { createInterception } from './interception/interception.ts'
 import type { Interceptor } from './interception/interceptor.ts'
 import type { Lease } from './interception/lease.ts'
+import type { PassageGate } from './interception/passage-gate.ts'
 import { rulesText } from './interception/rules-text.ts'
+import { passageEndpoint, serviceOf } from './interception/service.ts'
 import { activeLine } from './line/active-line.ts'
 import { fleetModeOf } from './line/fleet.ts'
 import { type ProtectionInput, protection } from './line/protection.ts'
@@ -33,6 +35,8 @@ import type { Handler } from './listener/handler.ts'
 import { TcpListener } from './listener/tcp.ts'
 import { UdpListener } from './listener/udp.ts'
 import type { Log } from './log.ts'
+import { Passage } from './passage/passage.ts'
+import { TrueSite } from './passage/true-site.ts'
 import { systemClock } from './platform/clock.ts'
 import type { ClockFloor } from './platform/clock-floor.ts'
 import { run } from './platform/spawn.ts'
@@ -92,6 +96,8 @@ function withoutSecrets(config: Config): Config {
   return { ...config, mqtt: { ...config.mqtt, url: url.href } }
 }
 
+const resolverBypass = categoryName(RESOLVER_BYPASS)
+
 const isLoopback = (address: string) => address === '::1' || address.startsWith('127.')
 
 function wireOf(text: string): Buffer {
@@ -125,6 +131,9 @@ class Modem implements Daemon {
   #updater: Updater | null = null
   #control: Control | null = null
   #lease: Lease | null = null
+  #page: BlockPage | null = null
+  readonly #passage: Passage
+  #gate: PassageGate | null = null
   #health: Health | null = null
   #selfTest: SelfTest | null = null
   /** When the serving list came to this modem, ms; null without one. */
@@ -182,6 +191,7 @@ class Modem implements Daemon {
       send: (report) => this.#control?.telemetry(report),
     })
     this.#policy = new ListPolicy(this.#matcher, config.dns.resolverBypass)
+    this.#passage = this.#createPassage()
   }
 
   /** Whatever stands between the household and its resolver starts last. */
@@ -249,7 +259,10 @@ class Modem implements Daemon {
       )
     }
     const { listen, branding } = config.page
-    await this.#run('page', createBlockPage({ listen, branding, data: this.#pageData(), clock, log }))
+    const { front } = this.#passage
+    await this.#run('passage', { start: () => {}, stop: () => this.#passage.close() })
+    this.#page = createBlockPage({ listen, branding, data: this.#pageData(), front, clock, log })
+    await this.#run('page', this.#page)
   }
 
   async #startList(floor: ClockFloor): Promise<void> {
@@ -290,6 +303,26 @@ class Modem implements Daemon {
       localZones: dns.localZones,
       ubus: createUbus(),
       clock: this.#clock,
+      log: this.#log,
+    })
+  }
+
+  /** For names that led to the page until now; never for those that led nowhere. */
+  #createPassage(): Passage {
+    const { page4, page6 } = serviceOf(this.#config)
+    const clock = this.#clock
+    return new Passage({
+      listen: [page4, page6].flatMap((page) => (page ? [passageEndpoint(page)] : [])),
+      passes: (name) => {
+        const found = this.#policy.protecting ? null : this.#found(name)
+        return found !== null && found.category !== resolverBypass
+      },
+      site: new TrueSite({ upstream: this.#upstream, clock }),
+      gate: {
+        open: async (ms) => this.#gate?.open(ms),
+        close: async () => this.#gate?.close(),
+      },
+      clock,
       log: this.#log,
     })
   }
@@ -369,16 +402,19 @@ class Modem implements Daemon {
     })
   }
 
+  /** As what a name is blocked while protection is on: by the list, or for where it led within the last hour. */
+  #found(name: string): ReturnType<PageData['blockedAs']> {
+    const wire = nameFromText(name)
+    if (!wire) return null
+    const { listed, category, suffix = name } = this.#matcher.explain(wire, 0)
+    if (listed && category !== undefined) return { category, suffix }
+    const recent = this.#recentBlocks.categoryOf(name)
+    return recent && { category: recent, suffix: name }
+  }
+
   #pageData(): PageData {
     return {
-      blockedAs: (name) => {
-        const wire = this.#policy.protecting ? nameFromText(name) : null
-        const found = wire && this.#matcher.explain(wire, 0)
-        if (found?.listed && found.category !== undefined)
-          return { category: found.category, suffix: found.suffix ?? name }
-        const category = wire && this.#recentBlocks.categoryOf(name)
-        return category ? { category, suffix: name } : null
-      },
+      blockedAs: (name) => (this.#policy.protecting ? this.#found(name) : null),
       status: () => {
         const { protecting, why } = this.#protecting()
         return {
@@ -424,7 +460,7 @@ class Modem implements Daemon {
     })
     this.#health = health
     this.#selfTest = selfTest
-    const { backend, lease } = await createInterception({
+    const { backend, lease, gate } = await createInterception({
       config: this.#config,
       run,
       clock,
@@ -435,6 +471,7 @@ class Modem implements Daemon {
     })
     this.#backend = backend
     this.#lease = lease
+    this.#gate = gate
     await this.#run('health', health)
     // Without interfaces there is nothing to renew; the full test alone goes on.
     if (interception.interfaces.length > 0) await this.#run('lease', lease)
@@ -598,12 +635,18 @@ class Modem implements Daemon {
     const input = this.#protectionInput()
     const { armed, why } = protection(input)
     // A failing self-test must not turn verdicts off, or it could never pass again: it ends the lease alone.
+    const before = this.#policy.protecting
     this.#policy.protecting = protection({ ...input, selfTest: 'passing' }).armed
+    if (this.#policy.protecting) void this.#passage.close()
     if (armed !== this.#decision.armed || why !== this.#decision.why) {
       this.#decision = { armed, why, since: this.#clock.now() }
       this.#log.info('protection', { armed, why })
     }
     await this.#lease?.set(armed)
+    if (before && !this.#policy.protecting) {
+      void this.#passage.open()
+      this.#page?.closeSilent()
+    }
     this.#control?.changed()
   }
 

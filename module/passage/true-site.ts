@@ -12,6 +12,7 @@ export type Dial = (port: 80 | 443, addresses: readonly string[]) => Socket
 
 const MOST_ADDRESSES = 8
 const NEXT_ADDRESS_MS = 500
+const CONNECT_MS = 5000
 
 const dial: Dial = (port, addresses) => {
   const found = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }))
@@ -30,8 +31,8 @@ const dial: Dial = (port, addresses) => {
 export interface TrueSiteOptions {
   readonly upstream: Pick<Upstream, 'exchange'>
   readonly clock: Clock
-  /** ms from the first try to a connection. */
-  readonly connectMs: number
+  /** From the first try to a connection; 5,000 where left out. */
+  readonly connectMs?: number
   /** Those that may be connected to; `reachable` where left out. */
   readonly allowed?: (addresses: readonly string[]) => string[]
   readonly dial?: Dial
@@ -47,11 +48,12 @@ export class TrueSite {
 
   /** @returns an open connection, or null: no public address, or nobody there */
   async connect(name: string, port: 80 | 443): Promise<Socket | null> {
+    const { clock, connectMs = CONNECT_MS } = this.#options
     const addresses = await this.#addresses(name)
     if (addresses.length === 0) return null
     const site = (this.#options.dial ?? dial)(port, addresses)
     return new Promise((resolve) => {
-      const timer = this.#options.clock.after(this.#options.connectMs, () => site.destroy())
+      const timer = clock.after(connectMs, () => site.destroy())
       // Also called after an error that a later owner listens for as well.
       site.on('error', () => {})
       const done = () => {
