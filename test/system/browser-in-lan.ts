@@ -8,7 +8,8 @@ import { addresses, type Household } from './household-in-namespaces.ts'
 import { bundle } from './interception-list.ts'
 
 export const executable = process.env['SECURENET_CHROMIUM'] ?? '/usr/bin/chromium'
-export const sites = { news: '203.0.113.80', shop: '203.0.113.81' } as const
+/** The shop lies beyond the modem's own network, as sites do: the passage leads nowhere else. */
+export const sites = { news: '203.0.113.80', shop: '192.0.2.81' } as const
 
 /**
  * Names of the tests. Under `.example` Chromium neither upgrades to HTTPS nor warns: no public suffix, hence "not
@@ -16,7 +17,7 @@ export const sites = { news: '203.0.113.80', shop: '203.0.113.81' } as const
  */
 export const names = {
   news: 'news.example.net',
-  /** Listed, and the true site answers over HTTP. */
+  /** Listed, and the true site answers over HTTP and HTTPS. */
   listed: 'phish.example.com',
   /** Listed; all of `.dev` is on the browsers' HSTS preload list. */
   hsts: 'phish-example.dev',
@@ -58,7 +59,8 @@ export class LanBrowser {
     for (const address of Object.values(sites))
       home.exec('wan', ['ip', 'address', 'add', `${address}/24`, 'dev', 'eth0'])
     const [cert, key] = [join(home.dir, 'site.crt'), join(home.dir, 'site.key')]
-    const subject = ['-subj', `/CN=${names.news}`, '-addext', `subjectAltName=DNS:${names.news}`]
+    const all = Object.values(names).map((name) => `DNS:${name}`)
+    const subject = ['-subj', `/CN=${names.news}`, '-addext', `subjectAltName=${all.join(',')}`]
     const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key]
     execFileSync('openssl', ['req', '-x509', ...newKey, '-out', cert, '-days', '30', ...subject], {
       stdio: 'pipe',

@@ -1,6 +1,6 @@
 /**
  * Web servers of the place `wan`, for Chromium in the place `lan`: a site that nobody lists, over HTTP and HTTPS, whose
- * pages open listed names in every way; and the true site behind a listed name, over HTTP alone.
+ * pages open listed names in every way; and the true site behind the listed names.
  * argv: NEWS SHOP CERT KEY
  */
 import { readFileSync } from 'node:fs'
@@ -32,10 +32,12 @@ const shopAnswer: RequestListener = (_request, response) => {
 }
 
 const keep = { keepAliveTimeout: 5000 }
+const secure = { ...keep, cert: readFileSync(cert), key: readFileSync(key) }
 const servers = [
   createServer(keep, answer).listen(80, news),
-  createTlsServer({ ...keep, cert: readFileSync(cert), key: readFileSync(key) }, answer).listen(443, news),
+  createTlsServer(secure, answer).listen(443, news),
   createServer(keep, shopAnswer).listen(80, shop),
+  createTlsServer(secure, shopAnswer).listen(443, shop),
 ]
 const open = servers.map((server) => new Promise((listening) => server.once('listening', listening)))
 void Promise.all(open).then(() => console.log('sites are open'))
