@@ -31,7 +31,6 @@ export interface ResponderOptions {
   readonly ownNames?: readonly string[]
 }
 
-const BROWSERS_REMEMBER_SECONDS = 61
 const RELOAD_AGAIN_SECONDS = 5
 /** What still leads here after so long does so for another reason. */
 const RELOAD_FOR_SECONDS = 90
@@ -71,17 +70,15 @@ function statusJson(status: ProtectionStatus, strangeName: string | null): objec
 }
 
 /**
- * Chromium and Firefox keep an address for 60 s, whatever its TTL (docs/what-shows.md): the tab that asks us for a name
- * which is no longer blocked is told to ask again when they have forgotten it, and then every few seconds, because a
- * connection opened ahead may still lead here.
+ * Chromium and Firefox keep an address for 60 s, whatever its TTL (docs/what-shows.md). Until they have forgotten it, the
+ * passage leads them on to a name that is no longer blocked (module/passage); the tab that has this page because the
+ * true site could not be reached tries again by itself.
  * @returns seconds until the tab loads itself again, or null where it shall not
  */
 export function reloadSeconds({ protecting, since }: ProtectionStatus, now: number): number | null {
   if (protecting || since === null) return null
   const elapsed = Math.floor((now - since) / 1000)
-  return elapsed < 0 || elapsed > RELOAD_FOR_SECONDS
-    ? null
-    : Math.max(RELOAD_AGAIN_SECONDS, BROWSERS_REMEMBER_SECONDS - elapsed)
+  return elapsed < 0 || elapsed > RELOAD_FOR_SECONDS ? null : RELOAD_AGAIN_SECONDS
 }
 
 /** @returns a pure function of the request and what `data` says: no socket, no clock of its own */
