@@ -122,7 +122,7 @@ export const de: Texts = {
     'November',
     'Dezember',
   ],
-  moment: (day, month, year, time) => `${day}. ${month} ${year}, ${time} Uhr`,
+  moment: (day, month, year, time) => `${day}. ${month} ${year}, ${time}\u00a0Uhr`,
   thousands: '.',
   age: {
     moments: () => 'soeben',

@@ -124,7 +124,7 @@ export const fr: Texts = {
     'novembre',
     'décembre',
   ],
-  moment: (day, month, year, time) => `${day === 1 ? '1er' : day} ${month} ${year} à ${time}`,
+  moment: (day, month, year, time) => `${day === 1 ? '1er' : day} ${month} ${year} à\u00a0${time}`,
   thousands: '\u202f',
   age: {
     moments: () => 'à l’instant',
