@@ -364,6 +364,7 @@ class Modem implements Daemon {
       judge: createJudge({ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt }),
       localZones: dns.localZones,
       refuseBypass: dns.resolverBypass,
+      viewOf: this.#upstream.viewOf,
       observe: (query) => this.#counts.observe(query),
     })
     return (query) => {

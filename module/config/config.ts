@@ -50,6 +50,7 @@ export interface Config {
     readonly servers: readonly Endpoint[]
     readonly timeoutMs: number
     readonly inFlight: number
+    readonly byInterface: readonly { readonly interface: string; readonly servers: readonly Endpoint[] }[]
   }
   readonly page: {
     readonly listen: readonly Endpoint[]

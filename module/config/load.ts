@@ -42,7 +42,7 @@ function checkEndpoints(place: string, endpoints: readonly Endpoint[], allowWild
 function checkMeaning(config: Config): void {
   checkEndpoints('dns.listen', config.dns.listen, false)
   checkEndpoints('page.listen', config.page.listen, false)
-  checkEndpoints('upstream.servers', config.upstream.servers, false)
+  checkUpstream(config.upstream)
   if (isIP(config.page.ipv4) !== 4) refuse('page.ipv4', `"${config.page.ipv4}" is not an IPv4 address`)
   if (config.page.ipv6 !== undefined && isIP(config.page.ipv6) !== 6)
     refuse('page.ipv6', `"${config.page.ipv6}" is not an IPv6 address`)
@@ -54,6 +54,15 @@ function checkMeaning(config: Config): void {
   const ids = config.lines.map((line) => line.id)
   if (new Set(ids).size !== ids.length) refuse('lines', 'two lines have the same id')
   if (config.mqtt) checkMqtt(config.mqtt)
+}
+
+function checkUpstream({ servers, byInterface }: Config['upstream']): void {
+  checkEndpoints('upstream.servers', servers, false)
+  byInterface.forEach((own, i) => {
+    checkEndpoints(`upstream.byInterface.${i}.servers`, own.servers, false)
+    if (byInterface.findIndex((other) => other.interface === own.interface) !== i)
+      refuse(`upstream.byInterface.${i}.interface`, `"${own.interface}" is named twice`)
+  })
 }
 
 function checkMqtt(mqtt: NonNullable<Config['mqtt']>): void {

@@ -92,6 +92,12 @@ function fieldOf(left: unknown, packet: Packet): Value {
   return undefined
 }
 
+/** nft writes numbers where its libc finds no /etc/protocols, as in a jail. */
+const protocols = new Map<unknown, string>([
+  [6, 'tcp'],
+  [17, 'udp'],
+])
+
 function equals(value: string | number, right: unknown): Truth {
   if (Array.isArray(right)) return any(right.map((item) => equals(value, item)))
   if (isObject(right)) {
@@ -101,7 +107,7 @@ function equals(value: string | number, right: unknown): Truth {
       return Number(range[0]) <= value && value <= Number(range[1])
     return 'unknown'
   }
-  if (typeof right !== 'string') return right === value
+  if (typeof right !== 'string') return right === value || protocols.get(right) === value
   if (right.startsWith('@')) return 'unknown'
   if (right.endsWith('*')) return String(value).startsWith(right.slice(0, -1))
   return right === String(value)

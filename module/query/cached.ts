@@ -10,16 +10,21 @@ import { serveStale } from './serve-stale.ts'
 const RD_BIT = 1
 const CD_BIT = 2
 const DO_BIT = 4
+/** Views are few (`upstream.byInterface`): they fit above. */
+const VIEW_SHIFT = 3
 
-/** Equal keys, equal questions (RFC 6840 §5.9 on CD, RFC 3225 on DO); one Latin-1 string, so that a Map can hold it. */
+/** Equal keys, equal answers (RFC 6840 §5.9 on CD, RFC 3225 on DO, views apart); one Latin-1 string, so that a Map can hold it. */
 function keyOf(query: Query): string {
   const name = Question.name
   const at = query.nameLength
-  const { flags, type } = query
+  const { flags, type, view } = query
   name[at] = type >> 8
   name[at + 1] = type & 0xff
   name[at + 2] =
-    (flags & Flag.RD ? RD_BIT : 0) | (flags & Flag.CD ? CD_BIT : 0) | (query.dnssecOk ? DO_BIT : 0)
+    (view << VIEW_SHIFT) |
+    (flags & Flag.RD ? RD_BIT : 0) |
+    (flags & Flag.CD ? CD_BIT : 0) |
+    (query.dnssecOk ? DO_BIT : 0)
   return name.toString('latin1', 0, at + 3)
 }
 

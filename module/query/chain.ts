@@ -22,6 +22,8 @@ export interface ChainParts {
   /** Zones that the stock resolver owns. */
   localZones: readonly string[]
   refuseBypass: boolean
+  /** Whose upstream and answers a client gets, by its address; null: all get the same. */
+  viewOf?: ((client: string) => number) | null
   /** Told of every query that has its answer, for counting; must be quick. */
   observe: (query: Query) => void
 }
@@ -35,7 +37,7 @@ export interface ChainParts {
  * @returns a function that gives the reply at once, DROP, or PENDING: then `query.respond` is called later
  */
 export function createChain(parts: ChainParts): (query: Query) => Outcome {
-  const { policy, cache, judge, blocked, upstream, clock, observe } = parts
+  const { policy, cache, judge, blocked, upstream, clock, observe, viewOf } = parts
   const forward = createForward({ upstream, cache, policy, judge, clock, observe })
 
   const steps: readonly Step[] = [
@@ -54,6 +56,7 @@ export function createChain(parts: ChainParts): (query: Query) => Outcome {
   ]
 
   return (query) => {
+    if (viewOf) query.view = viewOf(query.clientAddress)
     for (let i = 0; i < steps.length; i++) {
       const outcome = steps[i]!(query)
       if (outcome === NEXT) continue

@@ -18,7 +18,7 @@ type Failure = ForwardFailure | 'unusable'
 /** What this step needs of upstream/. */
 export interface Exchanger {
   exchange(
-    exchange: { key: string; message: Buffer; clientKey: string; tcp: boolean },
+    exchange: { key: string; message: Buffer; clientKey: string; tcp: boolean; view: number },
     done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
   ): void
 }
@@ -154,8 +154,9 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
     client: string,
     done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
   ) => {
-    const { key, transport } = query
-    upstream.exchange({ key, message: forwardable(query), clientKey: client, tcp: transport === 'tcp' }, done)
+    const { key, transport, view } = query
+    const message = forwardable(query)
+    upstream.exchange({ key, message, clientKey: client, tcp: transport === 'tcp', view }, done)
   }
 
   const step: Step = (query) => {

@@ -32,7 +32,9 @@ export class Query extends Question {
   reason: Reason = 'dropped'
   /** Category of a block, or -1. */
   category = -1
-  /** Lower-cased name, type and DO, CD, RD: equal for questions that one answer serves. Set by the cache step. */
+  /** Clients of one view share an upstream and its answers; 0 is the common one. */
+  view = 0
+  /** Lower-cased name, type, DO, CD, RD and view: equal for questions that one answer serves. Set by the cache step. */
   key = ''
   /** The policy's epoch under which the name was found not to be listed; 0 where it was not looked up. */
   epoch = 0

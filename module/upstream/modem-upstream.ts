@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os'
 import type { Log } from '../log.ts'
 import type { Clock } from '../platform/clock.ts'
 import { findResolvers } from '../platform/resolvers.ts'
@@ -6,6 +7,14 @@ import { createUpstream } from './exchanger.ts'
 import { localZones } from './local-zones.ts'
 import { SplitUpstream } from './split-upstream.ts'
 import type { Exchange, ExchangeDone, ServerAddress, ServersUpstream, Upstream } from './upstream.ts'
+import { Views, type ViewsOptions } from './views.ts'
+
+export interface InterfaceUpstream {
+  /** Network device, e.g. `br-guest`. */
+  readonly interface: string
+  /** None: the operator's resolvers. */
+  readonly servers: readonly ServerAddress[]
+}
 
 export interface ModemUpstreamOptions {
   mode: 'stock' | 'wan'
@@ -13,45 +22,71 @@ export interface ModemUpstreamOptions {
   servers: readonly ServerAddress[]
   timeoutMs: number
   inFlight: number
+  /** Networks whose questions, local names included, never reach the stock resolver. */
+  byInterface: readonly InterfaceUpstream[]
   /** Zones that go to the stock resolver in `wan` mode too. */
   localZones: readonly string[]
   ubus: Ubus
   clock: Clock
   log: Log
+  networkInterfaces?: ViewsOptions['networkInterfaces']
 }
 
-/** The resolver behind us as this modem is configured: the stock one, or the operator's for public names. */
+/**
+ * The resolver behind us as this modem is configured: the stock one, or the operator's for public names; another one
+ * for a network that has its own.
+ */
 export class ModemUpstream implements Upstream {
   readonly #options: ModemUpstreamOptions
   readonly #operator: ServersUpstream | null
   readonly #upstream: Upstream
+  /** Of views 1, 2, ... */
+  readonly #ofViews: readonly Upstream[]
+  /** Which clients share an upstream; null: all do. */
+  readonly viewOf: ((client: string) => number) | null
 
   constructor(options: ModemUpstreamOptions) {
-    const { mode, servers, timeoutMs, inFlight, clock, log } = options
+    const { mode, servers, byInterface, timeoutMs, inFlight, clock, log } = options
     const create = (list: readonly ServerAddress[]) =>
       createUpstream({ servers: list, timeoutMs, inFlight, clock, log })
     const stock = create(servers)
     this.#options = options
-    this.#operator = mode === 'wan' ? create([]) : null
-    this.#upstream = this.#operator
-      ? new SplitUpstream({ stock, operator: this.#operator, isLocal: localZones(options.localZones) })
-      : stock
+    const asksOperator = mode === 'wan' || byInterface.some((own) => own.servers.length === 0)
+    const operator = asksOperator ? create([]) : null
+    this.#operator = operator
+    this.#upstream =
+      operator && mode === 'wan'
+        ? new SplitUpstream({ stock, operator, isLocal: localZones(options.localZones) })
+        : stock
+    this.#ofViews = byInterface.map((own) =>
+      own.servers.length === 0 && operator ? operator : create(own.servers),
+    )
+    const interfaces = byInterface.map((own) => own.interface)
+    const views = new Views({ networkInterfaces, ...options, interfaces })
+    this.viewOf = interfaces.length === 0 ? null : (client) => views.of(client)
   }
 
   exchange(exchange: Exchange, done: ExchangeDone): void {
-    this.#upstream.exchange(exchange, done)
+    const own = exchange.view ? this.#ofViews[exchange.view - 1] : undefined
+    const upstream = own ?? this.#upstream
+    upstream.exchange(exchange, done)
   }
 
-  start(): Promise<void> {
-    return this.#upstream.start()
+  /** Each once: the operator's resolvers may serve several views. */
+  get #all(): Upstream[] {
+    return [...new Set([this.#upstream, ...this.#ofViews])]
   }
 
-  stop(): Promise<void> {
-    return this.#upstream.stop()
+  async start(): Promise<void> {
+    for (const upstream of this.#all) await upstream.start()
+  }
+
+  async stop(): Promise<void> {
+    for (const upstream of this.#all) await upstream.stop()
   }
 
   /**
-   * `wan` mode: takes the resolvers that the operator has given these lines now.
+   * Takes the resolvers that the operator has given these lines now, where they are asked at all.
    * @param interfaces logical names, e.g. `wan`
    */
   async refresh(interfaces: readonly string[]): Promise<void> {

@@ -16,6 +16,8 @@ export interface Exchange {
   clientKey: string
   /** Over TCP at once: the client asked over TCP and wants the whole reply. */
   tcp: boolean
+  /** Whose upstream is asked (`Views`); none: the common one. Exchanges of different views have different keys. */
+  view?: number
 }
 
 export interface Upstream {

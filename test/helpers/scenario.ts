@@ -55,6 +55,7 @@ export class ScenarioRun {
   readonly #allowed = new Set<string>()
   readonly #behaviours = new Map<string, Behaviour>()
   readonly #held: (() => void)[] = []
+  readonly #views = new Map<string, number>()
   readonly #options = {
     protecting: true,
     epoch: 1,
@@ -110,6 +111,9 @@ export class ScenarioRun {
       case 'limit':
         this.#options.qps = Number(words[0])
         this.#options.burst = Number(words[1])
+        return
+      case 'view':
+        this.#views.set(words[0]!, Number(words[1]))
         return
       case 'upstream':
         return this.#upstream(words)
@@ -171,12 +175,15 @@ export class ScenarioRun {
     if (rcode === 'timeout' || rcode === 'network' || rcode === 'overload') behaviour.failure = rcode
     else if (number >= 0) behaviour.flags |= number
     else throw new Error(`neither RCODE nor failure: ${rcode}`)
+    let view = 0
     for (const flag of flags) {
       if (flag === 'held') behaviour.held = true
+      else if (flag.startsWith('view=')) view = Number(flag.slice('view='.length))
       else behaviour.flags |= headerFlags[flag] ?? 0
     }
     this.#behaviour = behaviour
-    this.#behaviours.set(name === '*' ? '*' : `${this.#name(name)} ${typeNumber(type ?? 'A')}`, behaviour)
+    const asked = name === '*' ? '*' : `${this.#name(name)} ${typeNumber(type ?? 'A')}`
+    this.#behaviours.set(`${view} ${asked}`, behaviour)
   }
 
   #upstreamRecord([section = '', ...words]: string[]): void {
@@ -241,9 +248,10 @@ export class ScenarioRun {
         rebindProtection: true,
         rebindExempt: (name, length) => nameToText(name.subarray(0, length)).endsWith(nameToText(exempt)),
       }),
-      upstream: { exchange: (exchange, done) => this.#exchange(exchange.message, done) },
+      upstream: { exchange: (exchange, done) => this.#exchange(exchange.message, exchange.view, done) },
       localZones: ['lan', 'home.arpa'],
       refuseBypass: true,
+      viewOf: (client) => this.#views.get(client) ?? 0,
       observe: () => undefined,
     })
   }
@@ -262,13 +270,14 @@ export class ScenarioRun {
     return false
   }
 
-  #exchange(message: Buffer, done: Done): void {
+  #exchange(message: Buffer, view: number, done: Done): void {
     this.#asked++
     this.#lastForwarded = message
     const name = nameToText(message, 12).toLowerCase()
     const type = message.readUInt16BE(message.length - 11 - 4)
-    const behaviour = this.#behaviours.get(`${name} ${type}`) ?? this.#behaviours.get('*')
-    if (!behaviour) throw new Error(`upstream was asked for ${name} ${type}, which the scenario does not say`)
+    const behaviour = this.#behaviours.get(`${view} ${name} ${type}`) ?? this.#behaviours.get(`${view} *`)
+    if (!behaviour)
+      throw new Error(`upstream ${view} was asked for ${name} ${type}, which the scenario does not say`)
     const send = () => {
       if (behaviour.failure) return done(null, behaviour.failure)
       const [answers, authorities, additionals] = behaviour.sections

@@ -11,10 +11,12 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { ServiceMessage } from '../rootfs/service-message.ts'
 
 const stubs = join(import.meta.dirname, '..', 'rootfs', 'stubs')
 const placed: readonly [from: string, to: string][] = [
@@ -34,11 +36,12 @@ function librariesOf(program: string): string[] {
 /**
  * A root folder to change into: busybox, node and our stand-ins for OpenWrt's files at their own places, so that
  * packages are installed by their own scripts as they are. Needs root.
+ * @param openwrt a root file system of OpenWrt, or as much of one as there is, to be laid over the stand-ins
  */
 export class ChrootModem {
   readonly root = mkdtempSync(join(tmpdir(), 'securenet-chroot-'))
 
-  constructor() {
+  constructor(openwrt?: string) {
     const busybox = execFileSync('which', ['busybox'], { encoding: 'utf8' }).trim()
     for (const [from, to] of [
       [busybox, '/bin/busybox'],
@@ -74,6 +77,32 @@ export class ChrootModem {
     this.put('serial', '')
     this.put('lo', '')
     this.put('usr/lib/opkg/info/base.list', '')
+    if (openwrt) this.#layOver(openwrt)
+  }
+
+  /** ubusd, netifd and procd do not run here: `ubus` stays the stand-in that writes down what it is asked. */
+  #layOver(openwrt: string): void {
+    cpSync(openwrt, this.root, { recursive: true, verbatimSymlinks: true, force: true })
+    for (const folder of ['var/lock', 'var/state', 'tmp/.uci', 'usr/lib/opkg/info'])
+      mkdirSync(join(this.root, folder), { recursive: true })
+    if (existsSync(join(this.root, 'sbin/uci'))) rmSync(join(this.root, 'usr/sbin/uci'))
+    else this.link('sbin/uci', '/usr/sbin/uci')
+    // Applets of OpenWrt's own busybox; nobody else is here whom they would keep out.
+    for (const applet of ['lock', 'flock'])
+      if (this.run(`command -v ${applet}`).code !== 0) this.put(`bin/${applet}`, '#!/bin/sh\n', 0o755)
+  }
+
+  link(path: string, to: string): void {
+    symlinkSync(to, join(this.root, path))
+  }
+
+  /** What procd was told, in its own words (`ubus call service VERB MESSAGE`), the oldest first. */
+  get told(): { verb: string; message: ServiceMessage }[] {
+    const lines = this.read('service.log').split('\n').filter(Boolean)
+    return lines.map((line) => {
+      const [verb = '', message = ''] = line.split(/ (.*)/s)
+      return { verb, message: JSON.parse(message) }
+    })
   }
 
   #copy(from: string, to: string): void {

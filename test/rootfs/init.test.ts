@@ -1,9 +1,11 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parseConfig } from '../../module/config/load.ts'
 import { type Bundle, buildBundle } from './bundle.ts'
+import { messageOfCalls } from './message-of-calls.ts'
 import { StubModem } from './modem.ts'
+import { faultsOf } from './service-message.ts'
 
 const service4 = '198.18.53.53/32'
 const service6 = 'fd53:5ec:4e7::53/128'
@@ -71,11 +73,54 @@ describe.skipIf(process.getuid?.() !== 0)('/etc/init.d/securenet start', () => {
     )
     // Empty in the file: the schema's own default is meant.
     const empty = (leaf: string) => /^\.page\.branding\.|=\[\]$/.test(leaf)
-    expect(leaves(written).sort()).toEqual(
+    const full = leaves(written).filter((leaf) => !empty(leaf))
+    expect(full.sort()).toEqual(
       leaves(bare)
         .filter((leaf) => !empty(leaf))
         .sort(),
     )
+  })
+
+  it('takes resolvers of networks over, by their devices', () => {
+    modem.put('netifd/guest/device', 'br-guest')
+    const views = `
+config view
+\toption network 'guest'
+\tlist server '192.0.2.53#5300'
+\tlist server '2001:db8::53'
+
+config view
+\toption device 'br-iot'
+
+config view
+\toption network 'not-up'
+`
+    modem.put('etc/config/securenet', `${modem.read('etc/config/securenet')}${views}`)
+    expect(modem.init('start').err).toBe('')
+    expect(configOf().upstream.byInterface).toEqual([
+      {
+        interface: 'br-guest',
+        servers: [
+          { address: '192.0.2.53', port: 5300 },
+          { address: '2001:db8::53', port: 53 },
+        ],
+      },
+      { interface: 'br-iot', servers: [] },
+    ])
+  })
+
+  it.each([
+    ["\toption device 'br-a'\n\toption server 'resolver'", 'securenet.@view[0].server'],
+    ["\toption device 'a-name-that-is-too-long'", 'securenet.@view[0].network'],
+    ["\toption device 'br-a'\nconfig view\n\toption device 'br-a'", 'securenet.@view[1].network'],
+    ["\toption netwrk 'guest'", 'netwrk'],
+    ["\toption server '192.0.2.53'", '.network: neither network nor device is set'],
+  ])('a wrong view is named: %s', (lines, complaint) => {
+    modem.put('etc/config/securenet', `${modem.read('etc/config/securenet')}\nconfig view\n${lines}\n`)
+    const { code, err } = modem.init('start')
+    expect(code).toBe(1)
+    expect(err).toContain(complaint)
+    expect(modem.addresses).toEqual([])
   })
 
   it('takes lists, several lines, broker, branding and another port over', () => {
@@ -108,6 +153,19 @@ config line
       page: { branding: { operator: 'Ours "and" theirs\\' } },
       interception: { interfaces: ['br-lan', 'br-iot'] },
     })
+  })
+
+  it.each(['with ujail', 'without ujail'])('tells procd nothing that it would drop, %s', (ujail) => {
+    if (ujail === 'without ujail') {
+      rmSync(join(modem.root, 'sbin/ujail'))
+      modem.put('stub-bin/setpriv', '#!/bin/sh\necho --reuid\n', 0o755)
+    }
+    modem.uci('set', 'securenet.main.nice=-5')
+    expect(modem.init('start').err).toBe('')
+    const message = messageOfCalls(modem.procd, '/etc/init.d/securenet')
+    expect(message.instances['instance1']).toHaveProperty('command')
+    expect('jail' in message.instances['instance1']!).toBe(ujail === 'with ujail')
+    expect(faultsOf(message)).toEqual([])
   })
 
   it('tells procd command, user, files, respawn, jail and capability', () => {

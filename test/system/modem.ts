@@ -1,4 +1,5 @@
 /** The built module in the place `modem`, with a real broker and the real operator's tool in the place `backend`. */
+import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Broker, startBroker } from './broker.ts'
@@ -130,9 +131,26 @@ export class Modem {
     return JSON.parse(stdout)
   }
 
-  /** As procd starts it; resolves once it serves. */
-  async start(configFile = this.configFile): Promise<Started> {
-    this.started = this.#home.startModule([process.execPath, this.bundle, 'run', '--config', configFile])
+  /** Another household's modem with what this one has on flash, out of reach of the broker; this one is stopped. */
+  copyTo(home: Household): Modem {
+    const copy = new Modem(home)
+    copy.broker = this.broker
+    for (const folder of ['securenet', 'data'])
+      cpSync(join(this.#home.dir, folder), join(home.dir, folder), { recursive: true })
+    for (const folder of [copy.dataDir, copy.runDir]) {
+      mkdirSync(folder, { recursive: true })
+      execFileSync('chown', ['-R', `${USER}:${USER}`, folder])
+      chmodSync(folder, 0o700)
+    }
+    home.write('roots.json', readFileSync(join(this.#home.dir, 'roots.json'), 'utf8'))
+    copy.configFile = home.write('config.json', JSON.stringify(copy.config()))
+    return copy
+  }
+
+  /** As procd starts it; resolves once it serves. @param options of Node */
+  async start(configFile = this.configFile, options: readonly string[] = []): Promise<Started> {
+    const argv = [process.execPath, ...options, this.bundle, 'run', '--config', configFile]
+    this.started = this.#home.startModule(argv)
     await this.started.line((line) => line.startsWith('info started '))
     return this.started
   }

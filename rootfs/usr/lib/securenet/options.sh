@@ -33,6 +33,9 @@ options_table() {
 		upstream server endpoints upstream.servers
 		upstream timeout_ms number upstream.timeoutMs
 		upstream in_flight number upstream.inFlight
+		view network text -
+		view device text -
+		view server endpoints upstream.byInterface.servers
 		page port number -
 		branding service text page.branding.service
 		branding operator text page.branding.operator
@@ -79,7 +82,7 @@ known_options() {
 		[ -n "$SECTION_TYPE" ] || return 0
 		local of="$SECTION_NAME"
 		[ "$SECTION_TYPE" = securenet ] && [ "$of" = main ] && return 0
-		[ "$SECTION_TYPE" = line ] && return 0
+		case "$SECTION_TYPE" in line | view) return 0 ;; esac
 		case " $KNOWN" in
 			*" $SECTION_TYPE."*) [ "$of" = "$SECTION_TYPE" ] && return 0 ;;
 		esac
@@ -203,6 +206,13 @@ uci_names() {
 		*' page.ipv4: '* | *' dns.listen.'* | *' page.listen.'*) echo securenet.dns.service_ipv4 && return ;;
 		*' interception.interfaces'*) echo securenet.interception.device && return ;;
 		*' lines: '*) echo securenet.@line && return ;;
+		*' upstream.byInterface.'[0-9]*)
+			option=network
+			case "$1" in *' upstream.byInterface.'[0-9]*'.servers'*) option=server ;; esac
+			echo "securenet.@view[$(expr "$1" : '.* upstream\.byInterface\.\([0-9]*\)')].$option"
+			return
+			;;
+		*' upstream.byInterface: '*) echo securenet.@view && return ;;
 	esac
 	while read -r section option kind place; do
 		[ "$place" = - ] && continue
