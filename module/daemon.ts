@@ -314,8 +314,10 @@ class Modem implements Daemon {
     return new Passage({
       listen: [page4, page6].flatMap((page) => (page ? [passageEndpoint(page)] : [])),
       passes: (name) => {
-        const found = this.#policy.protecting ? null : this.#found(name)
-        return found !== null && found.category !== resolverBypass
+        // The self-test asks the page for a test name; no site is behind any of them.
+        if (this.#policy.protecting || this.#testNames.includes(name)) return false
+        const category = this.#found(name)?.category
+        return category !== undefined && category !== resolverBypass
       },
       site: new TrueSite({ upstream: this.#upstream, clock }),
       gate: {

@@ -1,6 +1,7 @@
 import type { Branding } from '../config/config.ts'
 import { type Blocked, blockPage, reportUrl } from './block-page.ts'
 import { createDocument, type Document } from './document.ts'
+import { pageHeaders } from './headers.ts'
 import { chosen, type Language, negotiate } from './language.ts'
 import { textsOf } from './locales/texts-of.ts'
 import type { PageData, ProtectionStatus } from './page-data.ts'
@@ -35,23 +36,6 @@ const RELOAD_AGAIN_SECONDS = 5
 /** What still leads here after so long does so for another reason. */
 const RELOAD_FOR_SECONDS = 90
 
-/**
- * No Cross-Origin-Opener-Policy: browsers ignore it over HTTP and complain on the console (HTML §7.1.3).
- * No Strict-Transport-Security: it would shut the reader out of a site that is not ours.
- */
-function fixedHeaders(digest: string): Readonly<Record<string, string>> {
-  return {
-    'Cache-Control': 'no-store',
-    'Content-Security-Policy': `default-src 'none'; style-src '${digest}'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'`,
-    'Cross-Origin-Resource-Policy': 'same-origin',
-    'Permissions-Policy': 'camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()',
-    'Referrer-Policy': 'no-referrer',
-    'X-Content-Type-Options': 'nosniff',
-    'X-Frame-Options': 'DENY',
-    'X-Robots-Tag': 'noindex',
-  }
-}
-
 function statusJson(status: ProtectionStatus, strangeName: string | null): object {
   const { protecting, why, since, listVersion, listAgeSeconds, stoppedThisWeek, testNames } = status
   const state = {
@@ -85,7 +69,7 @@ export function reloadSeconds({ protecting, since }: ProtectionStatus, now: numb
 export function createResponder({ branding, data, now, ownNames = [] }: ResponderOptions) {
   const style = createStyle(branding.colour)
   const render = createDocument(branding, style)
-  const fixed = fixedHeaders(style.digest)
+  const fixed = pageHeaders(style.digest)
   const own = new Set(ownNames)
 
   const empty = (status: number, more: Record<string, string> = {}): PageResponse => ({

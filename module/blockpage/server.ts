@@ -6,6 +6,7 @@ import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../platform/clock.ts'
 import { type ConnectionLimits, Connections, clientOf } from './connections.ts'
+import { bareHeaders } from './headers.ts'
 import type { PageData } from './page-data.ts'
 import { createResponder, type PageResponse } from './respond.ts'
 
@@ -90,13 +91,14 @@ function listening(server: Server, { address, port }: Endpoint): Promise<void> {
   })
 }
 
+const lastWords = Object.entries({ Connection: 'close', 'Content-Length': '0', ...bareHeaders })
+  .map(([name, value]) => `${name}: ${value}`)
+  .join('\r\n')
+
 /** A last word for what never became a request. */
 function refuse(socket: Duplex, line: string): void {
   if (!socket.writable) return void socket.destroy()
-  socket.end(
-    `HTTP/1.1 ${line}\r\nConnection: close\r\nContent-Length: 0\r\nCache-Control: no-store\r\n\r\n`,
-    () => socket.destroy(),
-  )
+  socket.end(`HTTP/1.1 ${line}\r\n${lastWords}\r\n\r\n`, () => socket.destroy())
 }
 
 const refusals = new Map([
@@ -212,7 +214,8 @@ class HttpBlockPage implements BlockPage {
 
   #responseTo(request: IncomingMessage): PageResponse {
     const { httpVersion, url = '', rawHeaders, method = '', headers } = request
-    if (request.httpVersionMajor !== 1) return { status: 505, headers: { Connection: 'close' }, body: '' }
+    if (request.httpVersionMajor !== 1)
+      return { status: 505, headers: { ...bareHeaders, Connection: 'close' }, body: '' }
     const fetchDest = headers['sec-fetch-dest']
     try {
       return this.#respond({
@@ -226,7 +229,7 @@ class HttpBlockPage implements BlockPage {
       })
     } catch (error) {
       this.#options.log.error('page-failed', { code: codeOf(error), message: messageOf(error) })
-      return { status: 500, headers: { 'Cache-Control': 'no-store' }, body: '' }
+      return { status: 500, headers: bareHeaders, body: '' }
     }
   }
 

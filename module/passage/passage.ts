@@ -161,6 +161,7 @@ export class Passage {
         server.once('error', reject)
         server.listen({ host: address, port, ipv6Only: true }, resolve)
       })
+      server.on('error', (error) => this.#options.log.warn('passage', { code: codeOf(error) }))
     }
   }
 

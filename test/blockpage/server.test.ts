@@ -315,6 +315,70 @@ describe('a name that is not blocked any more', () => {
   })
 })
 
+describe('headers of every kind of answer, as they come over the wire', () => {
+  const broken = createBlockPage({
+    listen,
+    branding,
+    clock: systemClock,
+    log,
+    limits,
+    data: {
+      ...data,
+      blockedAs: (name) => {
+        if (name === 'broken.example') throw new Error('store closed')
+        return data.blockedAs(name)
+      },
+    },
+  })
+  beforeAll(() => broken.start())
+  afterAll(() => broken.stop())
+
+  const request = (host: string, accept: string, line = 'GET / HTTP/1.1') =>
+    `${line}\r\nHost: ${host}\r\nAccept: ${accept}\r\nConnection: close\r\n\r\n`
+  test.each<[string, string, number, string | undefined]>([
+    ['the block page', request('evil.example', 'text/html'), 403, 'text/html; charset=utf-8'],
+    ['its HEAD', request('evil.example', 'text/html', 'HEAD / HTTP/1.1'), 403, 'text/html; charset=utf-8'],
+    ['a POST', request('evil.example', 'text/html', 'POST / HTTP/1.1'), 403, 'text/html; charset=utf-8'],
+    ['the status page', request('127.0.0.1', 'text/html'), 200, 'text/html; charset=utf-8'],
+    ['a strange name', request('www.other.example', 'text/html'), 200, 'text/html; charset=utf-8'],
+    ['a program', request('evil.example', 'application/json'), 403, 'application/json'],
+    ['a program, status', request('127.0.0.1', 'application/json'), 200, 'application/json'],
+    ['an image', request('evil.example', 'image/webp'), 403, undefined],
+    ['OPTIONS', request('evil.example', '*/*', 'OPTIONS / HTTP/1.1'), 403, undefined],
+    ['an image that is not blocked', request('127.0.0.1', 'image/webp'), 404, undefined],
+    ['a method that is not allowed', request('127.0.0.1', '*/*', 'PUT / HTTP/1.1'), 405, undefined],
+    ['a Host that is none', request('<b>', 'text/html'), 400, undefined],
+    ['no HTTP', 'hello\r\n\r\n', 400, undefined],
+    ['CONNECT', request('evil.example', '*/*', 'CONNECT evil.example:443 HTTP/1.1'), 403, undefined],
+    ['a header that has no end', 'GET / HTTP/1.1\r\nHost: evil', 408, undefined],
+    ['a header that is too large', request('a.example', 'x'.repeat(9000)), 431, undefined],
+    ['a fault of ours', request('broken.example', 'text/html'), 500, undefined],
+    ['HTTP/0.9', 'GET /\r\n\r\n', 505, undefined],
+  ])('%s', async (_what, bytes, status, type) => {
+    const socket = connect(broken.endpoints[0]!.port, '127.0.0.1')
+    const answer = closed(socket)
+    socket.write(bytes)
+    const text = await answer
+    const header = (name: string) => headerOf(text, name)
+    expect(statusOf(text)).toBe(status)
+    expect(header('content-type')).toBe(type)
+    expect(header('content-security-policy')).toMatch(/^default-src 'none'; (.*; )?frame-ancestors 'none'$/)
+    expect(header('x-content-type-options')).toBe('nosniff')
+    expect(header('x-frame-options')).toBe('DENY')
+    expect(header('referrer-policy')).toBe('no-referrer')
+    expect(header('cache-control')).toBe('no-store')
+    expect(header('cross-origin-resource-policy')).toBe('same-origin')
+    // Browsers ignore this one over HTTP, and say so on the console.
+    expect(header('cross-origin-opener-policy')).toBeUndefined()
+    if (type?.startsWith('text/html')) expect(header('permissions-policy')).toContain('camera=()')
+    for (const name of ['server', 'x-powered-by', 'set-cookie', 'access-control-allow-origin'])
+      expect(header(name)).toBeUndefined()
+    const length = bytes.startsWith('HEAD') || type === undefined ? 0 : Number(header('content-length'))
+    expect(Buffer.byteLength(bodyOf(text))).toBe(length)
+    if (bytes.startsWith('HEAD')) expect(Number(header('content-length'))).toBeGreaterThan(1000)
+  })
+})
+
 describe('hostile input', () => {
   const tls = Buffer.concat([Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]), Buffer.alloc(500, 7)])
   test.each<[string, string | Buffer, number]>([

@@ -79,6 +79,35 @@ describe.skipIf(missing.length > 0)('what a page cannot show', { timeout: 30_000
     expect(events().slice(before)).toHaveLength(1)
   })
 
+  test('the same name again is one notice an hour: the module as built, with an hour of two seconds', async () => {
+    await modem.stop()
+    const hour = home.write(
+      'hour.cjs',
+      `const real = globalThis.setTimeout
+       globalThis.setTimeout = (run, ms, ...more) => ms === 3_600_000
+         ? real(() => { run(...more); console.error('an hour is over') }, 2000)
+         : real(run, ms, ...more)`,
+    )
+    const module = await modem.start(modem.configFile, ['--require', hour])
+    const isOver = (line: string) => line === 'an hour is over'
+    await home.until(
+      () => ask(listed),
+      (answer) => answer === addresses.service4,
+    )
+    await module.line(isOver)
+    const before = module.lines.length
+    const again = `again.${listed}`
+    const heard = () => events().filter((line) => line.includes(`"${again}"`)).length
+    for (let visit = 0; visit < 5; visit++) await ask(again)
+    // On the same connection: more notices of `again` would have come before this one.
+    await ask(`other.${listed}`)
+    await watch.line((line) => line.startsWith('event ') && line.includes(`other.${listed}`))
+    expect(heard()).toBe(1)
+    await home.until(() => module.lines.slice(before).some(isOver), Boolean)
+    await ask(again)
+    await home.until(heard, (notices) => notices === 2)
+  })
+
   test('`check` names the link of a CNAME chain that is listed', async () => {
     expect(await ask('www.innocent.example')).toBe(addresses.service4)
     const text = modem.securenet('check', 'www.innocent.example').stdout
