@@ -132,7 +132,8 @@ class Modem implements Daemon {
   #control: Control | null = null
   #lease: Lease | null = null
   #page: BlockPage | null = null
-  readonly #passage: Passage
+  /** Null where nothing is intercepted: who asks has been told to by hand, and the kernel leads nobody's 443 here. */
+  readonly #passage: Passage | null
   #gate: PassageGate | null = null
   #health: Health | null = null
   #selfTest: SelfTest | null = null
@@ -191,7 +192,7 @@ class Modem implements Daemon {
       send: (report) => this.#control?.telemetry(report),
     })
     this.#policy = new ListPolicy(this.#matcher, config.dns.resolverBypass)
-    this.#passage = this.#createPassage()
+    this.#passage = config.interception.interfaces.length > 0 ? this.#createPassage() : null
   }
 
   /** Whatever stands between the household and its resolver starts last. */
@@ -259,9 +260,10 @@ class Modem implements Daemon {
       )
     }
     const { listen, branding } = config.page
-    const { front } = this.#passage
-    await this.#run('passage', { start: () => {}, stop: () => this.#passage.close() })
-    this.#page = createBlockPage({ listen, branding, data: this.#pageData(), front, clock, log })
+    const passage = this.#passage
+    if (passage) await this.#run('passage', { start: () => {}, stop: () => passage.close() })
+    const front = passage ? { front: passage.front } : {}
+    this.#page = createBlockPage({ listen, branding, data: this.#pageData(), clock, log, ...front })
     await this.#run('page', this.#page)
   }
 
@@ -640,14 +642,14 @@ class Modem implements Daemon {
     // A failing self-test must not turn verdicts off, or it could never pass again: it ends the lease alone.
     const before = this.#policy.protecting
     this.#policy.protecting = protection({ ...input, selfTest: 'passing' }).armed
-    if (this.#policy.protecting) void this.#passage.close()
+    if (this.#policy.protecting) void this.#passage?.close()
     if (armed !== this.#decision.armed || why !== this.#decision.why) {
       this.#decision = { armed, why, since: this.#clock.now() }
       this.#log.info('protection', { armed, why })
     }
     await this.#lease?.set(armed)
     if (before && !this.#policy.protecting) {
-      void this.#passage.open()
+      void this.#passage?.open()
       this.#page?.closeSilent()
     }
     this.#control?.changed()

@@ -8,8 +8,8 @@ import { addresses, type Household } from './household-in-namespaces.ts'
 import { bundle } from './interception-list.ts'
 
 export const executable = process.env['SECURENET_CHROMIUM'] ?? '/usr/bin/chromium'
-/** The shop lies beyond the modem's own network, as sites do: the passage leads nowhere else. */
-export const sites = { news: '203.0.113.80', shop: '192.0.2.81' } as const
+/** The shops lie beyond the modem's own network, as sites do: the passage leads nowhere else. */
+export const sites = { news: '203.0.113.80', shop: '192.0.2.81', secure: '192.0.2.82' } as const
 
 /**
  * Names of the tests. Under `.example` Chromium neither upgrades to HTTPS nor warns: no public suffix, hence "not
@@ -17,16 +17,16 @@ export const sites = { news: '203.0.113.80', shop: '192.0.2.81' } as const
  */
 export const names = {
   news: 'news.example.net',
-  /** Listed, and the true site answers over HTTP and HTTPS. */
+  /** Listed, and the true site answers over HTTP alone. */
   listed: 'phish.example.com',
-  /** Listed; all of `.dev` is on the browsers' HSTS preload list. */
+  /** Listed, and the true site answers over HTTPS alone; all of `.dev` is on the browsers' HSTS preload list. */
   hsts: 'phish-example.dev',
 } as const
 
 export const upstreamAnswers = [
   `--address=/example.net/${sites.news}`,
   `--address=/example.com/${sites.shop}`,
-  `--address=/${names.hsts}/${sites.shop}`,
+  `--address=/${names.hsts}/${sites.secure}`,
 ]
 
 /** HTTPS-First: as built, or one of its settings. */
@@ -70,7 +70,7 @@ export class LanBrowser {
       .update(publicKey.export({ type: 'spki', format: 'der' }))
       .digest('base64')
     const server = await bundle(home, 'browser-sites')
-    const started = home.start('wan', [process.execPath, server, sites.news, sites.shop, cert, key])
+    const started = home.start('wan', [process.execPath, server, ...Object.values(sites), cert, key])
     await started.line((line) => line === 'sites are open')
     this.#resolver = `/etc/netns/${home.ns('lan')}`
     mkdirSync(this.#resolver, { recursive: true })
