@@ -13,7 +13,7 @@ import { createHealthGate } from './blocklist/update-gate.ts'
 import { pageAnswers } from './blockpage/page-check.ts'
 import type { PageData } from './blockpage/page-data.ts'
 import { RecentBlocks } from './blockpage/recent-blocks.ts'
-import { createBlockPage } from './blockpage/server.ts'
+import { type BlockPage, createBlockPage } from './blockpage/server.ts'
 import { categories, categoryName, RESOLVER_BYPASS } from './category.ts'
 import type { Config } from './config/config.ts'
 import { Control, loadControl } from './control/control.ts'
@@ -25,7 +25,9 @@ import { codeOf, messageOf, SecureNetError } from './error.ts'
 import { createInterception } from './interception/interception.ts'
 import type { Interceptor } from './interception/interceptor.ts'
 import type { Lease } from './interception/lease.ts'
+import type { PassageGate } from './interception/passage-gate.ts'
 import { rulesText } from './interception/rules-text.ts'
+import { passageEndpoint, serviceOf } from './interception/service.ts'
 import { activeLine } from './line/active-line.ts'
 import { fleetModeOf } from './line/fleet.ts'
 import { type ProtectionInput, protection } from './line/protection.ts'
@@ -33,6 +35,8 @@ import { emptyBook, type LineBook, lineOf, mustBeGone } from './line/store.ts'
 import { TcpListener } from './listener/tcp.ts'
 import { UdpListener } from './listener/udp.ts'
 import type { Log } from './log.ts'
+import { Passage } from './passage/passage.ts'
+import { TrueSite } from './passage/true-site.ts'
 import { systemClock } from './platform/clock.ts'
 import type { ClockFloor } from './platform/clock-floor.ts'
 import { findResolvers } from './platform/resolvers.ts'
@@ -92,6 +96,8 @@ function withoutSecrets(config: Config): Config {
   return { ...config, mqtt: { ...config.mqtt, url: url.href } }
 }
 
+const resolverBypass = categoryName(RESOLVER_BYPASS)
+
 /** Of a query that has its answer now: `Question.name` is its name until the next is read. */
 const nameOf = ({ nameLength }: Query) => nameToText(Question.name.subarray(0, nameLength))
 
@@ -116,6 +122,10 @@ class Modem implements Daemon {
   #updater: Updater | null = null
   #control: Control | null = null
   #lease: Lease | null = null
+  #page: BlockPage | null = null
+  /** Null where nothing is intercepted: who asks has been told to by hand, and the kernel leads nobody's 443 here. */
+  readonly #passage: Passage | null
+  #gate: PassageGate | null = null
   #health: Health | null = null
   #selfTest: SelfTest | null = null
   /** When the serving list came to this modem, ms; null without one. */
@@ -176,6 +186,7 @@ class Modem implements Daemon {
       send: (report) => this.#control?.telemetry(report),
     })
     this.#policy = new ListPolicy(this.#matcher, config.dns.resolverBypass)
+    this.#passage = config.interception.interfaces.length > 0 ? this.#createPassage() : null
   }
 
   /** Whatever stands between the household and its resolver starts last. */
@@ -254,7 +265,11 @@ class Modem implements Daemon {
     }
     if (config.dns.threads > 1) await this.#startThreads(sockets)
     const { listen, branding } = config.page
-    await this.#run('page', createBlockPage({ listen, branding, data: this.#pageData(), clock, log }))
+    const passage = this.#passage
+    if (passage) await this.#run('passage', { start: () => {}, stop: () => passage.close() })
+    const front = passage ? { front: passage.front } : {}
+    this.#page = createBlockPage({ listen, branding, data: this.#pageData(), clock, log, ...front })
+    await this.#run('page', this.#page)
   }
 
   async #startList(floor: ClockFloor): Promise<void> {
@@ -302,6 +317,28 @@ class Modem implements Daemon {
       localZones: dns.localZones,
       sharedBy: dns.threads,
       clock: this.#clock,
+      log: this.#log,
+    })
+  }
+
+  /** For names that led to the page until now; never for those that led nowhere. */
+  #createPassage(): Passage {
+    const { page4, page6 } = serviceOf(this.#config)
+    const clock = this.#clock
+    return new Passage({
+      listen: [page4, page6].flatMap((page) => (page ? [passageEndpoint(page)] : [])),
+      passes: (name) => {
+        // The self-test asks the page for a test name; no site is behind any of them.
+        if (this.#policy.protecting || this.#testNames.includes(name)) return false
+        const category = this.#found(name)?.category
+        return category !== undefined && category !== resolverBypass
+      },
+      site: new TrueSite({ upstream: this.#upstream, clock }),
+      gate: {
+        open: async (ms) => this.#gate?.open(ms),
+        close: async () => this.#gate?.close(),
+      },
+      clock,
       log: this.#log,
     })
   }
@@ -377,16 +414,19 @@ class Modem implements Daemon {
     })
   }
 
+  /** As what a name is blocked while protection is on: by the list, or for where it led within the last hour. */
+  #found(name: string): ReturnType<PageData['blockedAs']> {
+    const wire = nameFromText(name)
+    if (!wire) return null
+    const { listed, category, suffix = name } = this.#matcher.explain(wire, 0)
+    if (listed && category !== undefined) return { category, suffix }
+    const recent = this.#recentBlocks.categoryOf(name)
+    return recent && { category: recent, suffix: name }
+  }
+
   #pageData(): PageData {
     return {
-      blockedAs: (name) => {
-        const wire = this.#policy.protecting ? nameFromText(name) : null
-        const found = wire && this.#matcher.explain(wire, 0)
-        if (found?.listed && found.category !== undefined)
-          return { category: found.category, suffix: found.suffix ?? name }
-        const category = wire && this.#recentBlocks.categoryOf(name)
-        return category ? { category, suffix: name } : null
-      },
+      blockedAs: (name) => (this.#policy.protecting ? this.#found(name) : null),
       status: () => {
         const { protecting, why } = this.#protecting()
         return {
@@ -433,7 +473,7 @@ class Modem implements Daemon {
     })
     this.#health = health
     this.#selfTest = selfTest
-    const { backend, lease } = await createInterception({
+    const { backend, lease, gate } = await createInterception({
       config: this.#config,
       run,
       clock,
@@ -444,6 +484,7 @@ class Modem implements Daemon {
     })
     this.#backend = backend
     this.#lease = lease
+    this.#gate = gate
     await this.#run('health', health)
     // Without interfaces there is nothing to renew; the full test alone goes on.
     if (interception.interfaces.length > 0) await this.#run('lease', lease)
@@ -621,13 +662,19 @@ class Modem implements Daemon {
     const input = this.#protectionInput()
     const { armed, why } = protection(input)
     // A failing self-test must not turn verdicts off, or it could never pass again: it ends the lease alone.
+    const before = this.#policy.protecting
     this.#policy.protecting = protection({ ...input, selfTest: 'passing' }).armed
     this.#tellThreads()
+    if (this.#policy.protecting) void this.#passage?.close()
     if (armed !== this.#decision.armed || why !== this.#decision.why) {
       this.#decision = { armed, why, since: this.#clock.now() }
       this.#log.info('protection', { armed, why })
     }
     await this.#lease?.set(armed)
+    if (before && !this.#policy.protecting) {
+      void this.#passage?.open()
+      this.#page?.closeSilent()
+    }
     this.#control?.changed()
   }
 

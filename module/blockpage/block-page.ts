@@ -56,7 +56,7 @@ ${blocked.isTest ? html`<p><strong>${words.testName}</strong></p>` : null}
 </div>
 <section>
 <h2>${words.nowHeading}</h2>
-<p>${words.forward(html`<a href="mailto:suspicious@safeonweb.be">suspicious@safeonweb.be</a>`)}</p>
+<p>${words.forward(html`<a href="mailto:${texts.suspicious}">${texts.suspicious}</a>`)}</p>
 </section>
 <section>
 <h2>${words.passwordHeading}</h2>

@@ -26,9 +26,9 @@ export function clientOf(address: string | undefined): string {
  * Bounds the open connections, so that whoever opens ten thousand takes places from nobody but himself: over a limit, the
  * connection that was silent longest is closed, of that client, or of the client that holds most.
  */
-export class Connections {
+export class Connections<C extends Connection = Connection> {
   readonly #limits: ConnectionLimits
-  readonly #clients = new Map<string, Set<Connection>>()
+  readonly #clients = new Map<string, Set<C>>()
   #size = 0
 
   constructor(limits: ConnectionLimits) {
@@ -39,7 +39,7 @@ export class Connections {
     return this.#size
   }
 
-  add(connection: Connection): void {
+  add(connection: C): void {
     const client = clientOf(connection.remoteAddress)
     const own = this.#clients.get(client)
     if (own && own.size >= this.#limits.perClient) this.#evict(client, own)
@@ -50,32 +50,36 @@ export class Connections {
   }
 
   /** It asked for something: it moves to the end of the queue of the silent. */
-  touch(connection: Connection): void {
+  touch(connection: C): void {
     const own = this.#clients.get(clientOf(connection.remoteAddress))
     if (own?.delete(connection)) own.add(connection)
   }
 
   /** @param client as it was when added: a destroyed socket has forgotten its peer */
-  remove(connection: Connection, client: string): void {
+  remove(connection: C, client: string): void {
     const own = this.#clients.get(client)
     if (!own?.delete(connection)) return
     this.#size--
     if (own.size === 0) this.#clients.delete(client)
   }
 
-  closeAll(): void {
-    for (const own of this.#clients.values()) for (const connection of own) connection.destroy()
-    this.#clients.clear()
-    this.#size = 0
+  /** @param which all of them where left out */
+  closeAll(which: (connection: C) => boolean = () => true): void {
+    for (const [client, own] of this.#clients)
+      for (const connection of own)
+        if (which(connection)) {
+          this.remove(connection, client)
+          connection.destroy()
+        }
   }
 
-  #heaviest(): [string, Set<Connection>] {
-    let most: [string, Set<Connection>] = ['', new Set()]
+  #heaviest(): [string, Set<C>] {
+    let most: [string, Set<C>] = ['', new Set()]
     for (const entry of this.#clients) if (entry[1].size > most[1].size) most = entry
     return most
   }
 
-  #evict(client: string, own: Set<Connection>): void {
+  #evict(client: string, own: Set<C>): void {
     const [oldest] = own
     if (!oldest) return
     this.remove(oldest, client)

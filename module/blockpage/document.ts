@@ -21,7 +21,10 @@ function icon(colour: string): string {
 
 function about(branding: Branding, texts: Texts): Html {
   const { service, operator, phone, helpUrl } = branding
-  const call = phone === '' ? null : html` · <a href="tel:${phone.replace(/[^\d+]/g, '')}">${phone}</a>`
+  const call =
+    phone === ''
+      ? null
+      : html` · <a href="tel:${phone.replace(/[^\d+]/g, '')}">${phone.replaceAll(' ', '\u00a0')}</a>`
   return html`<footer><div>
 <h2>${texts.about.heading}</h2>
 <p>${texts.about.protects(service)}</p>
@@ -59,7 +62,7 @@ export function createDocument(branding: Branding, style: Style): (document: Doc
   )
   return ({ texts, title, main }) => {
     const frame = frames.get(texts.language)
-    return html`<!doctype html>
+    return html`<!DOCTYPE html>
 <html lang="${texts.language}">
 <head>
 <meta charset="utf-8">

@@ -1,6 +1,7 @@
 import type { Branding } from '../config/config.ts'
 import { type Blocked, blockPage, reportUrl } from './block-page.ts'
 import { createDocument, type Document } from './document.ts'
+import { pageHeaders } from './headers.ts'
 import { chosen, type Language, negotiate } from './language.ts'
 import { textsOf } from './locales/texts-of.ts'
 import type { PageData, ProtectionStatus } from './page-data.ts'
@@ -31,27 +32,9 @@ export interface ResponderOptions {
   readonly ownNames?: readonly string[]
 }
 
-const BROWSERS_REMEMBER_SECONDS = 61
 const RELOAD_AGAIN_SECONDS = 5
 /** What still leads here after so long does so for another reason. */
 const RELOAD_FOR_SECONDS = 90
-
-/**
- * No Cross-Origin-Opener-Policy: browsers ignore it over HTTP and complain on the console (HTML §7.1.3).
- * No Strict-Transport-Security: it would shut the reader out of a site that is not ours.
- */
-function fixedHeaders(digest: string): Readonly<Record<string, string>> {
-  return {
-    'Cache-Control': 'no-store',
-    'Content-Security-Policy': `default-src 'none'; style-src '${digest}'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'`,
-    'Cross-Origin-Resource-Policy': 'same-origin',
-    'Permissions-Policy': 'camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()',
-    'Referrer-Policy': 'no-referrer',
-    'X-Content-Type-Options': 'nosniff',
-    'X-Frame-Options': 'DENY',
-    'X-Robots-Tag': 'noindex',
-  }
-}
 
 function statusJson(status: ProtectionStatus, strangeName: string | null): object {
   const { protecting, why, since, listVersion, listAgeSeconds, stoppedThisWeek, testNames } = status
@@ -71,24 +54,22 @@ function statusJson(status: ProtectionStatus, strangeName: string | null): objec
 }
 
 /**
- * Chromium and Firefox keep an address for 60 s, whatever its TTL (docs/what-shows.md): the tab that asks us for a name
- * which is no longer blocked is told to ask again when they have forgotten it, and then every few seconds, because a
- * connection opened ahead may still lead here.
+ * Chromium and Firefox keep an address for 60 s, whatever its TTL (docs/what-shows.md). Until they have forgotten it, the
+ * passage leads them on to a name that is no longer blocked (module/passage); the tab that has this page because the
+ * true site could not be reached tries again by itself.
  * @returns seconds until the tab loads itself again, or null where it shall not
  */
 export function reloadSeconds({ protecting, since }: ProtectionStatus, now: number): number | null {
   if (protecting || since === null) return null
   const elapsed = Math.floor((now - since) / 1000)
-  return elapsed < 0 || elapsed > RELOAD_FOR_SECONDS
-    ? null
-    : Math.max(RELOAD_AGAIN_SECONDS, BROWSERS_REMEMBER_SECONDS - elapsed)
+  return elapsed < 0 || elapsed > RELOAD_FOR_SECONDS ? null : RELOAD_AGAIN_SECONDS
 }
 
 /** @returns a pure function of the request and what `data` says: no socket, no clock of its own */
 export function createResponder({ branding, data, now, ownNames = [] }: ResponderOptions) {
   const style = createStyle(branding.colour)
   const render = createDocument(branding, style)
-  const fixed = fixedHeaders(style.digest)
+  const fixed = pageHeaders(style.digest)
   const own = new Set(ownNames)
 
   const empty = (status: number, more: Record<string, string> = {}): PageResponse => ({

@@ -6,6 +6,7 @@ import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../platform/clock.ts'
 import { type ConnectionLimits, Connections, clientOf } from './connections.ts'
+import { bareHeaders } from './headers.ts'
 import type { PageData } from './page-data.ts'
 import { createResponder, type PageResponse } from './respond.ts'
 
@@ -37,12 +38,17 @@ export const defaultLimits: BlockPageLimits = {
   bodyMs: 2000,
 }
 
+/** Takes a connection before anything of it is read; calls `serve` where the page shall answer it after all. */
+export type Front = (socket: Socket, serve: () => void) => void
+
 export interface BlockPageOptions {
   /** Port 0 takes a free one: see `endpoints`. */
   readonly listen: readonly Endpoint[]
   readonly branding: Branding
   readonly data: PageData
   readonly ownNames?: readonly string[]
+  /** Left out: the page answers every connection. */
+  readonly front?: Front
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<BlockPageLimits>
@@ -56,6 +62,8 @@ export interface BlockPage {
   start(): Promise<void>
   /** Closes every connection; safe to call twice. */
   stop(): Promise<void>
+  /** Closes the connections that have asked for nothing yet: who comes again meets the front as it is then. */
+  closeSilent(): void
   /** Where it listens now. */
   readonly endpoints: readonly Endpoint[]
 }
@@ -83,13 +91,14 @@ function listening(server: Server, { address, port }: Endpoint): Promise<void> {
   })
 }
 
+const lastWords = Object.entries({ Connection: 'close', 'Content-Length': '0', ...bareHeaders })
+  .map(([name, value]) => `${name}: ${value}`)
+  .join('\r\n')
+
 /** A last word for what never became a request. */
 function refuse(socket: Duplex, line: string): void {
   if (!socket.writable) return void socket.destroy()
-  socket.end(
-    `HTTP/1.1 ${line}\r\nConnection: close\r\nContent-Length: 0\r\nCache-Control: no-store\r\n\r\n`,
-    () => socket.destroy(),
-  )
+  socket.end(`HTTP/1.1 ${line}\r\n${lastWords}\r\n\r\n`, () => socket.destroy())
 }
 
 const refusals = new Map([
@@ -107,7 +116,7 @@ class HttpBlockPage implements BlockPage {
   readonly #options: BlockPageOptions
   readonly #limits: BlockPageLimits
   readonly #respond: ReturnType<typeof createResponder>
-  readonly #connections: Connections
+  readonly #connections: Connections<Socket>
   readonly #waiting = new WeakMap<Socket, number>()
   #servers: Server[] = []
 
@@ -148,6 +157,10 @@ class HttpBlockPage implements BlockPage {
     await Promise.all(closed)
   }
 
+  closeSilent(): void {
+    this.#connections.closeAll((socket) => (this.#waiting.get(socket) ?? 0) === 0)
+  }
+
   #server(): Server {
     const { headerBytes, headersMs, silenceMs, keepAliveMs } = this.#limits
     const server = createServer({
@@ -161,7 +174,16 @@ class HttpBlockPage implements BlockPage {
       requireHostHeader: false,
     })
     server.timeout = silenceMs
-    server.on('connection', (socket) => this.#onConnection(socket))
+    const serves = server.listeners('connection')
+    server.removeAllListeners('connection')
+    server.on('connection', (socket) => {
+      this.#onConnection(socket)
+      const serve = () => {
+        for (const listener of serves) listener.call(server, socket)
+      }
+      if (this.#options.front) this.#options.front(socket, serve)
+      else serve()
+    })
     const onRequest = (request: IncomingMessage, response: ServerResponse) =>
       this.#onRequest(request, response)
     server.on('request', onRequest)
@@ -192,7 +214,8 @@ class HttpBlockPage implements BlockPage {
 
   #responseTo(request: IncomingMessage): PageResponse {
     const { httpVersion, url = '', rawHeaders, method = '', headers } = request
-    if (request.httpVersionMajor !== 1) return { status: 505, headers: { Connection: 'close' }, body: '' }
+    if (request.httpVersionMajor !== 1)
+      return { status: 505, headers: { ...bareHeaders, Connection: 'close' }, body: '' }
     const fetchDest = headers['sec-fetch-dest']
     try {
       return this.#respond({
@@ -206,7 +229,7 @@ class HttpBlockPage implements BlockPage {
       })
     } catch (error) {
       this.#options.log.error('page-failed', { code: codeOf(error), message: messageOf(error) })
-      return { status: 500, headers: { 'Cache-Control': 'no-store' }, body: '' }
+      return { status: 500, headers: bareHeaders, body: '' }
     }
   }
 

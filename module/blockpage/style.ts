@@ -19,8 +19,8 @@ header{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-betw
 .brand{display:flex;align-items:center;gap:.625rem;margin:0;font-weight:650}
 .brand svg{width:1.75rem;height:1.75rem;color:var(--accent);flex:none}
 .brand img{display:block;max-height:2rem;max-width:9rem;border-radius:.25rem}
-nav ul{display:flex;list-style:none;margin:0 -.625rem;padding:0;font-size:.9375rem}
-nav a{display:flex;align-items:center;min-height:2.75rem;padding:0 .625rem;color:var(--soft);text-decoration:none}
+nav ul{display:flex;flex-wrap:wrap;list-style:none;margin:0 -.5rem;padding:0;font-size:.875rem}
+nav a{display:flex;align-items:center;min-height:2.75rem;padding:0 .5rem;color:var(--soft);text-decoration:none;overflow-wrap:normal;white-space:nowrap}
 nav a:hover{text-decoration:underline}
 nav a[aria-current]{color:var(--text);font-weight:650;text-decoration:underline;text-decoration-thickness:2px;text-underline-offset:.4em;text-decoration-color:var(--accent)}
 section{margin:1.75rem 0 0}

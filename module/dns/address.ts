@@ -12,3 +12,9 @@ export function addressBytes(address: string): Uint8Array {
   const words = [...groups, ...after].map((group) => Number.parseInt(group, 16))
   return Uint8Array.from(words.flatMap((word) => [word >> 8, word & 0xff]))
 }
+
+/** @returns an IPv4 or IPv6 address in text, from its 4 or 16 octets; IPv6 with all its zeros */
+export function addressText(bytes: Buffer): string {
+  if (bytes.length === 4) return bytes.join('.')
+  return Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16)).join(':')
+}

@@ -9,6 +9,7 @@ import type { Interceptor } from './interceptor.ts'
 import { createIptables } from './iptables.ts'
 import { createLease, type Lease, type LeaseOptions } from './lease.ts'
 import { createNftables } from './nftables.ts'
+import { createPassageGate, type PassageGate } from './passage-gate.ts'
 import { createScopeKeeper } from './scope-keeper.ts'
 import { serviceOf } from './service.ts'
 
@@ -22,6 +23,7 @@ export interface InterceptionOptions extends Pick<LeaseOptions, 'earned' | 'ownQ
 export interface Interception {
   backend: Interceptor['name']
   lease: Lease
+  gate: PassageGate
 }
 
 /**
@@ -43,5 +45,6 @@ export async function createInterception(options: InterceptionOptions): Promise<
   return {
     backend: interceptor.name,
     lease: createLease({ ...options, interceptor, interfaces, leaseMs, renewMs }),
+    gate: createPassageGate({ backend: interceptor.name, run, service, interfaces }),
   }
 }

@@ -1,5 +1,5 @@
 import type { Service } from './service.ts'
-import { serviceAddresses } from './service.ts'
+import { passageEndpoint, serviceAddresses } from './service.ts'
 
 export const table = 'inet securenet'
 /** Conntrack zone of intercepted flows; without it a client that keeps its source port outlives the lease. */
@@ -30,11 +30,17 @@ function dnsRules(service: Service): string[] {
   return rules
 }
 
+/** Port 443 only while the passage is open (ADR 8); otherwise `guard` refuses it. */
 function pageRules(service: Service, served: string): string[] {
   return [service.page4, service.page6].flatMap((page) => {
     if (!page) return []
     const ip = family(page.address)
-    return `iifname { ${served} } ${ip} daddr ${page.address} tcp dport 80 dnat ${ip} to ${host(page.address)}:${page.port}`
+    const to = `${ip} daddr ${page.address} tcp dport`
+    const dnat = `dnat ${ip} to ${host(page.address)}`
+    return [
+      `iifname { ${served} } ${to} 80 ${dnat}:${page.port}`,
+      `iifname @passage ${to} 443 ${dnat}:${passageEndpoint(page).port}`,
+    ]
   })
 }
 
@@ -45,7 +51,11 @@ function pageRules(service: Service, served: string): string[] {
 function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, served: string): string[] {
   const pages = [service.page4, service.page6].flatMap((page) => {
     if (!page) return []
-    return `iifname { ${served} } ${family(page.address)} daddr ${page.address} tcp dport 80 ct original zone set ${zone}`
+    const to = `${family(page.address)} daddr ${page.address} tcp dport`
+    return [
+      `iifname { ${served} } ${to} 80 ct original zone set ${zone}`,
+      `iifname @passage ${to} 443 ct original zone set ${zone}`,
+    ]
   })
   const renewing = datagrams.map(({ address, port }) => {
     const ip = family(address)
@@ -127,6 +137,7 @@ export function ruleset(options: RulesetOptions): string {
     '  counter questions {\n  }\n',
     '  counter bypass {\n  }\n',
     '  set armed {\n    type ifname\n  }\n',
+    '  set passage {\n    type ifname\n    flags timeout\n  }\n',
     ...['lease', 'asked', 'translated'].map(
       (name) => `  set ${name} {\n    type nf_proto\n    size 2\n    flags dynamic,timeout\n  }\n`,
     ),

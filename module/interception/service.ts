@@ -26,6 +26,11 @@ export function serviceOf(config: Pick<Config, 'dns' | 'page'>): Service {
   }
 }
 
+/** Where port 443 of a page's address is led while the passage is open; a free port where the page took one. */
+export function passageEndpoint({ address, port }: Endpoint): Endpoint {
+  return { address, port: port === 0 ? 0 : port + 1 }
+}
+
 /** Every service address once, IPv4 before IPv6. */
 export function serviceAddresses(service: Service): string[] {
   const endpoints = [service.dns4, service.page4, service.dns6, service.page6]

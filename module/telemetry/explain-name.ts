@@ -1,12 +1,12 @@
 import type { Matcher } from '../blocklist/matcher.ts'
 import { categoryName } from '../category.ts'
-import { type Answer, readAnswer } from '../dns/answer.ts'
+import { addressText } from '../dns/address.ts'
+import type { Answer } from '../dns/answer.ts'
 import { Rcode, Type } from '../dns/constants.ts'
-import { forwardable } from '../dns/forwardable.ts'
 import { expandName, NAME_BYTES, nameFromText, nameToText } from '../dns/name.ts'
-import { Question } from '../dns/question.ts'
 import { SecureNetError } from '../error.ts'
 import { upstreamBlock } from '../query/upstream-block.ts'
+import { addressesOf, ask } from '../upstream/ask.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 
 export interface LinkVerdict {
@@ -43,13 +43,6 @@ export interface ExplainOptions {
 
 const rcodeNames = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
 
-function questionFor(name: Buffer): Question {
-  const header = Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
-  const question = new Question(Buffer.concat([header, name, Buffer.from([0, Type.A, 0, 1])]))
-  question.read()
-  return question
-}
-
 /** Links of an answer: where each CNAME leads. */
 function targets({ bytes, records, answers }: Answer): Buffer[] {
   const found: Buffer[] = []
@@ -60,15 +53,6 @@ function targets({ bytes, records, answers }: Answer): Buffer[] {
     if (length > 0) found.push(into.subarray(0, length))
   }
   return found
-}
-
-function addressesOf({ bytes, records, answers }: Answer): Buffer[] {
-  const isAddress = (record: (typeof records)[number]) =>
-    record.type === Type.A && record.end - record.rdata === 4
-  return records
-    .slice(0, answers)
-    .filter(isAddress)
-    .map((record) => bytes.subarray(record.rdata, record.end))
 }
 
 /**
@@ -89,14 +73,7 @@ export async function explainName(text: string, options: ExplainOptions): Promis
     const { listed, ...reason } = matcher.explain(wire, 0)
     return { name: nameToText(wire), blocked: listed, ...reason }
   }
-  const question = questionFor(name)
-  const reply = await new Promise<Buffer | null>((resolve) => {
-    const message = forwardable(question)
-    upstream.exchange({ key: `check ${text}`, message, clientKey: 'check', tcp: false }, (answer) =>
-      resolve(answer),
-    )
-  })
-  const answer = reply && readAnswer(reply, question.end)
+  const answer = await ask(upstream, name, Type.A, 'check')
   const addresses = answer ? addressesOf(answer) : []
   const chain = [name, ...(answer ? targets(answer) : [])].map(linkOf)
   // As query/judge.ts has it: core and allow hold for all that the name leads to.
@@ -114,7 +91,7 @@ export async function explainName(text: string, options: ExplainOptions): Promis
     protecting,
     why,
     chain,
-    addresses: addresses.map((address) => address.join('.')),
+    addresses: addresses.map(addressText),
     rcode: answer ? (rcodeNames[answer.rcode] ?? String(answer.rcode)) : rcodeNames[Rcode.SERVFAIL]!,
   }
 }

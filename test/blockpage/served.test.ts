@@ -1,5 +1,6 @@
-/** Every answer that the page server can give: valid HTML by Debian's tidy, and the headers that a checker asks for. */
+/** Every answer that the page server can give: valid HTML by two validators, and the headers that a checker asks for. */
 import { spawnSync } from 'node:child_process'
+import { HtmlValidate, StaticConfigLoader } from 'html-validate'
 import { describe, expect, test } from 'vitest'
 import { languages } from '../../module/blockpage/language.ts'
 import { createResponder } from '../../module/blockpage/respond.ts'
@@ -63,6 +64,32 @@ const bare: (Asked & { status: number })[] = [
   { title: 'another method', host: '192.0.2.1', method: 'PUT', accept: '*/*', status: 405 },
   { title: 'a Host that is none', host: '<b>', status: 400 },
 ]
+
+const validator = new HtmlValidate(
+  new StaticConfigLoader({
+    root: true,
+    extends: ['html-validate:recommended', 'html-validate:a11y'],
+    // Not of HTML but of search engines, and the name that was blocked is as long as it is.
+    rules: { 'long-title': 'off' },
+  }),
+)
+/** @returns what html-validate says: the content model of HTML, its attributes, and what WCAG asks of markup */
+async function faults(page: string): Promise<string[]> {
+  const { results } = await validator.validateString(page)
+  return results.flatMap(({ messages }) => messages.map(({ ruleId, message }) => `${ruleId}: ${message}`))
+}
+
+describe('html-validate has nothing to say', () => {
+  test.each(pages)('$title', async (asked) => {
+    for (const language of languages) expect(await faults(answer(asked, language).body)).toEqual([])
+  })
+
+  test('and would have', async () => {
+    const { body } = answer({ title: '', host: 'evil.example', category: 'malware' })
+    expect(await faults(body.replace('<h2>', '<h4>'))).not.toEqual([])
+    expect(await faults(body.replace('<p class="lead">', '<p class="lead"><div>'))).not.toEqual([])
+  })
+})
 
 const hasTidy = spawnSync('tidy', ['-v']).status === 0
 if (!hasTidy) console.log('skipped: HTML validator: tidy is not installed (apt-get install tidy)')

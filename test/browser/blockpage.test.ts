@@ -40,6 +40,13 @@ const lowestContrast = `(() => {
   return lowest
 })()`
 
+/** Runs in the page: on how many lines each language's name stands. */
+const linesOfLinks = `[...document.querySelectorAll('nav a')].map((link) => {
+  const range = document.createRange()
+  range.selectNodeContents(link)
+  return range.getClientRects().length
+})`
+
 describe.skipIf(noBrowser)('in Chromium', () => {
   const page = createBlockPage({
     listen: [{ address: '127.0.0.1', port: 0 }],
@@ -114,6 +121,7 @@ describe.skipIf(noBrowser)('in Chromium', () => {
             expect(await tab.evaluate(lowestContrast)).toBeGreaterThanOrEqual(4.5)
             const background = await tab.evaluate('getComputedStyle(document.body).backgroundColor')
             expect(background).toBe(dark ? 'rgb(20, 18, 24)' : 'rgb(245, 244, 247)')
+            expect(await tab.evaluate(linesOfLinks)).toEqual([1, 1, 1, 1])
             for (const link of await tab.locator('nav a, .button').all())
               expect((await link.boundingBox())?.height).toBeGreaterThanOrEqual(24)
           })

@@ -8,7 +8,8 @@ import { addresses, type Household } from './household-in-namespaces.ts'
 import { bundle } from './interception-list.ts'
 
 export const executable = process.env['SECURENET_CHROMIUM'] ?? '/usr/bin/chromium'
-export const sites = { news: '203.0.113.80', shop: '203.0.113.81' } as const
+/** The shops lie beyond the modem's own network, as sites do: the passage leads nowhere else. */
+export const sites = { news: '203.0.113.80', shop: '192.0.2.81', secure: '192.0.2.82' } as const
 
 /**
  * Names of the tests. Under `.example` Chromium neither upgrades to HTTPS nor warns: no public suffix, hence "not
@@ -16,16 +17,16 @@ export const sites = { news: '203.0.113.80', shop: '203.0.113.81' } as const
  */
 export const names = {
   news: 'news.example.net',
-  /** Listed, and the true site answers over HTTP. */
+  /** Listed, and the true site answers over HTTP alone. */
   listed: 'phish.example.com',
-  /** Listed; all of `.dev` is on the browsers' HSTS preload list. */
+  /** Listed, and the true site answers over HTTPS alone; all of `.dev` is on the browsers' HSTS preload list. */
   hsts: 'phish-example.dev',
 } as const
 
 export const upstreamAnswers = [
   `--address=/example.net/${sites.news}`,
   `--address=/example.com/${sites.shop}`,
-  `--address=/${names.hsts}/${sites.shop}`,
+  `--address=/${names.hsts}/${sites.secure}`,
 ]
 
 /** HTTPS-First: as built, or one of its settings. */
@@ -58,7 +59,8 @@ export class LanBrowser {
     for (const address of Object.values(sites))
       home.exec('wan', ['ip', 'address', 'add', `${address}/24`, 'dev', 'eth0'])
     const [cert, key] = [join(home.dir, 'site.crt'), join(home.dir, 'site.key')]
-    const subject = ['-subj', `/CN=${names.news}`, '-addext', `subjectAltName=DNS:${names.news}`]
+    const all = Object.values(names).map((name) => `DNS:${name}`)
+    const subject = ['-subj', `/CN=${names.news}`, '-addext', `subjectAltName=${all.join(',')}`]
     const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key]
     execFileSync('openssl', ['req', '-x509', ...newKey, '-out', cert, '-days', '30', ...subject], {
       stdio: 'pipe',
@@ -68,7 +70,7 @@ export class LanBrowser {
       .update(publicKey.export({ type: 'spki', format: 'der' }))
       .digest('base64')
     const server = await bundle(home, 'browser-sites')
-    const started = home.start('wan', [process.execPath, server, sites.news, sites.shop, cert, key])
+    const started = home.start('wan', [process.execPath, server, ...Object.values(sites), cert, key])
     await started.line((line) => line === 'sites are open')
     this.#resolver = `/etc/netns/${home.ns('lan')}`
     mkdirSync(this.#resolver, { recursive: true })

@@ -79,6 +79,31 @@ describe.skipIf(missing.length > 0)('what a page cannot show', { timeout: 30_000
     expect(events().slice(before)).toHaveLength(1)
   })
 
+  test('the same name again is one notice an hour: the module as built, with an hour of two seconds', async () => {
+    await modem.stop()
+    const hour = home.write(
+      'hour.cjs',
+      `const real = globalThis.setTimeout
+       globalThis.setTimeout = (run, ms, ...more) => real(run, ms === 3_600_000 ? 2000 : ms, ...more)`,
+    )
+    await modem.start(modem.configFile, ['--require', hour])
+    await home.until(
+      () => ask(listed),
+      (answer) => answer === addresses.service4,
+    )
+    const again = `again.${listed}`
+    const heard = () => events().filter((line) => line.includes(`"${again}"`)).length
+    for (let visit = 0; visit < 5; visit++) await ask(again)
+    // On the same connection: more notices of `again` would have come before this one.
+    await ask(`other.${listed}`)
+    await watch.line((line) => line.startsWith('event ') && line.includes(`other.${listed}`))
+    expect(heard()).toBe(1)
+    await home.until(
+      () => ask(again).then(heard),
+      (notices) => notices === 2,
+    )
+  })
+
   test('`check` names the link of a CNAME chain that is listed', async () => {
     expect(await ask('www.innocent.example')).toBe(addresses.service4)
     const text = modem.securenet('check', 'www.innocent.example').stdout

@@ -1,13 +1,13 @@
 /**
  * Web servers of the place `wan`, for Chromium in the place `lan`: a site that nobody lists, over HTTP and HTTPS, whose
- * pages open listed names in every way; and the true site behind a listed name, over HTTP alone.
- * argv: NEWS SHOP CERT KEY
+ * pages open listed names in every way; and the true sites behind the listed names, one over HTTP and one over HTTPS.
+ * argv: NEWS SHOP SECURE CERT KEY
  */
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 
-const [news, shop, cert, key] = process.argv.slice(2) as [string, string, string, string]
+const [news, shop, securely, cert, key] = process.argv.slice(2) as [string, string, string, string, string]
 
 /** `/?to=URL` is a page with a link to it; `/empty` a page that scripts run in. */
 const answer: RequestListener = (request, response) => {
@@ -32,10 +32,12 @@ const shopAnswer: RequestListener = (_request, response) => {
 }
 
 const keep = { keepAliveTimeout: 5000 }
+const secure = { ...keep, cert: readFileSync(cert), key: readFileSync(key) }
 const servers = [
   createServer(keep, answer).listen(80, news),
-  createTlsServer({ ...keep, cert: readFileSync(cert), key: readFileSync(key) }, answer).listen(443, news),
+  createTlsServer(secure, answer).listen(443, news),
   createServer(keep, shopAnswer).listen(80, shop),
+  createTlsServer(secure, shopAnswer).listen(443, securely),
 ]
 const open = servers.map((server) => new Promise((listening) => server.once('listening', listening)))
 void Promise.all(open).then(() => console.log('sites are open'))

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { executable, LanBrowser, type Mode, modes, names, upstreamAnswers } from './browser-in-lan.ts'
 import { type Tried, writeTable } from './browser-table.ts'
@@ -137,45 +138,79 @@ describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 
     }
   })
 
-  /** DNS says it within the TTL of 10 s (household.test.ts); Chromium keeps every address for a minute at least. */
-  test.runIf(whole).each([
+  const resolvers = [
     ['Chromium’s own resolver', true],
     ['the system’s resolver', false],
-  ] as const)(
-    'the same tab has the true site within 75 s of `disable`, and our page within 75 s of `enable`: %s',
+  ] as const
+
+  const heading = 'The true shop'
+  /** As an impatient person does: again and again. @returns seconds since `began` */
+  async function reloadedUntil(tab: Page, wanted: string, began: number, most: number): Promise<number> {
+    for (;;) {
+      await tab.reload().catch(() => null)
+      const { shows } = await until(tab, (shows) => shows !== '')
+      const seconds = (performance.now() - began) / 1000
+      if (shows === wanted) return seconds
+      if (seconds > most) throw new Error(`still ${shows} after ${seconds} s`)
+      await new Promise((next) => setTimeout(next, 500))
+    }
+  }
+
+  /** DNS says it within the TTL of 10 s, but Chromium keeps every address for a minute: the passage leads it on (ADR 8). */
+  test.each(resolvers)(
+    'the same tabs have the true site, over HTTP and HTTPS, within 15 s of `disable`, and are blocked again within 15 s of an `enable` that follows: %s',
+    async (resolver, ownResolver) => {
+      modem.operator('line', 'enable', lines.fixed)
+      const context = await lan.open('off', `profile-passage-${ownResolver}`, { ownResolver })
+      try {
+        const tabs = [
+          ['http', names.listed, sights.page],
+          ['https', names.hsts, sights.refused],
+        ] as const
+        const opened: ['http' | 'https', Page][] = []
+        for (const [scheme, name, sight] of tabs) {
+          const tab = await context.newPage()
+          await tab.goto(`${scheme}://${name}/`).catch(() => null)
+          expect((await until(tab, (shows) => shows !== '')).shows).toBe(sight)
+          opened.push([scheme, tab])
+        }
+        const order = async (verb: string, sight: (scheme: 'http' | 'https') => string) => {
+          const began = performance.now()
+          modem.operator('line', verb, lines.fixed, '--no-wait')
+          const ordered = (performance.now() - began) / 1000
+          const seen = opened.map(async ([scheme, tab]) => {
+            const seconds = await reloadedUntil(tab, sight(scheme), began, 30)
+            console.log(
+              `same tab, ${scheme}, ${resolver}: ${sight(scheme)} ${seconds.toFixed(1)} s after ${verb} (the tool took ${ordered.toFixed(1)} s)`,
+            )
+            expect(seconds).toBeLessThan(15)
+          })
+          await Promise.all(seen)
+        }
+        await order('disable', () => heading)
+        await order('enable', (scheme) => (scheme === 'http' ? sights.page : sights.refused))
+        expect(connect(home, 'lan', addresses.service4, 443).outcome).toBe('refused')
+      } finally {
+        await context.close()
+      }
+    },
+  )
+
+  test.runIf(whole).each(resolvers)(
+    'the same tab has our page within 75 s of `enable`: %s',
     { timeout: 200_000 },
     async (resolver, ownResolver) => {
-      const most = 75
-      // A run before may have left the line disabled.
-      modem.operator('line', 'enable', lines.fixed)
+      modem.operator('line', 'disable', lines.fixed)
       const context = await lan.open('off', `profile-switch-${ownResolver}`, { ownResolver })
       try {
         const tab = await context.newPage()
         await tab.goto(`http://${names.listed}/`)
-        await until(tab, (shows) => shows === sights.page)
-        // As an impatient person does: again and again.
-        const reloadedUntil = async (wanted: string, began: number) => {
-          for (;;) {
-            await tab.reload().catch(() => null)
-            const { shows } = await until(tab, (shows) => shows !== '')
-            const seconds = (performance.now() - began) / 1000
-            if (shows === wanted) return seconds
-            if (seconds > most + 15) throw new Error(`still ${shows} after ${seconds} s`)
-            await new Promise((next) => setTimeout(next, 500))
-          }
-        }
-        const order = async (verb: string, wanted: string) => {
-          const began = performance.now()
-          modem.operator('line', verb, lines.fixed, '--no-wait')
-          return reloadedUntil(wanted, began)
-        }
-        const off = await order('disable', 'The true shop')
-        const on = await order('enable', sights.page)
-        console.log(
-          `same tab, ${resolver}: true site ${off.toFixed(1)} s after disable, page ${on.toFixed(1)} s after enable`,
-        )
-        expect(off).toBeLessThan(most)
-        expect(on).toBeLessThan(most)
+        await until(tab, (shows) => shows === heading)
+        const began = performance.now()
+        modem.operator('line', 'enable', lines.fixed, '--no-wait')
+        const seconds = await reloadedUntil(tab, sights.page, began, 90)
+        console.log(`same tab, ${resolver}: page ${seconds.toFixed(1)} s after enable`)
+        expect(seconds).toBeLessThan(75)
       } finally {
         await context.close()
       }

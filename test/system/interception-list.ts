@@ -289,6 +289,32 @@ export function interceptionList({ title, backend, variant, kills: few }: BackEn
       expect(connect(home, 'lan', service4, 80).outcome).toBe('refused')
     })
 
+    test('443 leads to the passage while its gate is open, from LAN and guest alone; then, and when it times out, it is refused', async () => {
+      const module = await start()
+      const from = (place: Place) =>
+        [addresses.service4, addresses.service6].map(
+          (address) => connect(home, place, address, 443).outcome.split('\n').at(-1) || 'nothing',
+        )
+      const inside = () => [...from('lan'), ...from('guest')]
+      const four = (outcome: string) => Array.from({ length: 4 }, () => outcome)
+      await module.order('open')
+      expect(inside()).toEqual(four('stand-in passage'))
+      expect(connect(home, 'wan', addresses.service4, 443, 0.7).outcome).toBe('silence')
+      // Not by its own port, which no rule leads to.
+      expect(connect(home, 'lan', addresses.service4, ports.page + 1).outcome).toBe('refused')
+      await module.order('close')
+      expect(inside()).toEqual(four('refused'))
+      await module.order('open-briefly')
+      expect(from('lan')[0]).toBe('stand-in passage')
+      await home.until(
+        () => inside().join(),
+        (outcomes) => outcomes === four('refused').join(),
+      )
+      await module.order('open')
+      await module.kill()
+      expect(inside()).toEqual(four('refused'))
+    })
+
     test('runs under its own user with CAP_NET_ADMIN alone and no new privileges', async () => {
       await armed(async (module) => {
         const status = readFileSync(`/proc/${module.started.child.pid}/status`, 'utf8')

@@ -12,6 +12,7 @@ import type { Interceptor } from '../../module/interception/interceptor.ts'
 import { createIptables } from '../../module/interception/iptables.ts'
 import { createLease } from '../../module/interception/lease.ts'
 import { createNftables } from '../../module/interception/nftables.ts'
+import { createPassageGate } from '../../module/interception/passage-gate.ts'
 import { createScopeKeeper } from '../../module/interception/scope-keeper.ts'
 import { createLog } from '../../module/log.ts'
 import { systemClock } from '../../module/platform/clock.ts'
@@ -95,6 +96,8 @@ async function listen(address: string, type: 'udp4' | 'udp6'): Promise<void> {
   })
   await new Promise<void>((resolve) => tcp.listen(dnsPort, address, () => resolve()))
   await new Promise<void>((resolve) => http.listen(pagePort, address, () => resolve()))
+  const passage = createHttp((_, response) => response.end('stand-in passage'))
+  await new Promise<void>((resolve) => passage.listen(pagePort + 1, address, () => resolve()))
 }
 
 /** One question over UDP; false where nothing comes back in time. */
@@ -159,6 +162,7 @@ async function main(): Promise<void> {
   ])
   for (const error of missing) log.warn('back-end-missing', { code: error.code, why: error.message })
   log.info('back-end', { name: interceptor.name })
+  const gate = createPassageGate({ backend: interceptor.name, run, service, interfaces })
   let renewals = 0
   const lease = createLease({
     interceptor: told(interceptor, () => {
@@ -203,6 +207,9 @@ async function main(): Promise<void> {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30_000)
       },
     ],
+    ['open', () => gate.open(60_000)],
+    ['open-briefly', () => gate.open(2000)],
+    ['close', () => gate.close()],
     ['stop', () => lease.stop()],
     ['remove', () => interceptor.remove()],
   ])

@@ -48,14 +48,14 @@ export const de: Texts = {
     heading: 'Wir haben diese Website gesperrt',
     inOwnScript: 'In der eigenen Schrift:',
     imitation:
-      'Vorsicht: Buchstaben dieses Namens ähneln denen eines anderen Alphabets. So werden oft bekannte Namen nachgeahmt.',
+      'Vorsicht: Manche Buchstaben dieses Namens ähneln denen eines anderen Alphabets. So werden oft bekannte Namen nachgeahmt.',
     listedAs: 'In der Liste unter:',
     nothingLoaded: 'Von dieser Website wurde nichts geladen.',
     testName: 'Dies ist eine Testadresse. Dass Sie diese Seite sehen, zeigt, dass der Schutz funktioniert.',
     nowHeading: 'Kam der Link in einer Nachricht?',
     goBack: 'Gehen Sie zurück oder schließen Sie diese Seite. Mehr brauchen Sie nicht zu tun.',
     forward: (address) =>
-      html`Antworten Sie nicht. Leiten Sie die E-Mail oder ein Bildschirmfoto der SMS an ${address} weiter und löschen Sie die Nachricht danach.`,
+      html`Antworten Sie nicht. Leiten Sie die E-Mail oder einen Screenshot der SMS an ${address} weiter und löschen Sie die Nachricht danach.`,
     mistakeHeading: 'Ist das ein Irrtum?',
     mistake:
       'Sind Sie sicher, dass diese Website ungefährlich ist? Dann melden Sie es uns. Im Formular ist der Name der Website bereits eingetragen; gesendet wird erst, wenn Sie es abschicken.',
@@ -70,7 +70,7 @@ export const de: Texts = {
     heading: 'Wer schützt Sie?',
     protects: (service) => `${service} schützt alle Geräte an diesem Anschluss vor gefährlichen Websites.`,
     limits: (service) =>
-      `Kein Schutz ist vollständig: Bleiben Sie wachsam. ${service} bereinigt keine Geräte: Von einem bereits infizierten Gerät wird nichts entfernt.`,
+      `Kein Schutz ist lückenlos: Wir können nicht garantieren, dass jede gefährliche Website gesperrt wird. Bleiben Sie also wachsam. ${service} bereinigt keine Geräte: Von einem bereits infizierten Gerät wird nichts entfernt.`,
     help: (operator) => `Hilfe von ${operator}`,
   },
   status: {
@@ -122,7 +122,7 @@ export const de: Texts = {
     'November',
     'Dezember',
   ],
-  moment: (day, month, year, time) => `${day}. ${month} ${year}, ${time} Uhr`,
+  moment: (day, month, year, time) => `${day}. ${month} ${year}, ${time}\u00a0Uhr`,
   thousands: '.',
   age: {
     moments: () => 'soeben',
@@ -131,4 +131,5 @@ export const de: Texts = {
     day: (n) => (n === 1 ? 'vor einem Tag' : `vor ${n} Tagen`),
   },
   safeonweb: 'https://safeonweb.be/de',
+  suspicious: 'suspekt@safeonweb.be',
 }

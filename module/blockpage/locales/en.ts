@@ -47,7 +47,7 @@ export const en: Texts = {
     heading: 'We have blocked this site',
     inOwnScript: 'Written in its own letters:',
     imitation:
-      'Beware: letters of this name look like those of another alphabet. That is often done to imitate a well-known name.',
+      'Beware: some letters of this name look like those of another alphabet. Well-known names are often imitated that way.',
     listedAs: 'On the list as:',
     nothingLoaded: 'Nothing from this site has been loaded.',
     testName: 'This is a test address. You see this page, so the protection works.',
@@ -69,7 +69,7 @@ export const en: Texts = {
     heading: 'Who protects you',
     protects: (service) => `${service} protects every device on this line against dangerous sites.`,
     limits: (service) =>
-      `No protection is complete, so stay alert. ${service} does not clean devices: it removes nothing from a device that is already infected.`,
+      `No protection is complete: we cannot guarantee that every dangerous site is stopped, so stay alert. ${service} does not clean devices: it removes nothing from a device that is already infected.`,
     help: (operator) => `Help from ${operator}`,
   },
   status: {
@@ -129,4 +129,5 @@ export const en: Texts = {
     day: (n) => (n === 1 ? 'a day ago' : `${n} days ago`),
   },
   safeonweb: 'https://safeonweb.be/en',
+  suspicious: 'suspicious@safeonweb.be',
 }

@@ -48,17 +48,17 @@ export const fr: Texts = {
     heading: 'Nous avons bloqué ce site',
     inOwnScript: 'Dans son écriture d’origine\u00a0:',
     imitation:
-      'Attention\u00a0: des lettres de ce nom ressemblent à celles d’un autre alphabet. C’est souvent le signe qu’il imite un nom connu.',
+      'Attention\u00a0: certaines lettres de ce nom ressemblent à celles d’un autre alphabet. C’est souvent ainsi que l’on imite un nom connu.',
     listedAs: 'Dans la liste sous\u00a0:',
     nothingLoaded: 'Rien de ce site n’a été chargé.',
     testName: 'Ceci est une adresse de test. Si vous voyez cette page, la protection fonctionne.',
-    nowHeading: 'Le lien était dans un message\u00a0?',
+    nowHeading: 'Le lien se trouvait dans un message\u00a0?',
     goBack: 'Revenez en arrière ou fermez cette page. Vous n’avez rien d’autre à faire.',
     forward: (address) =>
       html`Ne répondez pas. Transférez l’e-mail ou une capture d’écran du SMS à ${address}, puis supprimez le message.`,
     mistakeHeading: 'Est-ce une erreur\u00a0?',
     mistake:
-      'Vous êtes certain que ce site est sûr\u00a0? Dites-le-nous. Le nom du site est déjà indiqué dans le formulaire\u00a0; rien n’est envoyé tant que vous ne l’envoyez pas.',
+      'Vous avez la certitude que ce site est sûr\u00a0? Dites-le-nous. Le nom du site est déjà indiqué dans le formulaire\u00a0; rien n’est envoyé tant que vous ne l’envoyez pas.',
     mistakeLink: 'Signaler une erreur',
     passwordHeading: 'Et si j’ai saisi un mot de passe\u00a0?',
     password: 'Changez-le tout de suite, partout où vous l’utilisez.',
@@ -70,8 +70,8 @@ export const fr: Texts = {
     heading: 'Qui vous protège\u00a0?',
     protects: (service) => `${service} protège tous les appareils de cette ligne contre les sites dangereux.`,
     limits: (service) =>
-      `Aucune protection n’est complète\u00a0: restez vigilant. ${service} ne nettoie pas les appareils\u00a0: rien n’est supprimé d’un appareil déjà infecté.`,
-    help: (operator) => `L’aide de ${operator}`,
+      `Aucune protection n’est totale\u00a0: nous ne pouvons pas garantir que chaque site dangereux soit bloqué. Restez donc sur vos gardes. ${service} ne nettoie pas les appareils\u00a0: rien n’est supprimé d’un appareil déjà infecté.`,
+    help: (operator) => `Assistance ${operator}`,
   },
   status: {
     title: (service) => `${service}\u00a0: état`,
@@ -124,7 +124,7 @@ export const fr: Texts = {
     'novembre',
     'décembre',
   ],
-  moment: (day, month, year, time) => `${day === 1 ? '1er' : day} ${month} ${year} à ${time}`,
+  moment: (day, month, year, time) => `${day === 1 ? '1er' : day} ${month} ${year} à\u00a0${time}`,
   thousands: '\u202f',
   age: {
     moments: () => 'à l’instant',
@@ -133,4 +133,5 @@ export const fr: Texts = {
     day: (n) => `il y a ${n} jour${n > 1 ? 's' : ''}`,
   },
   safeonweb: 'https://safeonweb.be/fr',
+  suspicious: 'suspect@safeonweb.be',
 }

@@ -24,7 +24,7 @@ export const nl: Texts = {
     cryptojacking: {
       name: 'Cryptojacking',
       sentence:
-        'Van deze site is bekend dat ze de toestellen van bezoekers stiekem cryptomunten laat aanmaken. Daardoor worden ze traag en raakt de batterij snel leeg.',
+        'Van deze site is bekend dat ze de toestellen van bezoekers stiekem cryptomunten laat delven. Daardoor worden ze traag en raakt hun batterij snel leeg.',
     },
     scam: {
       name: 'Oplichting',
@@ -48,7 +48,7 @@ export const nl: Texts = {
     heading: 'We hebben deze site geblokkeerd',
     inOwnScript: 'In het eigen schrift:',
     imitation:
-      'Let op: letters van deze naam lijken op die van een ander alfabet. Dat gebeurt vaak om een bekende naam na te bootsen.',
+      'Let op: sommige letters van deze naam lijken op die van een ander alfabet. Zo worden vaak bekende namen nagebootst.',
     listedAs: 'Op de lijst als:',
     nothingLoaded: 'Er is niets van deze site geladen.',
     testName: 'Dit is een testadres. Je ziet deze pagina, dus de bescherming werkt.',
@@ -70,7 +70,7 @@ export const nl: Texts = {
     heading: 'Wie beschermt je?',
     protects: (service) => `${service} beschermt alle toestellen op deze lijn tegen gevaarlijke sites.`,
     limits: (service) =>
-      `Geen enkele bescherming is volledig, dus blijf alert. ${service} maakt geen toestellen schoon: van een toestel dat al besmet is, wordt niets verwijderd.`,
+      `Geen enkele bescherming is volledig: we kunnen niet garanderen dat elke gevaarlijke site wordt tegengehouden. Blijf dus alert. ${service} maakt geen toestellen schoon: van een toestel dat al besmet is, wordt niets verwijderd.`,
     help: (operator) => `Hulp van ${operator}`,
   },
   status: {
@@ -130,4 +130,5 @@ export const nl: Texts = {
     day: (n) => (n === 1 ? 'een dag geleden' : `${n} dagen geleden`),
   },
   safeonweb: 'https://safeonweb.be/nl',
+  suspicious: 'verdacht@safeonweb.be',
 }

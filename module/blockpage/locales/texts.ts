@@ -75,4 +75,6 @@ export interface Texts {
   readonly thousands: string
   readonly age: Readonly<Record<'moments' | 'minute' | 'hour' | 'day', (count: number) => string>>
   readonly safeonweb: string
+  /** Safeonweb’s address for suspicious messages, in this language. */
+  readonly suspicious: string
 }

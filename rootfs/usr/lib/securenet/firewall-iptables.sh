@@ -11,7 +11,8 @@
 #
 # From the environment:
 #   SERVICE4, SERVICE6  service addresses (one may be empty: that family is left alone)
-#   DNS_PORT, PAGE_PORT ports on them (5353, 8053)
+#   DNS_PORT, PAGE_PORT ports on them (5353, 8053); port 443 leads to the one after PAGE_PORT while the set for it
+#                       has an entry: for a while after protection went off, see docs/adr/0008-passage.md
 #   INTERFACES          LAN and guest devices that may reach them, e.g. "br-lan br-guest"
 #   LEASE               seconds until an entry of a set times out by itself (6)
 #   IPTABLES, IP6TABLES, IPSET  the programs
@@ -39,13 +40,13 @@ need() {
 	command -v "$1" >/dev/null 2>&1 || fail "$1 is missing: install the package $2; the LAN is left alone"
 }
 
-# family 4|6: sets TABLES, RESTORE, ADDRESS, TO, SET, FAMILY, ANY, ICMP
+# family 4|6: sets TABLES, RESTORE, ADDRESS, TO, SET, PASSAGE, FAMILY, ICMP
 family() {
 	if [ "$1" = 4 ]; then
-		TABLES="$IPTABLES" ADDRESS="$SERVICE4" TO="$SERVICE4" SET=securenet4 FAMILY=inet
+		TABLES="$IPTABLES" ADDRESS="$SERVICE4" TO="$SERVICE4" SET=securenet4 PASSAGE=securenet443_4 FAMILY=inet
 		ICMP=icmp-port-unreachable
 	else
-		TABLES="$IP6TABLES" ADDRESS="$SERVICE6" TO="[$SERVICE6]" SET=securenet6 FAMILY=inet6
+		TABLES="$IP6TABLES" ADDRESS="$SERVICE6" TO="[$SERVICE6]" SET=securenet6 PASSAGE=securenet443_6 FAMILY=inet6
 		ICMP=icmp6-port-unreachable
 	fi
 	RESTORE="$(restore_of "$TABLES")"
@@ -58,6 +59,8 @@ restore_of() { echo "$1-restore"; }
 # (REFERENCES in module/interception/iptables.ts). Only the last of them counts questions.
 asks() { echo "-m set --match-set $SET src,src ! --update-counters"; }
 
+passes() { echo "-m set --match-set $PASSAGE src,src"; }
+
 rules() {
 	echo '*raw'
 	echo ':securenet_zone - [0:0]'
@@ -67,6 +70,7 @@ rules() {
 	for device in $INTERFACES; do
 		echo "-A securenet_zone -i $device -d $ADDRESS -p tcp --dport 80 -j CT --zone-orig $ZONE"
 	done
+	echo "-A securenet_zone -d $ADDRESS -p tcp --dport 443 $(passes) -j CT --zone-orig $ZONE"
 	echo 'COMMIT'
 	echo '*nat'
 	echo ':securenet_dns - [0:0]'
@@ -76,6 +80,7 @@ rules() {
 	for device in $INTERFACES; do
 		echo "-A securenet_dns -i $device -d $ADDRESS -p tcp --dport 80 -j DNAT --to-destination $TO:$PAGE_PORT"
 	done
+	echo "-A securenet_dns -d $ADDRESS -p tcp --dport 443 $(passes) -j DNAT --to-destination $TO:$((PAGE_PORT + 1))"
 	echo 'COMMIT'
 	echo '*filter'
 	echo ':securenet_bypass - [0:0]'
@@ -117,6 +122,8 @@ jump_out() {
 create_set() {
 	"$IPSET" create "$SET" hash:net,iface family "$FAMILY" timeout "$LEASE" counters -exist ||
 		fail "$IPSET cannot make a set hash:net,iface with time-outs and counters: the kernel module ip_set_hash_netiface is missing; the LAN is left alone"
+	"$IPSET" create "$PASSAGE" hash:net,iface family "$FAMILY" timeout 600 -exist ||
+		fail "$IPSET cannot make the set $PASSAGE; the LAN is left alone"
 }
 
 add() {
@@ -142,7 +149,7 @@ remove() {
 	for version in 4 6; do
 		family $version
 		if command -v "$TABLES" >/dev/null 2>&1; then each_jump jump_out; fi
-		if command -v "$IPSET" >/dev/null 2>&1; then "$IPSET" destroy "$SET" 2>/dev/null; fi
+		if command -v "$IPSET" >/dev/null 2>&1; then "$IPSET" destroy "$SET" 2>/dev/null; "$IPSET" destroy "$PASSAGE" 2>/dev/null; fi
 	done
 	return 0
 }

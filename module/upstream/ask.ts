@@ -1,0 +1,41 @@
+import { type Answer, readAnswer } from '../dns/answer.ts'
+import { Type } from '../dns/constants.ts'
+import { forwardable } from '../dns/forwardable.ts'
+import { nameToText } from '../dns/name.ts'
+import { Question } from '../dns/question.ts'
+import type { Upstream } from './upstream.ts'
+
+function questionFor(name: Buffer, type: number): Question {
+  const header = Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+  const question = new Question(Buffer.concat([header, name, Buffer.from([0, type, 0, 1])]))
+  question.read()
+  return question
+}
+
+/**
+ * A question of the module's own.
+ * @param name in wire form
+ * @param who whom it is counted against among the clients, such as `check`
+ * @returns null where nobody answered, or not well-formed
+ */
+export async function ask(
+  upstream: Pick<Upstream, 'exchange'>,
+  name: Buffer,
+  type: typeof Type.A | typeof Type.AAAA,
+  who: string,
+): Promise<Answer | null> {
+  const question = questionFor(name, type)
+  const reply = await new Promise<Buffer | null>((resolve) => {
+    const key = `${who} ${type} ${nameToText(name)}`
+    upstream.exchange({ key, message: forwardable(question), clientKey: who, tcp: false }, resolve)
+  })
+  return reply && readAnswer(reply, question.end)
+}
+
+/** The addresses among its answers, 4 or 16 octets each. */
+export function addressesOf({ bytes, records, answers }: Answer): Buffer[] {
+  return records.slice(0, answers).flatMap(({ type, rdata, end }) => {
+    const isAddress = (type === Type.A && end - rdata === 4) || (type === Type.AAAA && end - rdata === 16)
+    return isAddress ? [bytes.subarray(rdata, end)] : []
+  })
+}
