@@ -123,12 +123,21 @@ describe.skipIf(missing.length > 0)('household in namespaces', { timeout: 60_000
     writeFileSync(join(bin, 'ubus'), `#!/bin/sh\necho '${JSON.stringify(status)}'\n`, { mode: 0o755 })
     const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` }
     await modem.stop()
-    await modem.start(modem.rewriteConfig({ upstream: { mode: 'wan' } }), [], env)
+    // Guests have these resolvers for local names too.
+    const upstream = { mode: 'wan', byInterface: [{ interface: 'br-guest' }] }
+    await modem.start(modem.rewriteConfig({ upstream }), [], env)
     try {
       await secondsUntil(blocked)
       expect(await askLan({ name: 'printer.lan' })).toBe('192.168.1.50')
       expect(await askLan({ name: '50.1.168.192.in-addr.arpa', type: 'PTR' })).toBe('printer.lan.')
       expect(await askLan({ name: 'true.example' })).toBe('203.0.113.80')
+      const guestAsks = (name: string) => home.ask('guest', { server: addresses.modem.guest4, name })
+      await home.until(
+        () => guestAsks('who.example'),
+        (answer) => answer === blocked,
+      )
+      expect(await guestAsks('printer.lan')).toBe('')
+      expect(await guestAsks('true.example')).toBe('203.0.113.80')
       // While the line is off nothing is blocked: the module's own socket shows whose answer it gives.
       modem.operator('line', 'disable', lines.fixed)
       const argv = ['dig', '+short', '-p', `${ports.dns}`, `@${blocked}`, 'who.example']
@@ -217,7 +226,7 @@ describe.skipIf(missing.length > 0)('household in namespaces', { timeout: 60_000
     expect(connect(home, 'lan', addresses.service4, 443).outcome).toBe('refused')
   })
 
-  test('own user, CAP_NET_ADMIN alone, no new privileges, nothing to write outside its folders', () => {
+  test('own user, CAP_NET_ADMIN alone, no new privileges, no file open outside its folders', () => {
     const { pid } = modem.started!.child
     const status = readFileSync(`/proc/${pid}/status`, 'utf8')
     const netAdmin = (1 << 12).toString(16).padStart(16, '0')
@@ -230,6 +239,21 @@ describe.skipIf(missing.length > 0)('household in namespaces', { timeout: 60_000
     )
     const files = open.filter((path) => path.startsWith('/') && !path.startsWith('/dev/null'))
     expect(files.filter((path) => !path.startsWith(home.dir))).toEqual([])
+  })
+
+  test('without a jail too, its credentials write to no folder of the system and no file of another user', async () => {
+    const others = home.write('of-root', 'x')
+    const paths = ['/etc/x', '/usr/x', '/root/x', '/var/x', '/lib/x', '/etc/passwd', '/etc/shadow', others]
+    const own = [join(modem.dataDir, 'trial'), join(modem.runDir, 'trial')]
+    const files = [...paths, modem.bundle, modem.configFile, join(home.dir, 'roots.json'), ...own]
+    const program = `for (const path of ${JSON.stringify(files)}) {
+      try { require('fs').appendFileSync(path, 'x'); console.log('wrote ' + path) } catch (error) { console.log(error.code + ' ' + path) }
+    } console.log('end')`
+    const trial = home.startModule([process.execPath, '-e', program])
+    await trial.line((line) => line === 'end')
+    expect(trial.lines.filter((line) => line.startsWith('wrote'))).toEqual(own.map((path) => `wrote ${path}`))
+    expect(trial.lines).toHaveLength(files.length + 1)
+    for (const path of own) rmSync(path)
   })
 
   test('`securenet check` explains, `selftest` passes, requests over MQTT are answered', () => {
