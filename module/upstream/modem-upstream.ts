@@ -41,6 +41,8 @@ export class ModemUpstream implements Upstream {
   readonly #upstream: Upstream
   /** Of views 1, 2, ... */
   readonly #ofViews: readonly Upstream[]
+  /** Each once: the operator's resolvers may serve the common view and others. */
+  readonly #all: readonly Upstream[]
   /** Which clients share an upstream; null: all do. */
   readonly viewOf: ((client: string) => number) | null
 
@@ -60,9 +62,13 @@ export class ModemUpstream implements Upstream {
     this.#ofViews = byInterface.map((own) =>
       own.servers.length === 0 && operator ? operator : create(own.servers),
     )
-    const interfaces = byInterface.map((own) => own.interface)
-    const views = new Views({ networkInterfaces, ...options, interfaces })
-    this.viewOf = interfaces.length === 0 ? null : (client) => views.of(client)
+    this.#all = [...new Set([stock, ...(operator ? [operator] : []), ...this.#ofViews])]
+    const views = new Views({
+      interfaces: byInterface.map((own) => own.interface),
+      networkInterfaces: options.networkInterfaces ?? networkInterfaces,
+      clock,
+    })
+    this.viewOf = byInterface.length === 0 ? null : (client) => views.of(client)
   }
 
   /** `wan` mode, or a view without servers of its own. */
@@ -74,11 +80,6 @@ export class ModemUpstream implements Upstream {
     const own = exchange.view ? this.#ofViews[exchange.view - 1] : undefined
     const upstream = own ?? this.#upstream
     upstream.exchange(exchange, done)
-  }
-
-  /** Each once: the operator's resolvers may serve several views. */
-  get #all(): Upstream[] {
-    return [...new Set([this.#upstream, ...this.#ofViews])]
   }
 
   async start(): Promise<void> {

@@ -129,6 +129,24 @@ config line
     expect(modem.read('lo')).toBe('')
   })
 
+  it('at boot, with no network up yet, it waits for the first one; a later start has it', () => {
+    opkg.install(ipk)
+    enable(modem)
+    modem.run('rm /netifd/lan/device')
+    expect(modem.run('/etc/init.d/securenet boot')).toEqual({ code: 0, out: '', err: '' })
+    const { message } = modem.told.at(-1)!
+    expect(message.instances).toEqual({})
+    expect(message.triggers).toContainEqual([
+      'interface.*.up',
+      [['run_script', '/etc/init.d/securenet', 'start']],
+      2000,
+    ])
+    expect(faultsOf(message)).toEqual([])
+    modem.put('netifd/lan/device', 'br-lan')
+    expect(modem.run('/etc/init.d/securenet restart')).toEqual({ code: 0, out: '', err: '' })
+    expect(modem.told.at(-1)!.message.instances).toHaveProperty('instance1.command')
+  })
+
   it('stop tells procd to end it; the rest of rc.common’s commands are there', () => {
     opkg.install(ipk)
     enable(modem)

@@ -392,6 +392,24 @@ describe.skipIf(process.getuid?.() !== 0)('a wrong option', () => {
     expect(err.length).toBeLessThan(1000)
   })
 
+  it.each([
+    ["config securenet 'main'\n\toption enabled '1'\n\toptoin modem_id 'modem-1'\n", 'at line 3'],
+    ["config securenet 'main'\n\toption enabled '1\n", 'at line 2'],
+    [null, 'Entry not found'],
+  ])('a file that uci cannot read is no modem that is switched off: %j', (text, complaint) => {
+    modem.init('start')
+    modem.startInstance()
+    if (text === null) rmSync(modem.config)
+    else modem.put('etc/config/securenet', text)
+    const { code, err } = modem.init('reload')
+    expect(code).toBe(1)
+    expect(err).toMatch(`wrong option securenet: /etc/config/securenet: `)
+    expect(err).toContain(complaint)
+    // What runs goes on.
+    expect(modem.procd.map(([call]) => call)).not.toContain('close_service')
+    expect(modem.addresses).toEqual([service4, service6])
+  })
+
   it('an unknown section is named', () => {
     modem.put('etc/config/securenet', `${modem.read('etc/config/securenet')}\nconfig dnss 'dnss'\n`)
     expect(modem.init('start').err).toContain("securenet.dnss: there is no section 'dnss' of type 'dnss'")

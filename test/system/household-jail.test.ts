@@ -33,14 +33,8 @@ describe.skipIf(missing.length > 0)('in the jail that procd is asked for', { tim
 
   beforeAll(async () => {
     await home.open()
-    await modem.prepare(['who.example'])
     // The line is enabled and the list is there, as on a modem that starts again.
-    await modem.start()
-    modem.operator('line', 'enable', lines.fixed)
-    await home.until(
-      () => modem.status(),
-      (status) => status.protecting === true,
-    )
+    await modem.protect(['who.example'])
     await modem.stop()
 
     router = new StubModem().overlay('dist/securenet').provision()

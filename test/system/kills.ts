@@ -7,18 +7,21 @@ const everyMs = 50
 /** Any phase of the renewal, ms. */
 const longestPhaseMs = 2000
 
-export interface Kills {
+interface Watch {
   home: Household
-  modem: Modem
   /** The bundled asker. */
   asker: string
-  count: number
   /** What a protected client is answered. */
   blocked: string
 }
 
+export interface Kills extends Watch {
+  modem: Modem
+  count: number
+}
+
 /** Two clients at once, of a kept and of a fresh source port each time, of IPv4 and IPv6 by turns. */
-function startClients({ home, asker }: Kills, turn: number) {
+function startClients({ home, asker }: Watch, turn: number) {
   return (['fixed', 'random'] as const).map((kind, i) => {
     const [server, source] =
       i === turn % 2 ? [addresses.modem.lan4, addresses.lan.v4] : [addresses.modem.lanUla, addresses.lan.ula]
@@ -27,22 +30,27 @@ function startClients({ home, asker }: Kills, turn: number) {
 }
 
 /**
- * SIGKILL and SIGSTOP by turns; the module is started again after each.
- * @returns of each kill the ms until the last of its clients was released
+ * @param fault what is done to the module, once it answers both clients and at any phase of the renewal
+ * @returns ms from there until the last of the clients had its first true answer
  */
-export async function releasedAfter(kills: Kills): Promise<number[]> {
-  const { home, modem, count, blocked } = kills
+export async function releaseAfter(watch: Watch, fault: () => void, turn = 0): Promise<number> {
+  const clients = startClients(watch, turn)
+  await Promise.all(clients.map((client) => client.line((line) => line.endsWith(watch.blocked), 20_000)))
+  await new Promise((next) => setTimeout(next, Math.random() * longestPhaseMs))
+  const at = Date.now()
+  fault()
+  const isRelease = (line: string) => line.endsWith(who.stock) && Number(line.split(' ')[0]) >= at
+  const released = await Promise.all(clients.map((client) => client.line(isRelease, 15_000)))
+  for (const client of clients) await watch.home.stop(client)
+  return Math.max(...released.map((line) => Number(line.split(' ')[0]) - at))
+}
+
+/** SIGKILL and SIGSTOP by turns; the module is started again after each. @returns `releaseAfter` of each, ms */
+export async function releasedAfter({ modem, count, ...watch }: Kills): Promise<number[]> {
   const all: number[] = []
   for (let turn = 0; turn < count; turn++) {
-    const clients = startClients(kills, turn)
-    await Promise.all(clients.map((client) => client.line((line) => line.endsWith(blocked), 20_000)))
-    await new Promise((next) => setTimeout(next, Math.random() * longestPhaseMs))
-    const at = Date.now()
-    modem.started!.child.kill(turn % 2 ? 'SIGSTOP' : 'SIGKILL')
-    const isRelease = (line: string) => line.endsWith(who.stock) && Number(line.split(' ')[0]) >= at
-    const released = await Promise.all(clients.map((client) => client.line(isRelease, 15_000)))
-    all.push(Math.max(...released.map((line) => Number(line.split(' ')[0]) - at)))
-    for (const client of clients) await home.stop(client)
+    const signal = turn % 2 ? 'SIGSTOP' : 'SIGKILL'
+    all.push(await releaseAfter(watch, () => modem.started!.child.kill(signal), turn))
     await modem.stop('SIGKILL')
     await modem.start()
   }

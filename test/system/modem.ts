@@ -88,6 +88,17 @@ export class Modem {
     this.configFile = this.#home.write('config.json', JSON.stringify(this.config()))
   }
 
+  /** Prepared and started, its fixed line enabled, the list there: what it is on flash it keeps over restarts. */
+  async protect(listed: readonly string[]): Promise<void> {
+    await this.prepare(listed)
+    await this.start()
+    this.operator('line', 'enable', lines.fixed)
+    await this.#home.until(
+      () => this.status(),
+      (status) => status.protecting === true,
+    )
+  }
+
   config(more: object = {}): object {
     const { service4, service6 } = addresses
     const both = (port: number) => [service4, service6].map((address) => ({ address, port }))
