@@ -1,11 +1,13 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { buildOnThread, startBuilderThread } from './blocklist/build-off-thread.ts'
 import { core } from './blocklist/core.ts'
-import type { Head } from './blocklist/head.ts'
+import { type Head, ranksBelow } from './blocklist/head.ts'
 import { ListPolicy } from './blocklist/list-policy.ts'
 import { listState } from './blocklist/list-state.ts'
 import { createMatcher } from './blocklist/matcher.ts'
+import type { Store } from './blocklist/store.ts'
 import { Updater } from './blocklist/update.ts'
 import { createHealthGate } from './blocklist/update-gate.ts'
 import { pageAnswers } from './blockpage/page-check.ts'
@@ -17,8 +19,7 @@ import type { Config } from './config/config.ts'
 import { Control, loadControl } from './control/control.ts'
 import { type LocalHandlers, LocalSocket } from './control/local-socket.ts'
 import type { Measured } from './control/reported.ts'
-import { addressBytes } from './dns/address.ts'
-import { isWithin, nameFromText, nameToText } from './dns/name.ts'
+import { nameFromText, nameToText } from './dns/name.ts'
 import { Question } from './dns/question.ts'
 import { codeOf, messageOf, SecureNetError } from './error.ts'
 import { createInterception } from './interception/interception.ts'
@@ -31,7 +32,6 @@ import { activeLine } from './line/active-line.ts'
 import { fleetModeOf } from './line/fleet.ts'
 import { type ProtectionInput, protection } from './line/protection.ts'
 import { emptyBook, type LineBook, lineOf, mustBeGone } from './line/store.ts'
-import type { Handler } from './listener/handler.ts'
 import { TcpListener } from './listener/tcp.ts'
 import { UdpListener } from './listener/udp.ts'
 import type { Log } from './log.ts'
@@ -39,28 +39,28 @@ import { Passage } from './passage/passage.ts'
 import { TrueSite } from './passage/true-site.ts'
 import { systemClock } from './platform/clock.ts'
 import type { ClockFloor } from './platform/clock-floor.ts'
+import { findResolvers } from './platform/resolvers.ts'
 import { run } from './platform/spawn.ts'
 import { StateFile } from './platform/state-file.ts'
 import { createUbus } from './platform/ubus.ts'
 import { Uplink } from './platform/uplink.ts'
-import { createBlockedReply } from './query/blocked.ts'
-import { Cache } from './query/cache.ts'
-import { createChain } from './query/chain.ts'
-import { createJudge } from './query/judge.ts'
+import type { Cache } from './query/cache.ts'
 import type { Query } from './query/query.ts'
-import { createRateLimit } from './query/rate-limit.ts'
+import type { Reason } from './query/reason.ts'
+import { createQueryCounts, createServing } from './serving.ts'
 import { CounterHistory, parseStoredCounters } from './telemetry/counter-history.ts'
 import { explainName } from './telemetry/explain-name.ts'
 import { Health } from './telemetry/health.ts'
 import { askIndependently } from './telemetry/independent-client.ts'
 import type { LogRing } from './telemetry/log-ring.ts'
 import { type Notice, Notices } from './telemetry/notices.ts'
-import { QueryCounts } from './telemetry/query-counts.ts'
+import type { QueryCounts } from './telemetry/query-counts.ts'
 import { QuickClient } from './telemetry/quick-client.ts'
 import { SelfTest } from './telemetry/self-test.ts'
 import { TelemetryLoop } from './telemetry/telemetry-loop.ts'
+import { createQueryThreads } from './threads/create.ts'
+import type { QueryThreads } from './threads/query-threads.ts'
 import { ModemUpstream } from './upstream/modem-upstream.ts'
-import type { Upstream } from './upstream/upstream.ts'
 import { released, version } from './version.ts'
 
 /** For one try of the self-test. */
@@ -97,15 +97,6 @@ function withoutSecrets(config: Config): Config {
 }
 
 const resolverBypass = categoryName(RESOLVER_BYPASS)
-
-const isLoopback = (address: string) => address === '::1' || address.startsWith('127.')
-
-function wireOf(text: string): Buffer {
-  const name = nameFromText(text)
-  if (!name)
-    throw new SecureNetError('CONFIG_INVALID', `"${text}" is not a name`, 'Correct it in the configuration.')
-  return name
-}
 
 /** Of a query that has its answer now: `Question.name` is its name until the next is read. */
 const nameOf = ({ nameLength }: Query) => nameToText(Question.name.subarray(0, nameLength))
@@ -148,6 +139,11 @@ class Modem implements Daemon {
   #headEpoch = 0
   #backend: Interceptor['name'] = 'none'
   readonly #upstream: ModemUpstream
+  readonly #program: string
+  #threads: QueryThreads | null = null
+  #store: Store | null = null
+  #allow: readonly string[] = []
+  #resolvers: readonly string[] = []
   /** What the one decision said last, and since when (ms). */
   #decision: { armed: boolean; why: string; since: number } = {
     armed: false,
@@ -155,8 +151,9 @@ class Modem implements Daemon {
     since: Date.now(),
   }
 
-  constructor(config: Config, log: Log, ring: LogRing) {
+  constructor(config: Config, log: Log, ring: LogRing, program: string) {
     this.#config = config
+    this.#program = program
     this.#log = log
     this.#ring = ring
     this.#uplink = new Uplink({ runDir: config.runDir, log })
@@ -164,12 +161,9 @@ class Modem implements Daemon {
     this.#matcher = createMatcher({ store: null, allow: [], core: [...core, ...config.dns.neverBlock] })
     this.#notices = new Notices({ clock: this.#clock, send: (notice) => this.#sendNotice(notice) })
     this.#upstream = this.#createUpstream()
-    this.#counts = new QueryCounts({
-      clock: this.#clock,
-      ownAddresses: config.dns.listen.map(({ address }) => address).filter((a) => !isLoopback(a)),
-      testZone: wireOf(config.dns.testZone),
-      onBlocked: (query) => this.#blocked(query),
-    })
+    this.#counts = createQueryCounts(config, this.#clock, (query) =>
+      this.#blocked(query.reason, query.category, () => nameOf(query)),
+    )
     this.#history = new CounterHistory({
       counters: this.#counts.counters,
       file: new StateFile({ folder: config.dataDir, name: 'counters.state', parse: parseStoredCounters }),
@@ -241,10 +235,20 @@ class Modem implements Daemon {
     await this.#startList(stored.floor)
     await this.#run('upstream', this.#upstream)
     await this.#refreshResolvers()
-    const handle = this.#createChain(this.#upstream)
+    const { handle, cache } = createServing({
+      config,
+      policy: this.#policy,
+      upstream: this.#upstream,
+      counts: this.#counts,
+      clock,
+    })
+    this.#cache = cache
+    const sockets: UdpListener[] = []
     const { limits } = config.dns
     for (const { address, port } of config.dns.listen) {
-      await this.#run(`udp ${address}`, new UdpListener({ address, port, handle, log }))
+      const udp = new UdpListener({ address, port, handle, log })
+      await this.#run(`udp ${address}`, udp)
+      sockets.push(udp)
       await this.#run(
         `tcp ${address}`,
         new TcpListener({
@@ -259,6 +263,7 @@ class Modem implements Daemon {
         }),
       )
     }
+    if (config.dns.threads > 1) await this.#startThreads(sockets)
     const { listen, branding } = config.page
     const passage = this.#passage
     if (passage) await this.#run('passage', { start: () => {}, stop: () => passage.close() })
@@ -274,23 +279,30 @@ class Modem implements Daemon {
     const updater = new Updater({
       folder: join(dataDir, 'list'),
       // LMDB writes its lock through a mapping: on a full flash that would be a SIGBUS.
-      lockFolder: join(this.#config.runDir, 'lmdb'),
+      lockFolder: this.#lockFolder,
       list: list.name,
       modemId,
       lineId: lines[0]?.id ?? modemId,
       quotaBytes: list.quotaBytes,
       probationSeconds: list.probationSeconds,
       source: { fetch: (ref) => this.#control?.chunks.fetch(ref) ?? Promise.reject(missing()) },
+      openBuilder: buildOnThread(startBuilderThread(this.#program)),
       clock: this.#clock,
       floor: () => floor.trustedNow() * 1000,
       log: this.#log,
       gate: createHealthGate({ testZone: dns.testZone, neverBlock: dns.neverBlock }),
       onSwitch: (store) => {
         this.#matcher.setStore(store)
+        this.#store = store
+        this.#tellThreads()
         this.#listSince = store ? statSync(store.path).mtimeMs : null
         void this.#decide()
       },
-      onAllow: (names) => this.#matcher.setAllow(names),
+      onAllow: (names) => {
+        this.#matcher.setAllow(names)
+        this.#allow = [...names]
+        this.#tellThreads()
+      },
       onStatus: () => this.#control?.changed(),
     })
     this.#updater = updater
@@ -303,7 +315,7 @@ class Modem implements Daemon {
     return new ModemUpstream({
       ...upstream,
       localZones: dns.localZones,
-      ubus: createUbus(),
+      sharedBy: dns.threads,
       clock: this.#clock,
       log: this.#log,
     })
@@ -332,66 +344,61 @@ class Modem implements Daemon {
   }
 
   /** `wan` mode: the resolvers that the operator gave the line that carries the traffic. */
-  #refreshResolvers(): Promise<void> {
+  async #refreshResolvers(): Promise<void> {
+    if (!this.#upstream.asksOperator) return
     const uplink = this.#activeLine()?.interface
-    return this.#upstream.refresh(uplink ? [uplink] : this.#config.lines.map((line) => line.interface))
+    const interfaces = uplink ? [uplink] : this.#config.lines.map((line) => line.interface)
+    this.#resolvers = await findResolvers({ ubus: createUbus(), interfaces, log: this.#log })
+    this.#upstream.setResolvers(this.#resolvers)
+    this.#log.info('resolvers', { count: this.#resolvers.length })
+    this.#tellThreads()
   }
 
-  #createChain(upstream: Upstream): Handler {
-    const { dns, page } = this.#config
-    const clock = this.#clock
-    const policy = this.#policy
-    const blocked = createBlockedReply({
-      ipv4: addressBytes(page.ipv4),
-      ipv6: page.ipv6 === undefined ? null : addressBytes(page.ipv6),
-      pageUrl: `http://${page.ipv4}/`,
-      ttl: dns.blockTtl,
-      structuredErrors: dns.structuredErrors,
-      operator: page.branding.service,
+  /** Beside the main thread, which goes on answering; loaded nowhere else (docs/adr/0009-query-threads.md). */
+  async #startThreads(sockets: readonly UdpListener[]): Promise<void> {
+    const threads = createQueryThreads({
+      config: this.#config,
+      program: this.#program,
+      sockets,
+      clock: this.#clock,
+      log: this.#log,
+      onCounted: (counted) => this.#counts.add(counted),
+      onBlocked: ({ reason, category, name }) => this.#blocked(reason, category, () => name),
     })
-    const exempt = [...dns.localZones, ...dns.rebindExempt].map(wireOf)
-    const rebindExempt = (name: Uint8Array, length: number) =>
-      exempt.some((zone) => isWithin(name, length, zone))
-    const cache = new Cache({ clock, bytes: dns.cacheBytes })
-    this.#cache = cache
-    const chain = createChain({
-      policy,
-      clock,
-      blocked,
-      upstream,
-      rateLimit: createRateLimit({
-        clock,
-        queriesPerSecond: dns.limits.queriesPerSecond,
-        burst: dns.limits.burst,
-      }),
-      cache,
-      judge: createJudge({ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt }),
-      localZones: dns.localZones,
-      refuseBypass: dns.resolverBypass,
-      viewOf: this.#upstream.viewOf,
-      observe: (query) => this.#counts.observe(query),
+    this.#threads = threads
+    this.#tellThreads()
+    if (threads) await this.#run('query threads', threads)
+  }
+
+  #tellThreads(): void {
+    const store = this.#store
+    this.#threads?.set({
+      protecting: this.#policy.protecting,
+      list: store && join(this.#lockFolder, basename(store.path)),
+      allow: this.#allow,
+      resolvers: this.#resolvers,
+      notices: this.#noticedLine !== null,
     })
-    return (query) => {
-      this.#counts.receive(query)
-      return chain(query)
-    }
   }
 
   /** Of a client's query. The name is made into text only for those who need it: this is on the way of every block. */
-  #blocked(query: Query): void {
-    const { reason, category } = query
+  #blocked(reason: Reason, category: number, name: () => string): void {
     if (reason === 'blocked-target' || reason === 'blocked-upstream')
-      this.#recentBlocks.add(nameOf(query), categoryName(category))
-    this.#notice(query)
+      this.#recentBlocks.add(name(), categoryName(category))
+    this.#notice(reason, category, name)
+  }
+
+  /** The line that carries the traffic, if its order asks for notices. */
+  get #noticedLine(): string | null {
+    const line = this.#activeLine()
+    return line && lineOf(this.#book, line.id).notices === true ? line.id : null
   }
 
   /** A notice for what a page cannot show, if the line's order asks for it (7-household.md); coalesced by name. */
-  #notice(query: Query): void {
-    const { category, reason } = query
-    const line = this.#activeLine()
-    if (!line || category === RESOLVER_BYPASS || reason === 'resolver-bypass') return
-    if (lineOf(this.#book, line.id).notices !== true) return
-    this.#notices.add({ lineId: line.id, name: nameOf(query), category: categoryName(category) })
+  #notice(reason: Reason, category: number, name: () => string): void {
+    if (category === RESOLVER_BYPASS || reason === 'resolver-bypass') return
+    const lineId = this.#noticedLine
+    if (lineId !== null) this.#notices.add({ lineId, name: name(), category: categoryName(category) })
   }
 
   #sendNotice({ lineId, name, category }: Notice): void {
@@ -453,6 +460,7 @@ class Modem implements Daemon {
       freshName: () => `${randomBytes(6).toString('hex')}.${dns.localZones[0] ?? 'lan'}`,
       page: () =>
         page ? pageAnswers(page, `phishing.${dns.testZone}`, SELF_TEST_MS) : Promise.resolve(true),
+      inThreads: (questions) => this.#threads?.probe(questions) ?? Promise.resolve([]),
       clock,
       timeoutMs: SELF_TEST_MS,
     })
@@ -509,11 +517,7 @@ class Modem implements Daemon {
       clock: this.#clock,
       log: this.#log,
       random: Math.random,
-      onHead: (head, epoch) => {
-        this.#head = head
-        this.#headEpoch = epoch
-        if (this.#needsList) this.#takeHead()
-      },
+      onHead: (head, epoch) => this.#onHead(head, epoch),
       act: (book, wipe) => this.#act(book, wipe),
       measure: (lineId) => this.#measure(lineId),
       handlers: {
@@ -594,6 +598,19 @@ class Modem implements Daemon {
     return !mustBeGone(this.#book, this.#lineIds).list
   }
 
+  /** Kept for a line that needs the list later; a replayed older one must not take its place meanwhile. */
+  #onHead(head: Head, epoch: number): void {
+    const { sequence } = head
+    const known = this.#head && { epoch: this.#headEpoch, sequence: this.#head.sequence }
+    if (known && ranksBelow({ epoch, sequence }, known)) {
+      this.#log.warn('list-head-ignored', { epoch, sequence, newest: known.sequence })
+      return
+    }
+    this.#head = head
+    this.#headEpoch = epoch
+    if (this.#needsList) this.#takeHead()
+  }
+
   #takeHead(): void {
     if (!this.#head) return
     this.#updater
@@ -611,8 +628,13 @@ class Modem implements Daemon {
       this.#notices.stop()
       this.#recentBlocks.clear()
       this.#cache?.clear()
+      this.#threads?.wipe()
     }
     if (gone.list) await this.#updater?.wipe()
+  }
+
+  get #lockFolder(): string {
+    return join(this.#config.runDir, 'lmdb')
   }
 
   get #lineIds(): string[] {
@@ -642,6 +664,7 @@ class Modem implements Daemon {
     // A failing self-test must not turn verdicts off, or it could never pass again: it ends the lease alone.
     const before = this.#policy.protecting
     this.#policy.protecting = protection({ ...input, selfTest: 'passing' }).armed
+    this.#tellThreads()
     if (this.#policy.protecting) void this.#passage?.close()
     if (armed !== this.#decision.armed || why !== this.#decision.why) {
       this.#decision = { armed, why, since: this.#clock.now() }
@@ -714,6 +737,7 @@ class Modem implements Daemon {
       selfTest: this.#selfTest?.last ?? null,
       broker: this.#control?.status() ?? null,
       counters: this.#counts.counters.peek(),
+      ...(this.#threads && { threads: this.#threads.status(this.#counts.received) }),
       latencyMs: this.#counts.latency.quantiles(),
       memoryBytes: process.memoryUsage.rss(),
       listeners: dns.listen,
@@ -721,7 +745,10 @@ class Modem implements Daemon {
   }
 }
 
-/** @param ring the newest lines of `log`, for support bundles */
-export function createDaemon(config: Config, log: Log, ring: LogRing): Daemon {
-  return new Modem(config, log, ring)
+/**
+ * @param ring the newest lines of `log`, for support bundles
+ * @param program this program's own file, of which threads are made
+ */
+export function createDaemon(config: Config, log: Log, ring: LogRing, program: string): Daemon {
+  return new Modem(config, log, ring, program)
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
 import { parseArguments, usage } from './cli/arguments.ts'
 import { ask } from './cli/ask.ts'
 import { parseConfig } from './config/load.ts'
@@ -6,6 +7,7 @@ import { createDaemon } from './daemon.ts'
 import { codeOf, messageOf, SecureNetError } from './error.ts'
 import { createLog } from './log.ts'
 import { LogRing } from './telemetry/log-ring.ts'
+import { runThread } from './thread.ts'
 import { version } from './version.ts'
 
 const USAGE = 2
@@ -40,7 +42,7 @@ async function run(configPath: string): Promise<number> {
     process.stderr.write(line)
     ring.add(line)
   }
-  const daemon = createDaemon(config, createLog(write, config.logLevel), ring)
+  const daemon = createDaemon(config, createLog(write, config.logLevel), ring, process.argv[1]!)
   const asked = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => resolve(signal))
   })
@@ -66,7 +68,9 @@ async function main(argv: readonly string[]): Promise<number> {
   return ask(args, { out: (text) => process.stdout.write(text) })
 }
 
-main(process.argv.slice(2)).then(
-  (code) => process.exit(code),
-  (error) => process.exit(explain(error)),
-)
+if (isMainThread)
+  main(process.argv.slice(2)).then(
+    (code) => process.exit(code),
+    (error) => process.exit(explain(error)),
+  )
+else runThread()

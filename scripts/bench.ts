@@ -18,11 +18,13 @@ import {
 } from './bench/guard.ts'
 import { measureLatency } from './bench/latency-figures.ts'
 import { measureList } from './bench/list-figures.ts'
+import { measureListScale, writeScale } from './bench/list-scale.ts'
+import { scaleTable } from './bench/list-scale-report.ts'
 import { makeNames, realNames } from './bench/names.ts'
 import { missingPrograms } from './bench/peers.ts'
 import { ratioPlot } from './bench/plot.ts'
 import { prepareList } from './bench/prepared-list.ts'
-import { measureBehindStock, measureRates, rateFigures } from './bench/rate-figures.ts'
+import { measureBehindStock, measureRates, measureThreads, rateFigures } from './bench/rate-figures.ts'
 import {
   type Measured,
   numberText,
@@ -37,7 +39,7 @@ import { projectRoot } from './household/settings.ts'
 
 const others = ['latency', 'start', 'memory', 'idle', 'change', 'list', 'size'] as const
 const figures = [...rateFigures, ...others]
-const scaleSizes = [10_000, 100_000, 5_000_000]
+const scaleSizes: readonly number[] = [10_000, 100_000, 1_000_000, 5_000_000]
 const quick = {
   names: 20_000,
   rounds: 2,
@@ -55,7 +57,7 @@ interface Options {
   peers: string[]
   namesFile?: string
   bundle: string
-  scale?: boolean
+  scale?: boolean | number[]
   nice?: number
   install?: boolean
   commit?: boolean
@@ -111,8 +113,10 @@ async function openBench(options: Options, names: number, found: (measured: Meas
 }
 
 async function measureAll(bench: Bench, wanted: ReadonlySet<string>): Promise<void> {
-  const rates = rateFigures.filter((figure) => figure !== 'stock' && wanted.has(figure))
+  const apart = new Set(['stock', 'threads'])
+  const rates = rateFigures.filter((figure) => !apart.has(figure) && wanted.has(figure))
   if (rates.length > 0) await measureRates(bench, new Set(rates))
+  if (wanted.has('threads')) await measureThreads(bench)
   if (wanted.has('stock')) await measureBehindStock(bench)
   if (wanted.has('latency')) await measureLatency(bench)
   if (wanted.has('start')) await measureStart(bench)
@@ -123,17 +127,15 @@ async function measureAll(bench: Bench, wanted: ReadonlySet<string>): Promise<vo
   if (wanted.has('size')) await measureSize(bench)
 }
 
-/** Other sizes of list, the module alone: what must not grow with it. */
-async function measureScale(options: Options, found: (measured: Measured) => void): Promise<void> {
-  for (const names of scaleSizes) {
-    const { bench, close } = await openBench({ ...options, peers: [] }, names, found)
-    try {
-      await measureStart(bench)
-      await measureMemory(bench)
-    } finally {
-      await close()
-    }
-  }
+/** The list alone, at several sizes: what must not grow with it. All four sizes also go into the documentation. */
+async function measureScale(sizes: readonly number[]): Promise<void> {
+  const rows = await measureListScale(sizes, say)
+  const date = new Date().toISOString().slice(0, 10)
+  const machine = `${cpus().length} cores (${cpus()[0]?.model ?? '?'}), Node ${process.version}`
+  process.stdout.write(`${scaleTable(rows)}`)
+  if (sizes !== scaleSizes) return
+  writeScale(rows, `${date}, ${machine}, load ${loadavg()[0]!.toFixed(1)} at the end.`)
+  process.stdout.write('written to docs/measures.md and docs/list-scale.svg\n')
 }
 
 function report(rows: readonly Row[], options: Options): void {
@@ -183,6 +185,7 @@ function runGuard(rows: readonly Row[], options: Options): boolean {
 async function run(given: Options): Promise<void> {
   // Inherited by all that is started: peers, floors, module and driver.
   if (given.nice !== undefined) setPriority(given.nice)
+  if (given.scale) return measureScale(given.scale === true ? scaleSizes : given.scale)
   const options = given.quick ? { ...given, ...quick, only: given.only ?? quick.only } : given
   const missing = missingPrograms(options.install ?? false)
   if (missing.includes('dnsperf'))
@@ -197,12 +200,12 @@ async function run(given: Options): Promise<void> {
   } finally {
     await close()
   }
-  if (options.scale) await measureScale(options, found)
   report(rows, options)
   if (options.quick && !runGuard(rows, options)) process.exitCode = 1
 }
 
 const list = (text: string) => text.split(',').filter(Boolean)
+const sizes = (text: string) => list(text).map(whole)
 
 const program = new Command('bench')
   .description(
@@ -219,7 +222,11 @@ const program = new Command('bench')
   .option('--peers <names>', 'of dnsmasq, unbound, dnsdist', list, ['dnsmasq', 'unbound', 'dnsdist'])
   .option('--names-file <file>', 'real names, one a line or hosts format, gzipped or not')
   .option('--bundle <file>', 'the module', join(projectRoot, 'dist', 'securenet', 'securenet.cjs'))
-  .option('--scale', 'memory and start at 10 k, 100 k and 5 M names too')
+  .option(
+    '--scale [sizes]',
+    'the list alone at 10 k, 100 k, 1 M and 5 M names, written into docs/measures.md; or at some sizes, printed only',
+    sizes,
+  )
   .option('--nice <level>', 'of all that is measured alike, for a machine that others use: -20 to 19', Number)
   .option('--install', 'install missing peers with apt-get')
   .option('--commit', 'with --quick: keep the figures as scripts/bench/committed.json')

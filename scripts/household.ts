@@ -8,6 +8,7 @@ import { household, writeModuleConfig } from './household/module-config.ts'
 import { ModuleProcess } from './household/module-process.ts'
 import { Parts } from './household/parts.ts'
 import { checkPorts, hasIpv6Loopback, type PortUse } from './household/ports.ts'
+import { modemRuntime } from './household/runtime.ts'
 import { projectRoot, readSettings, type Settings } from './household/settings.ts'
 import { onStopWanted } from './household/stop-signals.ts'
 import {
@@ -93,13 +94,13 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<vo
   writeModuleConfig({ home, settings, addresses, upstream, brokerUrl, list })
   const watch = new ModuleWatch(say)
   await watch.start(backend.broker)
+  const runtime = modemRuntime()
   const module = parts.add(
     new ModuleProcess({
+      env: runtime.env,
       command: [
         process.execPath,
-        // As the init script starts it on a modem (docs/adr/0005-memory.md).
-        '--max-semi-space-size=2',
-        '--max-old-space-size=32',
+        ...runtime.flags,
         join(projectRoot, 'dist', 'securenet', 'securenet.cjs'),
         'run',
         '--config',

@@ -36,6 +36,7 @@ const tools: Readonly<Record<string, string>> = {
   getent: 'libc-bin',
   'musl-gcc': 'musl-tools',
   ps: 'procps',
+  'ssh-agent': 'openssh-client',
 }
 
 function isInstalled(tool: string): boolean {
@@ -87,6 +88,10 @@ interface Report {
 /** Why a test is skipped on a machine that lacks nothing, and how to enable it. */
 const skippedOnPurpose: readonly [RegExp, string][] = [
   [/system\/browser\.test/, 'takes minutes; enable with SECURENET_TABLE=1'],
+  [
+    /package\/openwrt\.test/,
+    'OpenWrt’s own files are not part of this; enable with SECURENET_OPENWRT=FOLDER',
+  ],
   [/system\/interception-/, 'not of this back-end; the other back-ends’ files run it'],
 ]
 

@@ -40,9 +40,44 @@ function highOf(hi: number, bucketBits: number, highBits: number): number {
 /** Thousands of buckets are coded in a row: memory of their own for each would keep the garbage collector busy. */
 const parts = { unary: createBitWriter(), low: createBitWriter(), codes: createBitWriter() }
 
-/** @param first,end the bucket's entries: at least one */
-export function encodeBucket(set: EntrySet, first: number, end: number, shape: BucketShape): Uint8Array {
-  const { bucketBits, tags } = shape
+/** Where coded buckets are kept until they are written; take() gives octets that hold anything. */
+export interface BucketRoom {
+  take(bytes: number): Uint8Array
+  /** All that was taken may be overwritten. */
+  reset(): void
+}
+
+/** The same memory for every transaction: see createDecodeRoom. */
+export function createBucketRoom(): BucketRoom {
+  let octets = new Uint8Array(1 << 18)
+  let at = 0
+  return {
+    take(bytes) {
+      if (at + bytes > octets.length) {
+        // What was taken before keeps the former memory alive.
+        octets = new Uint8Array(Math.max(octets.length * 2, bytes))
+        at = 0
+      }
+      at += bytes
+      return octets.subarray(at - bytes, at)
+    },
+    reset() {
+      at = 0
+    },
+  }
+}
+
+/**
+ * @param first,end the bucket's entries: at least one
+ * @param room default: memory of the bucket's own
+ */
+export function encodeBucket(
+  set: EntrySet,
+  first: number,
+  end: number,
+  { bucketBits, tags }: BucketShape,
+  room?: BucketRoom,
+): Uint8Array {
   const count = end - first
   const highBits = highBitsOf(count, bucketBits)
   const lowHiBits = 32 - bucketBits - highBits
@@ -61,7 +96,15 @@ export function encodeBucket(set: EntrySet, first: number, end: number, shape: B
     low.write(set.lo[i] as number, 32)
     writeTag(codes, tags.indexOf(set.tag[i] as number), tags.length)
   }
-  return Buffer.concat([leb128(count), unary.view(), low.view(), codes.view()])
+  const coded = [leb128(count), unary.view(), low.view(), codes.view()]
+  const bytes = coded.reduce((sum, part) => sum + part.length, 0)
+  const octets = room ? room.take(bytes) : new Uint8Array(bytes)
+  let at = 0
+  for (const part of coded) {
+    octets.set(part, at)
+    at += part.length
+  }
+  return octets
 }
 
 function writeTag(codes: { write(value: number, bits: number): void }, rank: number, tags: number): void {

@@ -13,6 +13,8 @@ export interface BuildOptions {
   base?: Store
   /** As openStore's. */
   lockDirectory?: string
+  /** Between two steps, each a fraction of a millisecond on a PC; default: a turn of the event loop. */
+  rest?: () => Promise<void>
 }
 
 /** What is stored under key 0 until the file is finished. */

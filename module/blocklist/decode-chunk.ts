@@ -14,31 +14,53 @@ export interface DecodedChunk {
   removals: Uint32Array
 }
 
+/** Room for the entries of one run; runs are numbered from 0. */
+export type DecodeRoom = (run: number, count: number) => EntrySet
+
+const freshRoom: DecodeRoom = (_, count) => ({
+  count,
+  hi: new Uint32Array(count),
+  lo: new Uint32Array(count),
+  tag: new Uint8Array(count),
+})
+
+/**
+ * The same memory again for every chunk, whose entries are then valid until the next is decoded. Hundreds of chunks come
+ * in a row, and V8 is in no hurry to free what lies outside of its heap.
+ */
+export function createDecodeRoom(): DecodeRoom {
+  const runs: EntrySet[] = []
+  return (run, count) => {
+    const kept = runs[run]
+    const { hi, lo, tag } = kept && kept.count >= count ? kept : freshRoom(run, Math.ceil(count * 1.25))
+    runs[run] = { count: hi.length, hi, lo, tag }
+    return { count, hi: hi.subarray(0, count), lo: lo.subarray(0, count), tag: tag.subarray(0, count) }
+  }
+}
+
 /** As decodeChunk, but yields after every few hundred entries, so that a modem can answer queries meanwhile. */
-export function* decodeInSteps(chunk: Uint8Array): Generator<undefined, DecodedChunk> {
+export function* decodeInSteps(
+  chunk: Uint8Array,
+  room: DecodeRoom = freshRoom,
+): Generator<undefined, DecodedChunk> {
   const { header, groups } = readChunk(chunk)
   const runs: EntrySet[] = []
   let removals = new Uint32Array(0)
   for (const group of groups) {
     if (group.tag === 'removals') removals = yield* readRemovals(group)
-    else runs.push(yield* readAdditions(group, group.tag, header))
+    else runs.push(yield* readAdditions(group, header, room(runs.length, group.count)))
   }
-  return { header, additions: yield* mergeRuns(runs), removals }
+  return { header, additions: yield* mergeRuns(runs, room), removals }
 }
 
 const STEP_ENTRIES = 256
 
 function* readAdditions(
-  { parameter, count, bits }: Group,
-  tag: Tag,
+  { tag, parameter, count, bits }: Group,
   { prefixBits, index }: ChunkHeader,
+  run: EntrySet,
 ): Generator<undefined, EntrySet> {
-  const run = {
-    count,
-    hi: new Uint32Array(count),
-    lo: new Uint32Array(count),
-    tag: new Uint8Array(count).fill(tag),
-  }
+  run.tag.fill(tag as Tag)
   const reader = createBitReader(bits)
   const span = 2 ** (32 - prefixBits)
   let hi = index * span
@@ -61,10 +83,10 @@ function* readAdditions(
 }
 
 /** Each run is in order and has a tag of its own, so that no entry is in two; one at a time the least is taken. */
-function* mergeRuns(runs: readonly EntrySet[]): Generator<undefined, EntrySet> {
+function* mergeRuns(runs: readonly EntrySet[], room: DecodeRoom): Generator<undefined, EntrySet> {
   if (runs.length < 2) return runs[0] ?? emptySet
   const count = runs.reduce((sum, run) => sum + run.count, 0)
-  const set = { count, hi: new Uint32Array(count), lo: new Uint32Array(count), tag: new Uint8Array(count) }
+  const set = room(runs.length, count)
   const next = runs.map(() => 0)
   for (let i = 0; i < count; i += 1) {
     let least = -1

@@ -48,3 +48,15 @@ export interface Head {
   /** Names (A-labels) never blocked, with everything below them, whatever the list says. */
   allow: readonly string[]
 }
+
+/** What tells a newer head from a replayed one. */
+export interface HeadRank {
+  /** Of the keys that signed it (control/trust.ts). */
+  epoch: number
+  sequence: number
+}
+
+/** Of two heads signed under the same keys the lower sequence is older; heads under replaced keys are older than any. */
+export function ranksBelow(head: HeadRank, other: HeadRank): boolean {
+  return head.epoch < other.epoch || (head.epoch === other.epoch && head.sequence < other.sequence)
+}

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { SecureNetError } from '../error.ts'
-import { bucketBitsFor, encodeBucket } from './bucket.ts'
+import { bucketBitsFor, createBucketRoom, encodeBucket } from './bucket.ts'
 import { type BuildOptions, freshProgress, jsonRecord, type Progress, resumed } from './build-progress.ts'
 import { clearTries, countTry } from './build-tries.ts'
 import type { ChunkHeader } from './chunk.ts'
 import { rangeOf, wrongBase } from './codec.ts'
-import { type DecodedChunk, decodeInSteps } from './decode-chunk.ts'
+import { createDecodeRoom, type DecodedChunk, type DecodeRoom, decodeInSteps } from './decode-chunk.ts'
 import { createEntryBuffer, createResultHash, type EntrySet } from './entries.ts'
 import type { Digest } from './head.ts'
 import { createMerge } from './merge.ts'
@@ -48,7 +48,7 @@ export interface StoreBuilder {
   abort(): Promise<void>
 }
 
-/** Between two turns of the event loop: a fraction of a millisecond, a few on a slow modem, so that no query waits. */
+/** Between two rests: a fraction of a millisecond, a few on a slow modem, so that no query waits. */
 const STEP_ENTRIES = 256
 /**
  * Each transaction costs flash some 110 KiB beside its entries; a power cut costs what was fetched since the last one,
@@ -83,11 +83,15 @@ class FileBuilder implements StoreBuilder {
   #pending: Bucket[] = []
   #pendingEntries = 0
   readonly #entries = createEntryBuffer()
+  readonly #room = createDecodeRoom()
+  readonly #coded = createBucketRoom()
+  readonly #rest: () => Promise<void>
   /** Earlier builders on this file that died before they got anything done. */
   #tries: number
 
   constructor(state: { options: BuildOptions; file: StoreFile; progress: Progress; tries: number }) {
     this.#options = state.options
+    this.#rest = state.options.rest ?? turn
     this.#file = state.file
     this.#progress = state.progress
     this.#tries = state.tries
@@ -98,7 +102,7 @@ class FileBuilder implements StoreBuilder {
   }
 
   async append(chunk: Uint8Array): Promise<void> {
-    const decoded = await decodeInTurns(chunk)
+    const decoded = await decodeInTurns(chunk, this.#room, this.#rest)
     this.#check(decoded.header)
     await this.#givingRoomBack(() => this.#write(decoded))
   }
@@ -154,7 +158,7 @@ class FileBuilder implements StoreBuilder {
       this.#take(merged, end)
       if (end === chunkEnd) this.#progress.next += 1
       if (this.#pendingEntries >= TRANSACTION_ENTRIES) await this.#commit()
-      await turn()
+      await this.#rest()
     }
     // Without buckets of its own a chunk still counts.
     if (this.#progress.next === index) this.#progress.next += 1
@@ -178,7 +182,7 @@ class FileBuilder implements StoreBuilder {
     for (let at = 0; at < entries.count; ) {
       const bucket = bucketBits === 0 ? 0 : (entries.hi[at] as number) >>> (32 - bucketBits)
       const end = rangeOf(entries, bucketBits, bucket)[1]
-      buckets.push({ key: bucket + 1, value: encodeBucket(entries, at, end, this.#progress) })
+      buckets.push({ key: bucket + 1, value: encodeBucket(entries, at, end, this.#progress, this.#coded) })
       at = end
     }
     return buckets
@@ -189,6 +193,7 @@ class FileBuilder implements StoreBuilder {
     this.#pending = []
     this.#pendingEntries = 0
     await this.#file.put(jsonRecord(this.#progress), buckets)
+    this.#coded.reset()
     if (this.#tries > 0) clearTries(this.#options.path)
     this.#tries = 0
   }
@@ -237,7 +242,7 @@ class FileBuilder implements StoreBuilder {
       hash.update(
         readEntries({ file: this.#file, first: bucket, end, shape: this.#progress, into: this.#entries }),
       )
-      await turn()
+      await this.#rest()
     }
     return hash.digest()
   }
@@ -256,11 +261,15 @@ class FileBuilder implements StoreBuilder {
   }
 }
 
-async function decodeInTurns(chunk: Uint8Array): Promise<DecodedChunk> {
-  const steps = decodeInSteps(chunk)
+async function decodeInTurns(
+  chunk: Uint8Array,
+  room: DecodeRoom,
+  rest: () => Promise<void>,
+): Promise<DecodedChunk> {
+  const steps = decodeInSteps(chunk, room)
   for (;;) {
     const step = steps.next()
     if (step.done) return step.value
-    await turn()
+    await rest()
   }
 }

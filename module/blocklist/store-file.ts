@@ -2,6 +2,8 @@ import {
   closeSync,
   existsSync,
   openSync,
+  readFileSync,
+  readlinkSync,
   readSync,
   rmSync,
   statSync,
@@ -46,19 +48,8 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
   }
   let db: RootDatabase<Buffer, number>
   try {
-    if (!readOnly) proveRoom(path, FIRST_PAGES_BYTES)
-    db = open<Buffer, number>({
-      path: prepareLock(path, lockDirectory),
-      noSubdir: true,
-      encoding: 'binary',
-      keyEncoding: 'uint32',
-      pageSize: PAGE_BYTES,
-      maxDbs: 1,
-      maxReaders: 16,
-      // Without it a commit is on the medium once it resolves; there is no second promise to wait for.
-      overlappingSync: false,
-      readOnly,
-    })
+    if (!readOnly) layFirstPages(path, lockDirectory)
+    db = openLmdb(prepareLock(path, lockDirectory), readOnly)
   } catch (error) {
     throw storageError(error, path)
   }
@@ -84,12 +75,49 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
 
 const ignored = () => undefined
 
+function openLmdb(path: string, readOnly: boolean): RootDatabase<Buffer, number> {
+  return open<Buffer, number>({
+    path,
+    noSubdir: true,
+    encoding: 'binary',
+    keyEncoding: 'uint32',
+    pageSize: PAGE_BYTES,
+    maxDbs: 1,
+    maxReaders: 16,
+    // Without it a commit is on the medium once it resolves; there is no second promise to wait for.
+    overlappingSync: false,
+    readOnly,
+  })
+}
+
 /** More than one transaction writes. */
 const ROOM_BYTES = 1 << 20
 const FIRST_PAGES_BYTES = 1 << 17
 const LOCK_BYTES = 4096
 
-/** lmdb crashes the process where it cannot write a new file's first pages: whether there is room is found out before. */
+/**
+ * lmdb crashes the process where it cannot write a new file's first pages (ENOSPC, EIO: tried). So it makes them on the
+ * tmpfs, where there is room or not and nothing else, and they are copied from there by calls that can fail.
+ */
+function layFirstPages(path: string, lockDirectory: string): void {
+  proveRoom(path, FIRST_PAGES_BYTES)
+  if (existsSync(path) && statSync(path).size > 0) return
+  const model = join(lockDirectory, `${basename(path)}${MODEL}`)
+  removeModel(model)
+  proveRoom(model, FIRST_PAGES_BYTES)
+  const db = openLmdb(prepareLock(model, lockDirectory), false)
+  const pages = readFileSync(model)
+  removeModel(model)
+  void db.close()
+  writeFileSync(path, pages, { flush: true })
+}
+
+const MODEL = '-first'
+
+function removeModel(model: string): void {
+  for (const file of [model, `${model}-lock`, `${model}-room`]) rmSync(file, { force: true })
+}
+
 function proveRoom(path: string, bytes: number): void {
   const scratch = `${path}-room`
   try {
@@ -109,9 +137,20 @@ function prepareLock(path: string, lockDirectory: string): string {
   const lock = `${link}-lock`
   if (!existsSync(lock) || statSync(lock).size < LOCK_BYTES) writeFileSync(lock, Buffer.alloc(LOCK_BYTES))
   if (resolve(lockDirectory) === resolve(dirname(path))) return path
-  rmSync(link, { force: true })
-  symlinkSync(resolve(path), link)
+  // Left alone where it is right: another thread may be opening through it.
+  if (!leadsTo(link, path)) {
+    rmSync(link, { force: true })
+    symlinkSync(resolve(path), link)
+  }
   return link
+}
+
+function leadsTo(link: string, path: string): boolean {
+  try {
+    return readlinkSync(link) === resolve(path)
+  } catch {
+    return false
+  }
 }
 
 const MAGIC = 0xbeefc0de
@@ -194,6 +233,7 @@ function isFull(error: unknown, path: string): boolean {
 /** Removes a store, finished or not, and what lies beside it. */
 export function removeStore(path: string, lockDirectory = dirname(path)): void {
   const link = join(lockDirectory, basename(path))
+  removeModel(`${link}${MODEL}`)
   for (const file of [path, `${path}-tries`, `${path}-room`, `${path}-lock`, link, `${link}-lock`]) {
     rmSync(file, { force: true })
   }

@@ -2,16 +2,18 @@ import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { SecureNetError } from '../error.ts'
+import type { Building, OpenBuilder } from './build-off-thread.ts'
 import { MAX_CHUNK_BYTES } from './chunk.ts'
 import type { ChunkRef, ChunkSource } from './chunk-source.ts'
 import type { Release } from './head.ts'
 import { openStore, removeStore, type Store } from './store.ts'
-import { type BuiltStore, createStoreBuilder, type StoreBuilder } from './store-builder.ts'
+import type { BuiltStore } from './store-builder.ts'
 import type { Cancel } from './update-cancel.ts'
 import { type Step, storeBytes } from './update-plan.ts'
 
 export interface DownloadOptions {
   source: ChunkSource
+  openBuilder: OpenBuilder
   list: string
   folder: string
   /** For LMDB's lock files. */
@@ -80,12 +82,7 @@ function checkRoom({ release, steps, room }: DownloadOptions): void {
   }
 }
 
-async function runStep(
-  builder: StoreBuilder,
-  step: Step,
-  done: number,
-  options: DownloadOptions,
-): Promise<void> {
+async function runStep(builder: Building, step: Step, done: number, options: DownloadOptions): Promise<void> {
   const { source, list, folder, cancel, room, onChunk } = options
   const { kind, from, to: version, chunks } = step
   onChunk(done + builder.next)
@@ -105,18 +102,18 @@ async function runStep(
  * Fetches what is missing and builds the file of a release, next to the one that serves.
  * Interrupted, it keeps what it has, and the next call with the same steps goes on from there.
  * @throws SecureNetError LIST_CHUNK_MISSING, LIST_CHUNK_BAD, LIST_CHUNK_*, LIST_DELTA_BASE, LIST_RESULT_MISMATCH,
- *   LIST_QUOTA, LIST_HEAD_WRONG, LIST_DISK_FULL, LIST_STORE_IO, LIST_CANCELLED
+ *   LIST_QUOTA, LIST_HEAD_WRONG, LIST_DISK_FULL, LIST_STORE_IO, LIST_BUILDER_DIED, LIST_CANCELLED
  */
 export async function download(options: DownloadOptions): Promise<BuiltStore> {
   checkRoom(options)
-  const { list, folder, locks, release, steps, cancel, onVerify } = options
+  const { list, folder, locks, release, steps, cancel, openBuilder, onVerify } = options
   let base = options.base
   let built: BuiltStore | undefined
   let done = 0
   try {
     for (const [i, step] of steps.entries()) {
       const last = i === steps.length - 1
-      const builder = createStoreBuilder({
+      const builder = await openBuilder({
         path: join(folder, stepFile(step)),
         list,
         release: last ? release : { version: step.to, key: release.key },

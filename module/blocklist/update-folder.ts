@@ -73,10 +73,10 @@ export class ListFolder {
     return bytes
   }
 
-  /** The empty folder stays: it says nothing. */
+  /** Everything but the state, which nobody may be writing now. */
   wipe(): void {
     this.create()
     this.sweep(freshState, () => false)
-    for (const name of ['state.json', 'state.json.tmp']) rmSync(join(this.path, name), { force: true })
+    rmSync(`${this.statePath}.tmp`, { force: true })
   }
 }

@@ -1,5 +1,6 @@
 import { codeOf, SecureNetError } from '../error.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { OpenBuilder } from './build-off-thread.ts'
 import type { ChunkSource } from './chunk-source.ts'
 import type { Release } from './head.ts'
 import { openStore, type Store } from './store.ts'
@@ -18,6 +19,7 @@ export interface JobOptions {
   list: string
   quotaBytes: number
   source: ChunkSource
+  openBuilder: OpenBuilder
   clock: Clock
   gate: HealthGate
   random: () => number
@@ -97,7 +99,7 @@ export class UpdateJob {
   }
 
   async #attempt(steps: readonly Step[]): Promise<void> {
-    const { list, source, folder, keeper, quotaBytes, serving, cancel, onPhase } = this.#options
+    const { list, source, openBuilder, folder, keeper, quotaBytes, serving, cancel, onPhase } = this.#options
     const files = new Set(steps.map(stepFile))
     folder.create()
     folder.sweep(keeper.value, (file) => files.has(file))
@@ -106,6 +108,7 @@ export class UpdateJob {
     onPhase('downloading')
     const built = await download({
       source,
+      openBuilder,
       list,
       folder: folder.path,
       locks: folder.locks,

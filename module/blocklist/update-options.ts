@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { OpenBuilder } from './build-off-thread.ts'
 import type { ChunkSource } from './chunk-source.ts'
 import type { Store } from './store.ts'
 import type { HealthGate } from './update-gate.ts'
@@ -16,6 +17,8 @@ export interface UpdaterOptions {
   quotaBytes: number
   probationSeconds: number
   source: ChunkSource
+  /** Default: on this thread. */
+  openBuilder?: OpenBuilder
   clock: Clock
   /** The time that it is at least, ms since 1970: a clock that is behind does not count. */
   floor: () => number

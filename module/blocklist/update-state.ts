@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { codeOf, SecureNetError } from '../error.ts'
+import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import type { Digest } from './head.ts'
 
 /** A finished file of the list. */
@@ -88,14 +88,32 @@ function damaged(path: string, cause: unknown): SecureNetError {
   return new SecureNetError('LIST_DAMAGED', `${path} cannot be used`, 'The list is fetched again.', { cause })
 }
 
-/** Names created, renamed or removed in a folder are lasting only after this. */
+/**
+ * Names created, renamed or removed in a folder are lasting only after this.
+ * @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO
+ */
 export async function flushFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
   try {
-    await folder.sync()
-  } finally {
-    await folder.close()
+    const folder = await open(path, 'r')
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+  } catch (error) {
+    throw mediumError(path, error)
   }
+}
+
+function mediumError(path: string, cause: unknown): SecureNetError {
+  if (cause instanceof SecureNetError) return cause
+  const full = /^(ENOSPC|EDQUOT)$/.test(codeOf(cause))
+  return new SecureNetError(
+    full ? 'LIST_DISK_FULL' : 'LIST_STORE_IO',
+    `${path} cannot be written: ${messageOf(cause)}`,
+    full ? 'Free space in the data directory.' : 'Check the medium.',
+    { cause },
+  )
 }
 
 /**
@@ -115,13 +133,7 @@ export async function writeState(path: string, state: UpdateState): Promise<void
     await rename(`${path}.tmp`, path)
     await flushFolder(dirname(path))
   } catch (error) {
-    const full = /^(ENOSPC|EDQUOT)$/.test(codeOf(error))
-    throw new SecureNetError(
-      full ? 'LIST_DISK_FULL' : 'LIST_STORE_IO',
-      `${path} cannot be written: ${String(error)}`,
-      full ? 'Free space in the data directory.' : 'Check the medium.',
-      { cause: error },
-    )
+    throw mediumError(path, error)
   }
 }
 
@@ -145,7 +157,7 @@ export class StateKeeper {
     this.#state = readState(this.#path) ?? freshState
   }
 
-  /** In memory alone: where the medium failed, or is about to be wiped. */
+  /** In memory alone: where the medium failed. */
   assume(state: UpdateState): void {
     this.#state = state
   }
@@ -159,6 +171,13 @@ export class StateKeeper {
     })
     this.#writing = written
     return written
+  }
+
+  /** In memory at once, on the medium unless it is there already. @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO */
+  replace(state: UpdateState): Promise<void> {
+    const isSame = JSON.stringify(state) === JSON.stringify(this.#state)
+    this.#state = state
+    return isSame ? this.settled() : this.save({})
   }
 
   async settled(): Promise<void> {

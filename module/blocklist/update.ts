@@ -1,5 +1,6 @@
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
-import type { Head, Release } from './head.ts'
+import { buildHere } from './build-off-thread.ts'
+import { type Head, type Release, ranksBelow } from './head.ts'
 import type { Store } from './store.ts'
 import { type Cancel, createCancel } from './update-cancel.ts'
 import { ListFolder } from './update-folder.ts'
@@ -134,9 +135,9 @@ export class Updater {
       return
     }
     const known = this.#keeper.value
-    const newest = (this.#head ?? known).sequence
-    if (epoch < this.#epoch || (epoch === this.#epoch && head.sequence < newest)) {
-      log.warn('list-head-ignored', { epoch, sequence: head.sequence, newest })
+    const newest = { epoch: this.#epoch, sequence: (this.#head ?? known).sequence }
+    if (ranksBelow({ epoch, sequence: head.sequence }, newest)) {
+      log.warn('list-head-ignored', { epoch, sequence: head.sequence, newest: newest.sequence })
       return
     }
     const rotated = epoch > this.#epoch
@@ -182,7 +183,15 @@ export class Updater {
   }
 
   #begin(head: Head, release: Release): void {
-    const { list, quotaBytes, source, clock, gate, random = Math.random } = this.#options
+    const {
+      list,
+      quotaBytes,
+      source,
+      openBuilder = buildHere,
+      clock,
+      gate,
+      random = Math.random,
+    } = this.#options
     const cancel = createCancel()
     const epoch = this.#epoch
     const job = new UpdateJob({
@@ -190,6 +199,7 @@ export class Updater {
       list,
       quotaBytes,
       source,
+      openBuilder,
       clock,
       gate,
       random,
@@ -234,7 +244,8 @@ export class Updater {
     const { folder, onSwitch, onStatus, probationSeconds, log } = this.#options
     await flushFolder(folder)
     const probation = probationSeconds > 0 ? { served: 0, starts: 0 } : null
-    const previous = probation ? this.#keeper.value.current : null
+    // Also without a probation, until the pointer is known to be on the medium: failing in between, either may be there.
+    const previous = this.#keeper.value.current
     await this.#keeper.save({ current, previous, probation })
     const former = this.#store
     this.#store = candidate
@@ -292,7 +303,10 @@ export class Updater {
     return true
   }
 
-  /** Removes every octet of the list; a later head begins anew. */
+  /**
+   * Removes every octet of the list; a later head begins anew. The rank of the newest head stays (5-control.md): else whoever
+   * can replay a retained message could bring an old list back once the line has the service again.
+   */
   async wipe(): Promise<void> {
     this.#head = undefined
     await this.#considering
@@ -303,11 +317,13 @@ export class Updater {
     await this.#store?.close()
     this.#store = null
     await this.#keeper.settled()
+    this.#lastError = null
+    const { epoch, sequence } = this.#keeper.value
+    // The files first: they are what a full medium needs the room of.
     this.#folder.wipe()
-    this.#keeper.assume(freshState)
+    await this.#keeper.replace({ ...freshState, epoch, sequence }).catch((error) => this.#fail(error))
     this.#newEpoch = 0
     this.#probation.ended()
-    this.#lastError = null
   }
 
   /** Costs nothing: no file is touched. */

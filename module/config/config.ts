@@ -29,6 +29,7 @@ export interface Config {
   readonly dns: {
     readonly listen: readonly Endpoint[]
     readonly blockTtl: number
+    readonly threads: number
     readonly cacheBytes: number
     readonly rebindProtection: boolean
     readonly rebindExempt: readonly string[]

@@ -99,8 +99,9 @@ export class Control {
       clientId: modemId,
       keepaliveSeconds: mqtt.keepaliveSeconds,
       random,
-      // Below the floor no certificate can be judged: a modem without a clock waits for NTP (6-modem.md).
-      clockSane: () => clock.now() / 1000 >= floor.floor() - CLOCK_SLACK_SECONDS,
+      // A modem without a clock waits for NTP: no certificate can be judged in 1970 (6-modem.md). Not the whole floor: a
+      // wrong hour of NTP, or a thief's signature, must not keep the modem from the keys that put it right.
+      clockSane: () => clock.now() / 1000 >= floor.sure() - CLOCK_SLACK_SECONDS,
       presence: this.#presence.document,
     })
     this.#trust = new Trust({
@@ -173,5 +174,5 @@ export class Control {
   }
 }
 
-/** A clock a little behind the newest signature is only imprecise. */
+/** A clock a little behind the newest keys document is only imprecise. */
 const CLOCK_SLACK_SECONDS = 300

@@ -5,6 +5,8 @@ import type { StateFile } from '../platform/state-file.ts'
 /** What the file holds. */
 export interface StoredReplay {
   v: 1
+  /** Of the request role's keys (trust.ts): nonces under replaced keys need not be kept, nobody obeys those any more. */
+  epoch?: number
   /** [nonce, expires] */
   used: [string, number][]
   /** The greatest `expires` of a nonce that was forgotten; nothing that expires earlier is executed any more. */
@@ -24,6 +26,13 @@ export interface ReplayOptions {
   most?: number
 }
 
+/** What of a verified request says that it was executed. */
+export interface Claimed {
+  readonly nonce: string
+  readonly expires: number
+  readonly epoch: number
+}
+
 const wayOut = 'Send a new request with a fresh nonce.'
 
 /**
@@ -34,6 +43,8 @@ export class ReplayGuard {
   readonly #options: ReplayOptions
   #used = new Map<string, number>()
   #forgotten = 0
+  /** Undefined: of nonces before there were epochs; those of the first claim are taken for theirs. */
+  #epoch: number | undefined
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: ReplayOptions) {
@@ -50,6 +61,7 @@ export class ReplayGuard {
       const { value } = await file.read()
       this.#used = new Map(value?.used)
       this.#forgotten = value?.forgotten ?? 0
+      this.#epoch = value?.epoch
     } catch (error) {
       log.warn('replay-guard-damaged', { why: messageOf(error) })
       this.#forgotten = now + 86_400
@@ -62,19 +74,21 @@ export class ReplayGuard {
    * @param now seconds since 1970
    * @throws SecureNetError DOC_REPLAYED, DOC_REPLAY_FULL, STATE_*
    */
-  claim(request: { nonce: string; expires: number }, now: number): Promise<void> {
+  claim(request: Claimed, now: number): Promise<void> {
     const done = this.#last.then(() => this.#claim(request, now))
     this.#last = done.catch(() => undefined)
     return done
   }
 
-  async #claim({ nonce, expires }: { nonce: string; expires: number }, now: number): Promise<void> {
-    if (this.#used.has(nonce))
+  async #claim({ nonce, expires, epoch }: Claimed, now: number): Promise<void> {
+    // Else a thief's nonces, which may expire in twenty years, would fill the memory for as long.
+    const afresh = this.#epoch !== undefined && epoch > this.#epoch
+    const used = new Map(afresh ? [] : this.#used)
+    let forgotten = afresh ? 0 : this.#forgotten
+    if (used.has(nonce))
       throw new SecureNetError('DOC_REPLAYED', 'a request with this nonce was executed', wayOut)
-    if (expires <= this.#forgotten)
+    if (expires <= forgotten)
       throw new SecureNetError('DOC_REPLAYED', 'it expires before one that is forgotten by now', wayOut)
-    const used = new Map(this.#used)
-    let forgotten = this.#forgotten
     for (const [old, until] of used)
       if (until <= now) {
         used.delete(old)
@@ -87,7 +101,8 @@ export class ReplayGuard {
         'Wait until earlier ones expire.',
       )
     used.set(nonce, expires)
-    await this.#options.file.write({ v: 1, used: [...used], forgotten })
+    await this.#options.file.write({ v: 1, epoch, used: [...used], forgotten })
+    this.#epoch = epoch
     this.#used = used
     this.#forgotten = forgotten
   }

@@ -73,6 +73,8 @@ export interface ReportParts {
   /** Seconds since 1970: the best estimate, and what the time surely is not before. */
   readonly at: number
   readonly floor: number
+  /** A role's signature with a time too far ahead. */
+  readonly unbelieved: number | undefined
 }
 
 /** Payload of `line/{lineId}/reported` (schemas/reported.json). */
@@ -93,13 +95,18 @@ export interface Reported extends Identity, OrderOutcome, Omit<Measured, 'interf
   readonly keysStale: boolean
   readonly fleet: FleetMode
   readonly refusals: readonly Refusal[]
-  readonly clock: { readonly floor: number; readonly steppedBy?: number; readonly believed?: boolean }
+  readonly clock: {
+    readonly floor: number
+    readonly steppedBy?: number
+    readonly believed?: boolean
+    readonly unbelieved?: number
+  }
   readonly at: number
 }
 
 /** What *is*: nothing here is copied from an order that is not in force. */
 export function reported(parts: ReportParts): Reported {
-  const { identity, line, order, keys, fleet, refusals, measured, at, floor } = parts
+  const { identity, line, order, keys, fleet, refusals, measured, at, floor, unbelieved } = parts
   const { armed, refused } = measured.interfaces
   const step = line.clockStep && { steppedBy: line.clockStep.by, believed: line.clockStep.believed }
   return {
@@ -124,7 +131,7 @@ export function reported(parts: ReportParts): Reported {
     keysStale: keys.stale,
     fleet,
     refusals,
-    clock: { floor, ...step },
+    clock: { floor, ...step, ...(unbelieved !== undefined && { unbelieved }) },
     at,
   }
 }

@@ -6,6 +6,7 @@ import { type TrustedKeys, verifyDocument } from './documents.ts'
 import { type Request, type RequestAction, sizeLimits } from './documents-kinds.ts'
 import type { ReplayGuard } from './replay.ts'
 import type { Message, Session } from './session.ts'
+import { TokenBucket } from './token-bucket.ts'
 import { topics } from './topics.ts'
 
 /** What a request leads to; each result is answered as JSON. */
@@ -34,10 +35,15 @@ export interface Response {
   result?: unknown
   code?: string
   message?: string
+  /** Of REQUEST_RATE_LIMITED: so many requests were refused that are not answered one by one. */
+  refused?: number
 }
 
-/** Requests that are taken up, and answers that go out, a second and at once. */
-const RATE = { perSecond: 1, burst: 10 }
+/** Requests that are looked at, a second and at once. */
+const LOOKED_AT = { perSecond: 1, burst: 10 }
+/** Requests above that which are refused one by one; the rest of a flood share one refusal a second. */
+const REFUSED = { perSecond: 2, burst: 20 }
+const SUM_MS = 1000
 const MAX_RUNNING = 4
 const HANDLER_TIMEOUT_MS = 60_000
 /** Of a support bundle, before it is refused as too large to send. */
@@ -48,14 +54,17 @@ const MAX_CORRELATION = 128
 export class Requests {
   readonly #options: RequestsOptions
   readonly #topic: string
-  #tokens = RATE.burst
-  #filled: number
+  readonly #lookedAt: TokenBucket
+  readonly #refused: TokenBucket
   #running = 0
+  /** Refused and not answered yet. */
+  #unanswered = 0
 
   constructor(options: RequestsOptions) {
     this.#options = options
     this.#topic = topics.response(options.modemId)
-    this.#filled = options.clock.monotonic()
+    this.#lookedAt = new TokenBucket(LOOKED_AT, options.clock)
+    this.#refused = new TokenBucket(REFUSED, options.clock)
   }
 
   start(): void {
@@ -67,8 +76,7 @@ export class Requests {
   /** Resolves when the nonce is recorded, which is before the request is executed. */
   async #receive(message: Message): Promise<void> {
     if (message.payload.length === 0) return
-    // Without a word: an answer to each of a flood would be one too.
-    if (!this.#takeToken()) return this.#options.onRefused('REQUEST_RATE_LIMITED')
+    if (!this.#lookedAt.take()) return this.#refuseUnread(message)
     let request: Request
     try {
       request = await this.#accept(message)
@@ -127,7 +135,10 @@ export class Requests {
     })
   }
 
-  #answer({ correlationData }: Message, answer: Omit<Response, 'v' | 'modemId'>): void {
+  #answer(
+    { correlationData }: Pick<Message, 'correlationData'>,
+    answer: Omit<Response, 'v' | 'modemId'>,
+  ): void {
     const { session, modemId, log } = this.#options
     const response: Response = { v: 1, modemId, ...answer }
     const correlated =
@@ -137,16 +148,24 @@ export class Requests {
       .catch((error) => log.warn('response-lost', { code: codeOf(error), message: messageOf(error) }))
   }
 
-  #takeToken(): boolean {
-    const now = this.#options.clock.monotonic()
-    const gained = ((now - this.#filled) / 1000) * RATE.perSecond
-    this.#tokens = Math.min(RATE.burst, this.#tokens + gained)
-    this.#filled = now
-    if (this.#tokens < 1) return false
-    this.#tokens--
-    return true
+  /** Neither verified nor answered with anything of it: a flood must cost little, and not be answered by a flood. */
+  #refuseUnread(message: Message): void {
+    this.#options.onRefused(RATE_LIMITED)
+    if (this.#refused.take()) {
+      this.#answer(message, tooMany)
+      return
+    }
+    if (this.#unanswered++ > 0) return
+    this.#options.clock.after(SUM_MS, () => {
+      const refused = this.#unanswered
+      this.#unanswered = 0
+      this.#answer({}, { ...tooMany, refused })
+    })
   }
 }
+
+const RATE_LIMITED = 'REQUEST_RATE_LIMITED'
+const tooMany = { ok: false, code: RATE_LIMITED, message: 'too many requests' }
 
 function described(error: unknown): { code: string; message: string } {
   return { code: codeOf(error), message: messageOf(error).slice(0, 500) }
@@ -171,10 +190,10 @@ export function requestGate({
 }: RequestGateOptions): RequestsOptions['accept'] {
   return async (payload) => {
     const context = { trust, target: { modemId }, now: floor.trustedNow() }
-    const { payload: request } = await verifyDocument('request', payload, context)
-    floor.observe(request.issuedAt)
+    const { payload: request, epoch } = await verifyDocument('request', payload, context)
+    floor.observe(request.issuedAt, 'role')
     try {
-      await replay.claim(request, floor.trustedNow())
+      await replay.claim({ ...request, epoch }, floor.trustedNow())
     } catch (error) {
       throw error instanceof SecureNetError ? new RefusedRequest(error, request.id) : error
     }

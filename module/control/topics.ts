@@ -17,7 +17,7 @@ export const topics = {
   delta: (list: string, version: number, from: number, index: number) =>
     `${root}/list/${list}/${version}/delta/${from}/${index}`,
   fleet: () => `${root}/fleet`,
-  keys: (number: number) => `${root}/keys/${number}`,
+  keys: (number: number | '+') => `${root}/keys/${number}`,
 } as const
 
 export type TopicName = keyof typeof topics

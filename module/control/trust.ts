@@ -87,6 +87,13 @@ function eachRole<T>(value: (role: Role) => T): Record<Role, T> {
   return { line: value('line'), list: value('list'), request: value('request'), fleet: value('fleet') }
 }
 
+export interface AcceptedKeys {
+  readonly outcome: 'applied' | 'repeated'
+  readonly payload: Keys
+  /** Roles none of whose keys before is left: whatever a thief has signed with one counts no more. */
+  readonly replaced: readonly Role[]
+}
+
 export interface TrustOptions {
   roots: RootsFile
   file: Pick<StateFile<StoredTrust>, 'read' | 'write' | 'setAside'>
@@ -162,26 +169,28 @@ export class Trust implements TrustedKeys {
    * A keys document as it came from keys/{n}. Resolves once it is on flash.
    * @throws SecureNetError DOC_* as verifyDocument; KEYS_OLDER, KEYS_SKIPPED, KEYS_CONFLICT, KEYS_INVALID; STATE_*
    */
-  accept(bytes: Uint8Array): Promise<{ outcome: 'applied' | 'repeated'; payload: Keys }> {
+  accept(bytes: Uint8Array): Promise<AcceptedKeys> {
     const done = this.#last.then(() => this.#accept(bytes))
     this.#last = done.catch(() => undefined)
     return done
   }
 
-  async #accept(bytes: Uint8Array): Promise<{ outcome: 'applied' | 'repeated'; payload: Keys }> {
+  async #accept(bytes: Uint8Array): Promise<AcceptedKeys> {
     const jws = readJws('keys', bytes)
     const payload = parsePayload('keys', jws.payload)
     const digest = createHash('sha256').update(jws.payload).digest('base64url')
     if (payload.number === this.#state.number && digest === this.#state.digest)
-      return { outcome: 'repeated', payload }
+      return { outcome: 'repeated', payload, replaced: [] }
     this.#checkNumber(payload.number)
     checkKeys(payload)
     await this.#checkRoots(jws, payload)
+    const { epochs } = this.#state
     const state = this.#after(payload, digest)
     await this.#options.file.write(state)
     this.#state = state
     this.#options.log.info('keys-accepted', { number: payload.number })
-    return { outcome: 'applied', payload }
+    const replaced = roles.filter((role) => state.epochs[role] > epochs[role])
+    return { outcome: 'applied', payload, replaced }
   }
 
   /** Before the signatures, so that a modem that sleeps gets the code that tells it to walk. */

@@ -26,7 +26,10 @@ export interface TwinOptions {
   book: LineBook
   /** Resolves when the book is on flash. */
   writeBook: (book: LineBook) => Promise<void>
-  floor: Pick<ClockFloor, 'observe' | 'trustedNow' | 'floor' | 'instant' | 'persist'>
+  floor: Pick<
+    ClockFloor,
+    'observe' | 'forgetRoles' | 'trustedNow' | 'floor' | 'unbelieved' | 'instant' | 'persist'
+  >
   clock: Clock
   log: Log
   /** A verified head; the updater takes it from here and returns at once. */
@@ -142,7 +145,7 @@ export class Twin {
   }
 
   /** A document's way. It is acknowledged when this resolves, which is after it is on flash. */
-  async #process(flow: Flow, payload: Buffer): Promise<void> {
+  async #process(flow: Flow, payload: Buffer, wasAccepted = false): Promise<void> {
     const earlier = this.#flushed
     const judged = this.#turn.then(() => this.#judge(flow, payload))
     this.#turn = judged.catch(() => undefined)
@@ -155,7 +158,9 @@ export class Twin {
       setImmediate(then)
     } catch (error) {
       flow.refused = true
-      setImmediate(() => this.#refuse(flow, error))
+      // One that was right until its key was replaced is no refusal of the operator's: it is signed again in a moment.
+      if (wasAccepted) this.#options.log.info('document-outdated', { kind: flow.kind, code: codeOf(error) })
+      else setImmediate(() => this.#refuse(flow, error))
       if (!codeOf(error).startsWith('STATE_')) return
       this.#retryLater()
       throw error
@@ -172,24 +177,29 @@ export class Twin {
     const context = { trust, target: flow.target, now: floor.trustedNow() }
     switch (flow.kind) {
       case 'keys': {
-        const { payload: keys } = await trust.accept(payload)
-        floor.observe(keys.issuedAt)
+        const { payload: keys, replaced } = await trust.accept(payload)
+        if (replaced.length > 0) floor.forgetRoles()
+        floor.observe(keys.issuedAt, 'root')
+        if (replaced.length > 0) await floor.persist(true)
         return () => this.#keysAccepted(flow)
       }
       case 'head': {
         const { payload: head, epoch } = await verifyDocument('head', payload, context)
-        floor.observe(head.issuedAt)
-        return () => onHead(head, epoch)
+        floor.observe(head.issuedAt, 'role')
+        return () => {
+          onHead(head, epoch)
+          this.changed()
+        }
       }
       case 'fleet': {
         const { payload: order, epoch } = await verifyDocument('fleet', payload, context)
-        floor.observe(order.issuedAt)
+        floor.observe(order.issuedAt, 'role')
         const reduced = withFleet(this.#book.candidate, order, { epoch, lineIds })
         return this.#reduced(flow, reduced)
       }
       case 'desired': {
         const { payload: order, epoch } = await verifyDocument('desired', payload, context)
-        floor.observe(order.issuedAt)
+        floor.observe(order.issuedAt, 'role')
         const reduced = withOrder(this.#book.candidate, { order, epoch, now: floor.instant() })
         return this.#reduced(flow, reduced)
       }
@@ -253,7 +263,7 @@ export class Twin {
     }
     for (const other of this.#flows.values())
       if (other.payload && (other.refused || other.kind === 'head'))
-        this.#process(other, other.payload).catch(() => undefined)
+        this.#process(other, other.payload, !other.refused).catch(() => undefined)
     this.changed()
   }
 
@@ -306,6 +316,7 @@ export class Twin {
       measured: measure(lineId),
       at: now,
       floor: floor.floor(),
+      unbelieved: floor.unbelieved(),
     })
   }
 }

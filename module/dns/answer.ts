@@ -7,7 +7,7 @@ import { copyOctets } from './reply.ts'
 const NEGATIVE_TTL_MOST = 3600
 /** RFC 8767 §4: TTLs with the top bit set, or above a week, are capped. */
 const TTL_MOST = 604_800
-const OPT_BYTES = 11
+export const OPT_BYTES = 11
 const NO_ERRORS = Buffer.alloc(0)
 
 /**
@@ -175,7 +175,7 @@ function fitting(answer: Answer, room: number): { count: number; truncated: bool
   return { count, truncated: count < answers + authorities }
 }
 
-function writeOpt(reply: Buffer, at: number, rcode: number, dnssecOk: boolean, errors: Buffer): void {
+export function writeOpt(reply: Buffer, at: number, rcode: number, dnssecOk: boolean, errors: Buffer): void {
   reply.fill(0, at, at + OPT_BYTES)
   reply[at + 2] = Type.OPT
   reply[at + 3] = UDP_BYTES >> 8
@@ -206,9 +206,28 @@ function patchCounts(reply: Buffer, answer: Answer, count: number, hasEdns: bool
   reply.writeUInt16BE(count - answers - authorities + (hasEdns ? 1 : 0), 10)
 }
 
+/** The client's ID, bits and question's spelling. AD only for those who asked for it (RFC 6840 §5.8). */
+export function patchHead(
+  reply: Buffer,
+  question: Question,
+  answer: Pick<Answer, 'rcode' | 'authenticData' | 'questionEnd'>,
+  truncated: boolean,
+): void {
+  const { message, flags } = question
+  copyOctets(message, HEADER_BYTES, answer.questionEnd, reply, HEADER_BYTES)
+  reply[0] = message[0]!
+  reply[1] = message[1]!
+  const wantsAd = answer.authenticData && (question.dnssecOk || (flags & Flag.AD) !== 0)
+  const kept = flags & (Flag.RD | Flag.CD)
+  const word =
+    Flag.QR | Flag.RA | kept | (wantsAd ? Flag.AD : 0) | (truncated ? Flag.TC : 0) | (answer.rcode & 0x0f)
+  reply[2] = word >> 8
+  reply[3] = word & 0xff
+}
+
 /**
  * The client's reply: its ID, bits and question's spelling, the answer's records, an OPT if it sent one.
- * AD only for those who asked for it (RFC 6840 §5.8). Both questions have the same length, so pointers stay right.
+ * Both questions have the same length, so pointers stay right.
  */
 export function serve(question: Question, answer: Answer, serving: Serving): Buffer {
   const { bytes, records, questionEnd } = answer
@@ -230,16 +249,7 @@ export function serve(question: Question, answer: Answer, serving: Serving): Buf
     count === records.length ? bytes.length : count === 0 ? questionEnd : records[count - 1]!.end
   const reply = Buffer.allocUnsafe(recordsEnd + optBytes)
   bytes.copy(reply, 0, 0, recordsEnd)
-  const { message, flags } = question
-  copyOctets(message, HEADER_BYTES, questionEnd, reply, HEADER_BYTES)
-  reply[0] = message[0]!
-  reply[1] = message[1]!
-  const wantsAd = answer.authenticData && (question.dnssecOk || (flags & Flag.AD) !== 0)
-  const kept = flags & (Flag.RD | Flag.CD)
-  const word =
-    Flag.QR | Flag.RA | kept | (wantsAd ? Flag.AD : 0) | (truncated ? Flag.TC : 0) | (answer.rcode & 0x0f)
-  reply[2] = word >> 8
-  reply[3] = word & 0xff
+  patchHead(reply, question, answer, truncated)
   patchCounts(reply, answer, count, question.hasEdns)
   patchTtls(reply, records, count, serving)
   if (question.hasEdns) writeOpt(reply, recordsEnd, answer.rcode, question.dnssecOk, errors)

@@ -1,4 +1,4 @@
-import type { Countdown, Instant, LineState, Reduced } from './types.ts'
+import type { ClockStep, Countdown, Instant, LineState, Reduced } from './types.ts'
 
 /** Seconds that wall and monotonic clock may drift apart unnoticed (NTP slews). */
 const tolerance = 60
@@ -31,20 +31,28 @@ function ended(state: LineState): LineState {
   return { ...rest, service: then ?? 'enabled', reason: 'suspension-ended', by: 'modem' }
 }
 
-/** The end; said so if nothing but an unconfirmed wall clock brought it about. */
+/** Whether a step is another one altogether than the one that was reported. */
+function isNews(before: ClockStep | undefined, by: number): boolean {
+  return !before || Math.abs(before.by - by) > Math.max(tolerance, Math.abs(before.by))
+}
+
+/**
+ * The end; said so if nothing but an unconfirmed wall clock brought it about, and where it comes although the wall clock
+ * says that it is not yet time: a signature may have been a thief's.
+ */
 function atTheEnd(state: LineState, order: Order, countdown: Countdown, now: Instant): Reduced {
+  const by = now.wall - now.floor
   const byWallAlone = countdown.wall >= order.until && now.floor < order.until
-  if (!byWallAlone) return { state: ended(state), outcome: 'applied', effects: [] }
-  const clockStep = { by: now.wall - now.floor, believed: true }
+  const againstWall = now.wall < order.until - tolerance && isNews(state.clockStep, by)
+  if (!byWallAlone && !againstWall) return { state: ended(state), outcome: 'applied', effects: [] }
+  const clockStep = { by, believed: byWallAlone }
   return { state: { ...ended(state), clockStep }, outcome: 'applied', code: 'CLOCK_STEPPED', effects: [] }
 }
 
 /** Reported when it is seen, when it is believed, and when it has become another one altogether. */
 function withStep(state: LineState, countdown: Countdown, by: number, believed: boolean): Reduced {
   const before = state.clockStep
-  const isNews =
-    before?.believed !== believed || Math.abs(before.by - by) > Math.max(tolerance, Math.abs(before.by))
-  if (!isNews) return unchanged({ ...state, countdown })
+  if (before?.believed === believed && !isNews(before, by)) return unchanged({ ...state, countdown })
   const next = { ...state, countdown, clockStep: { by, believed } }
   return { state: next, outcome: 'applied', code: 'CLOCK_STEPPED', effects: [] }
 }

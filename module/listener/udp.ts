@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { Log } from '../log.ts'
-import { type DatagramSender, datagramSender } from '../platform/datagram-sender.ts'
+import { type DatagramSender, datagramSender, descriptorOf } from '../platform/datagram-sender.ts'
 import { PENDING, Query } from '../query/query.ts'
 import type { Handler, Listener } from './handler.ts'
 import { listenError } from './listen-error.ts'
@@ -17,8 +17,12 @@ export interface UdpOptions {
 const RECEIVE_BYTES = 1 << 20
 
 /** Addresses are literals here: dgram's default look-up would cost a turn of the event loop for every reply. */
-function literal(address: string, family: unknown, done: (...args: unknown[]) => void): void {
-  done(null, address, family)
+export function literalLookup(
+  address: string,
+  family: unknown,
+  done: (error: null, address: string, family: number) => void,
+): void {
+  done(null, address, Number(family))
 }
 
 export class UdpListener implements Listener {
@@ -33,18 +37,24 @@ export class UdpListener implements Listener {
   async start(): Promise<void> {
     const { address, port, log } = this.#options
     const type = isIPv6(address) ? 'udp6' : 'udp4'
-    const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup: literal as never })
+    const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup: literalLookup as never })
     await new Promise<void>((resolve, reject) => {
       socket.once('error', (error) => reject(listenError(error, 'UDP', address, port)))
       socket.bind({ address, port, exclusive: false }, resolve)
     })
     socket.removeAllListeners('error')
-    socket.on('error', (error) => log.debug('udp-error', { address, message: error.message }))
     try {
       socket.setRecvBufferSize(RECEIVE_BYTES)
     } catch (error) {
       log.debug('udp-receive-buffer', { message: String(error) })
     }
+    this.serve(socket)
+  }
+
+  /** In the place of `start`, where the socket is bound already. */
+  serve(socket: Socket): void {
+    const { address, log } = this.#options
+    socket.on('error', (error) => log.debug('udp-error', { address, message: error.message }))
     // A failed send is a lost datagram: the client asks again.
     const sender = datagramSender(socket, (error) => {
       if (error) log.debug('udp-error', { address, message: error.message })
@@ -52,6 +62,11 @@ export class UdpListener implements Listener {
     socket.on('message', (message, from) => this.#onMessage(sender, message, from))
     this.#socket = socket
     this.#sender = sender
+  }
+
+  /** For other threads to read the same socket; null where Node does not tell. */
+  get descriptor(): number | null {
+    return this.#socket && descriptorOf(this.#socket)
   }
 
   async stop(): Promise<void> {

@@ -20,6 +20,7 @@ interface SendRequest {
 
 /** libuv's own: what `dgram` calls underneath. A positive result is sent, 0 is queued, a negative one is an errno. */
 interface Handle {
+  readonly fd?: number
   send(request: SendRequest, list: Buffer[], count: number, ...rest: unknown[]): number
 }
 
@@ -49,6 +50,12 @@ function handleOf(socket: Socket): Handle | null {
   )
   const state = symbol && (socket as unknown as Record<symbol, { handle?: Partial<Handle> }>)[symbol]
   return typeof state?.handle?.send === 'function' ? (state.handle as Handle) : null
+}
+
+/** @returns the number under which the system knows the socket; null where Node's inside looks otherwise */
+export function descriptorOf(socket: Socket): number | null {
+  const fd = handleOf(socket)?.fd
+  return fd !== undefined && fd >= 0 ? fd : null
 }
 
 /**

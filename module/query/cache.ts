@@ -1,12 +1,12 @@
 import type { Answer } from '../dns/answer.ts'
 import { Rcode } from '../dns/constants.ts'
+import { type StoredAnswer, storeAnswer } from '../dns/stored-answer.ts'
 import type { Clock } from '../platform/clock.ts'
 
 /** An answer with its times; `at` and `expires` are monotonic seconds. */
-export interface Entry {
-  answer: Answer
-  at: number
-  expires: number
+export interface Entry extends StoredAnswer {
+  readonly at: number
+  readonly expires: number
   /** The policy's epoch under which its names and targets were judged. */
   epoch: number
   /** Asked for since the hand of SIEVE last passed. */
@@ -15,7 +15,7 @@ export interface Entry {
   refreshing: boolean
   /** Until then a stale answer is served at once: upstream has just failed (RFC 8767 §5, failure recheck). */
   staleUntil: number
-  bytes: number
+  readonly bytes: number
 }
 
 export interface CacheOptions {
@@ -24,19 +24,10 @@ export interface CacheOptions {
   bytes: number
 }
 
-/** What an entry costs beside its reply: objects, offsets, key, map slot (measured with --expose-gc, rounded up). */
+/** What an entry costs beside its octets: object, numbers, headers of strings, map slot; 320 measured (docs/adr/0005-memory.md). */
 const ENTRY_BYTES = 400
-const RECORD_BYTES = 72
 /** RFC 8767 §4: at most three days past its end. */
 const STALE_SECONDS = 259_200
-
-/** A slice would keep the whole of a larger buffer alive, and one of Node's pool the 8 KB that it shares. */
-function ownedCopy(bytes: Buffer): Buffer {
-  if (bytes.buffer.byteLength === bytes.length) return bytes
-  const owned = Buffer.allocUnsafeSlow(bytes.length)
-  bytes.copy(owned)
-  return owned
-}
 
 /**
  * Raw replies bounded in bytes. Eviction is SIEVE: a hand goes round from the oldest, spares what was asked for since
@@ -75,12 +66,17 @@ export class Cache {
   /** @param ttl seconds, more than 0 */
   set(key: string, answer: Answer, ttl: number, epoch: number): void {
     this.delete(key)
-    const owned = ownedCopy(answer.bytes)
-    const bytes = owned.length + ENTRY_BYTES + key.length + answer.records.length * RECORD_BYTES
+    const { text, length, questionEnd, rcode, authenticData, errors } = storeAnswer(answer)
+    const bytes = ENTRY_BYTES + text.length + key.length + errors.length
     if (bytes > this.#most / 8) return
     const at = this.seconds()
-    const entry = {
-      answer: { ...answer, bytes: owned },
+    const entry: Entry = {
+      text,
+      length,
+      questionEnd,
+      rcode,
+      authenticData,
+      errors,
       at,
       expires: at + ttl,
       epoch,
@@ -92,6 +88,12 @@ export class Cache {
     this.#entries.set(key, entry)
     this.#bytes += bytes
     while (this.#bytes > this.#most) this.#evict(at)
+  }
+
+  /** Judged again: some of it may be left out from now on. */
+  rejudged(entry: Entry, answer: Answer, epoch: number): void {
+    entry.epoch = epoch
+    if (answer.bytes.length < entry.length) Object.assign(entry, storeAnswer(answer))
   }
 
   delete(key: string): void {
@@ -128,7 +130,7 @@ export class Cache {
   /** The expired entry that may still serve when nobody answers; failures are not worth keeping. */
   stale(key: string): Entry | null {
     const entry = this.#entries.get(key)
-    if (!entry || entry.answer.rcode === Rcode.SERVFAIL) return null
+    if (!entry || entry.rcode === Rcode.SERVFAIL) return null
     return this.seconds() < entry.expires + STALE_SECONDS ? entry : null
   }
 }

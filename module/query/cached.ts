@@ -1,6 +1,6 @@
-import { serve } from '../dns/answer.ts'
 import { Flag } from '../dns/constants.ts'
 import { Question } from '../dns/question.ts'
+import { restoreAnswer, serveStored } from '../dns/stored-answer.ts'
 import type { Cache, Entry } from './cache.ts'
 import type { Judge } from './judge.ts'
 import type { Policy } from './policy.ts'
@@ -53,9 +53,10 @@ export function cached({ cache, policy, judge, refresh }: CachedOptions): Step {
     if (isStale && now >= entry.staleUntil) return NEXT
     if (entry.epoch !== policy.epoch) {
       // The verdict step judges the name, `judge` the rest of the chain.
-      const refused = judge(query, entry.answer)
+      const answer = restoreAnswer(entry)
+      const refused = judge(query, answer)
       if (refused !== null) return refused
-      entry.epoch = policy.epoch
+      cache.rejudged(entry, answer, policy.epoch)
     }
     if (!isStale && isDue(entry, now)) {
       entry.refreshing = true
@@ -64,6 +65,6 @@ export function cached({ cache, policy, judge, refresh }: CachedOptions): Step {
     entry.visited = true
     if (isStale) return serveStale(query, entry)
     query.reason = 'cached'
-    return serve(query, entry.answer, { limit: query.limit, age: Math.floor(now - entry.at) })
+    return serveStored(query, entry, { limit: query.limit, age: Math.floor(now - entry.at) })
   }
 }

@@ -2,6 +2,7 @@ import { type Answer, readAnswer, serve } from '../dns/answer.ts'
 import { Ede, Rcode } from '../dns/constants.ts'
 import { forwardable } from '../dns/forwardable.ts'
 import { emptyTail, replyWith, type Tail, tails } from '../dns/reply.ts'
+import { restoreAnswer } from '../dns/stored-answer.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { Cache } from './cache.ts'
 import { clientKey, isLoopback } from './client-key.ts'
@@ -87,19 +88,22 @@ export interface Forward {
   refresh: (query: Query) => void
 }
 
-export function createForward({ upstream, cache, policy, judge, clock, observe }: ForwardOptions): Forward {
-  const waiting = createWaiting()
-  // The clients that share an exchange get the very same reply: it is walked once.
+/** The clients that share an exchange get the very same reply: it is walked once. */
+function createReader(): (reply: Buffer, questionEnd: number) => Answer | null {
   let lastReply: Buffer | null = null
   let lastAnswer: Answer | null = null
-
-  const answerIn = (reply: Buffer, questionEnd: number): Answer | null => {
+  return (reply, questionEnd) => {
     if (reply !== lastReply) {
       lastReply = reply
       lastAnswer = readAnswer(reply, questionEnd)
     }
     return lastAnswer
   }
+}
+
+export function createForward({ upstream, cache, policy, judge, clock, observe }: ForwardOptions): Forward {
+  const waiting = createWaiting()
+  const answerIn = createReader()
 
   const remember = (query: Query, answer: Answer): void => {
     if (answer.ttl > 0) cache.set(query.key, answer, answer.ttl, policy.epoch)
@@ -128,8 +132,10 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
     if (entry === null) return null
     if (entry.epoch !== policy.epoch) {
       query.restoreName()
-      const refused = judge(query, entry.answer)
+      const answer = restoreAnswer(entry)
+      const refused = judge(query, answer)
       if (refused !== null) return refused
+      cache.rejudged(entry, answer, policy.epoch)
     }
     entry.staleUntil = cache.seconds() + FAILURE_SECONDS
     return serveStale(query, entry)

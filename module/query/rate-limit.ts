@@ -8,6 +8,8 @@ export interface RateLimitOptions {
   queriesPerSecond?: number | undefined
   /** Queries that a client may ask at once. */
   burst: number
+  /** Threads that each admit their part of all this; 1 where left out. */
+  sharedBy?: number
 }
 
 interface Bucket {
@@ -29,15 +31,20 @@ const ERROR_BURST = 200
 const REMEMBERED = 4096
 
 /** A token bucket for each client, IPv6 by /64; what it remembers is bounded. */
-export function createRateLimit({ clock, queriesPerSecond, burst }: RateLimitOptions): RateLimit {
-  const rate = queriesPerSecond ?? LAN_DEFAULT
+export function createRateLimit(options: RateLimitOptions): RateLimit {
+  const { clock, queriesPerSecond, sharedBy = 1 } = options
+  const rate = (queriesPerSecond ?? LAN_DEFAULT) / sharedBy
+  // Less than one would admit nobody ever.
+  const burst = Math.max(1, options.burst / sharedBy)
+  const errorRate = ERRORS / sharedBy
+  const errorBurst = ERROR_BURST / sharedBy
   const exemptLoopback = queriesPerSecond === undefined
   let byAddress = new Map<string, Bucket>()
   let byKey = new Map<string, Bucket>()
 
   const newBucket = (): Bucket => {
     const now = clock.monotonic()
-    return { tokens: burst, at: now, over: 0, errors: ERROR_BURST, errorAt: now }
+    return { tokens: burst, at: now, over: 0, errors: errorBurst, errorAt: now }
   }
 
   const bucketOf = (address: string): Bucket => {
@@ -73,7 +80,7 @@ export function createRateLimit({ clock, queriesPerSecond, burst }: RateLimitOpt
       if (exemptLoopback && isLoopback(address)) return true
       const bucket = bucketOf(address)
       const now = clock.monotonic()
-      bucket.errors = Math.min(ERROR_BURST, bucket.errors + ((now - bucket.errorAt) * ERRORS) / 1000)
+      bucket.errors = Math.min(errorBurst, bucket.errors + ((now - bucket.errorAt) * errorRate) / 1000)
       bucket.errorAt = now
       if (bucket.errors < 1) return false
       bucket.errors--

@@ -1,6 +1,6 @@
-import { serve } from '../dns/answer.ts'
 import { Ede, Rcode } from '../dns/constants.ts'
 import { optRecord } from '../dns/reply.ts'
+import { serveStored } from '../dns/stored-answer.ts'
 import type { Entry } from './cache.ts'
 import type { Query } from './query.ts'
 
@@ -15,6 +15,6 @@ const staleNxdomain = option(Ede.STALE_NXDOMAIN)
 /** An expired answer is better than none while upstream is away. */
 export function serveStale(query: Query, entry: Entry): Buffer {
   query.reason = 'stale'
-  const errors = entry.answer.rcode === Rcode.NXDOMAIN ? staleNxdomain : staleAnswer
-  return serve(query, entry.answer, { limit: query.limit, age: 0, ttl: STALE_TTL, errors })
+  const errors = entry.rcode === Rcode.NXDOMAIN ? staleNxdomain : staleAnswer
+  return serveStored(query, entry, { limit: query.limit, age: 0, ttl: STALE_TTL, errors })
 }

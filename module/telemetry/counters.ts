@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000
 const DAYS = 7
 
 /** Category and count, of those that have one. */
-function counted(counts: Uint32Array): [number, number][] {
+function pairsOf(counts: Uint32Array): [number, number][] {
   return Array.from(counts, (count, category): [number, number] => [category, count]).filter(
     ([, count]) => count > 0,
   )
@@ -25,6 +25,17 @@ export interface CounterTotals {
   questions: number
   byReason: Partial<Record<Reason, number>>
   blockedByCategory: Partial<Record<Category, number>>
+}
+
+/** All that was counted in a while: to be added to the counts of another thread. */
+export interface Counted {
+  questions: number
+  /** In the order of `reasons`. */
+  byReason: number[]
+  /** Categories and counts. */
+  blocked: [number, number][]
+  /** Threats: days, categories, counts. */
+  stopped: [number, [number, number][]][]
 }
 
 /** Counts by reason and category, since the last `take` and by day for a week; no names, nothing on flash by itself. */
@@ -52,13 +63,39 @@ export class Counters {
 
   #stopped(category: number): void {
     const today = Math.floor(this.#now() / DAY_MS)
-    let counts = this.#days.get(today)
+    this.#ofDay(today)[category]!++
+  }
+
+  #ofDay(day: number): Uint32Array {
+    let counts = this.#days.get(day)
     if (!counts) {
       counts = new Uint32Array(CATEGORY_NUMBERS)
-      this.#days.set(today, counts)
-      for (const day of this.#days.keys()) if (day <= today - DAYS) this.#days.delete(day)
+      this.#days.set(day, counts)
+      for (const other of this.#days.keys()) if (other <= day - DAYS) this.#days.delete(other)
     }
-    counts[category]!++
+    return counts
+  }
+
+  /** Everything counted so far, which is then forgotten here. */
+  takeAll(): Counted {
+    const byReason = Array.from(this.#byReason.values(), ({ count }) => count)
+    const counted: Counted = {
+      questions: this.#questions,
+      byReason,
+      blocked: pairsOf(this.#byCategory),
+      stopped: this.history(),
+    }
+    this.wipe()
+    return counted
+  }
+
+  /** What another thread has counted. */
+  add({ questions, byReason, blocked, stopped }: Counted): void {
+    this.#questions += questions
+    for (const [index, cell] of [...this.#byReason.values()].entries()) cell.count += byReason[index] ?? 0
+    for (const [category, count] of blocked) this.#byCategory[category]! += count
+    for (const [day, counts] of stopped)
+      for (const [category, count] of counts) this.#ofDay(day)[category]! += count
   }
 
   /** Threats stopped in the last seven days. */
@@ -67,7 +104,7 @@ export class Counters {
     const week = new Map<Category, number>()
     for (const [day, counts] of this.#days) {
       if (day <= oldest) continue
-      for (const [category, count] of counted(counts)) {
+      for (const [category, count] of pairsOf(counts)) {
         const name = categoryName(category)
         week.set(name, (week.get(name) ?? 0) + count)
       }
@@ -86,7 +123,7 @@ export class Counters {
 
   peek(): CounterTotals {
     const blockedByCategory: Partial<Record<Category, number>> = {}
-    for (const [category, count] of counted(this.#byCategory))
+    for (const [category, count] of pairsOf(this.#byCategory))
       blockedByCategory[categoryName(category)] = count
     const byReason: Partial<Record<Reason, number>> = {}
     for (const [reason, { count }] of this.#byReason) if (count > 0) byReason[reason] = count
@@ -95,7 +132,7 @@ export class Counters {
 
   /** For the coarse snapshot: days, categories, counts. */
   history(): [number, [number, number][]][] {
-    return [...this.#days].map(([day, counts]) => [day, counted(counts)])
+    return [...this.#days].map(([day, counts]) => [day, pairsOf(counts)])
   }
 
   restore(history: [number, [number, number][]][]): void {

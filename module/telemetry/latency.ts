@@ -32,6 +32,22 @@ export class Latency {
     return found
   }
 
+  /** Everything added so far, which is then forgotten here; null where nothing was. */
+  take(): Uint32Array | null {
+    if (this.#total === 0) return null
+    const counts = this.#counts.slice()
+    this.reset()
+    return counts
+  }
+
+  /** @param counts what another thread's `take` gave */
+  merge(counts: Uint32Array): void {
+    counts.forEach((count, bucket) => {
+      this.#counts[bucket]! += count
+      this.#total += count
+    })
+  }
+
   reset(): void {
     this.#counts.fill(0)
     this.#total = 0

@@ -2,7 +2,7 @@ import { isWithin } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Query } from '../query/query.ts'
-import { Counters } from './counters.ts'
+import { type Counted, Counters } from './counters.ts'
 import { Latency } from './latency.ts'
 
 export interface QueryCountsOptions {
@@ -13,6 +13,13 @@ export interface QueryCountsOptions {
   testZone: Uint8Array
   /** Something of a client's was blocked; `Question.name` is its name. */
   onBlocked: (query: Query) => void
+}
+
+/** What one thread hands to another. */
+export interface QueriesCounted {
+  received: number
+  counted: Counted
+  latency: Uint32Array | null
 }
 
 /** Reading the clock costs more than counting: every so many-th query is timed. */
@@ -52,6 +59,20 @@ export class QueryCounts {
     if (query.category >= 0 && isWithin(Question.name, query.nameLength, testZone)) return
     this.counters.observe(query)
     if (query.category >= 0) onBlocked(query)
+  }
+
+  /** Everything since the last call, which is then forgotten here. */
+  take(): QueriesCounted {
+    const received = this.#received
+    this.#received = 0
+    return { received, counted: this.counters.takeAll(), latency: this.latency.take() }
+  }
+
+  /** @param other what another thread's `take` gave */
+  add({ received, counted, latency }: QueriesCounted): void {
+    this.#received += received
+    this.counters.add(counted)
+    if (latency) this.latency.merge(latency)
   }
 
   wipe(): void {

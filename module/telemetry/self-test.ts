@@ -32,7 +32,21 @@ export interface SelfTestOptions {
   freshName: () => string
   /** Whether the page answers. */
   page: () => Promise<boolean>
+  /**
+   * The same through every query thread; left out where there are none.
+   * @returns what is wrong, a line each
+   */
+  inThreads?: (questions: ThreadQuestions) => Promise<string[]>
   clock: Clock
+  timeoutMs: number
+}
+
+export interface ThreadQuestions {
+  name: string
+  /** What `name` must get. */
+  address: string
+  /** To be forwarded; null while no resolver answers. */
+  fresh: string | null
   timeoutMs: number
 }
 
@@ -88,15 +102,29 @@ export class SelfTest {
       forwarded === 'fail' ? 'a fresh name is not forwarded, but the resolver behind us answers' : null,
     )
     if (forwarded === 'upstream-down') cells.forward = 'fail'
+    problems.push(...(await this.#tryThreads(forwarded === 'pass')))
     const outcome = problems.length > 0 ? 'fail' : forwarded === 'upstream-down' ? 'upstream-down' : 'pass'
     this.#last = { outcome, why: problems.join('; '), cells, at: clock.now() }
     return this.#last
   }
 
+  /** What must be answered without asking anybody, and how. */
+  #blockedQuestion(): { name: string; address: string } {
+    const { testName, blockedAddress, expectsBlock } = this.#options
+    return expectsBlock()
+      ? { name: testName, address: blockedAddress }
+      : { name: 'localhost', address: '127.0.0.1' }
+  }
+
+  async #tryThreads(forwards: boolean): Promise<string[]> {
+    const { inThreads, freshName, timeoutMs } = this.#options
+    if (!inThreads) return []
+    return inThreads({ ...this.#blockedQuestion(), fresh: forwards ? freshName() : null, timeoutMs })
+  }
+
   async #tryBlocked(ask: IndependentClient, target: Target): Promise<string | null> {
-    const { testName, blockedAddress, expectsBlock, timeoutMs } = this.#options
-    const name = expectsBlock() ? testName : 'localhost'
-    const expected = expectsBlock() ? blockedAddress : '127.0.0.1'
+    const { timeoutMs } = this.#options
+    const { name, address: expected } = this.#blockedQuestion()
     try {
       const { addresses } = await ask(target, name, 'A', timeoutMs)
       if (addresses.includes(expected)) return null

@@ -1,8 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import type { Log } from '../log.ts'
 import type { Clock } from '../platform/clock.ts'
-import { findResolvers } from '../platform/resolvers.ts'
-import type { Ubus } from '../platform/ubus.ts'
 import { createUpstream } from './exchanger.ts'
 import { localZones } from './local-zones.ts'
 import { SplitUpstream } from './split-upstream.ts'
@@ -21,12 +19,14 @@ export interface ModemUpstreamOptions {
   /** The stock resolver. */
   servers: readonly ServerAddress[]
   timeoutMs: number
+  /** Of all threads that ask. */
   inFlight: number
   /** Networks whose questions, local names included, never reach the stock resolver. */
   byInterface: readonly InterfaceUpstream[]
+  /** Threads that each ask their part of it. */
+  sharedBy: number
   /** Zones that go to the stock resolver in `wan` mode too. */
   localZones: readonly string[]
-  ubus: Ubus
   clock: Clock
   log: Log
   networkInterfaces?: ViewsOptions['networkInterfaces']
@@ -37,7 +37,6 @@ export interface ModemUpstreamOptions {
  * for a network that has its own.
  */
 export class ModemUpstream implements Upstream {
-  readonly #options: ModemUpstreamOptions
   readonly #operator: ServersUpstream | null
   readonly #upstream: Upstream
   /** Of views 1, 2, ... */
@@ -46,11 +45,11 @@ export class ModemUpstream implements Upstream {
   readonly viewOf: ((client: string) => number) | null
 
   constructor(options: ModemUpstreamOptions) {
-    const { mode, servers, byInterface, timeoutMs, inFlight, clock, log } = options
+    const { mode, servers, byInterface, timeoutMs, clock, log } = options
+    const inFlight = Math.max(1, Math.floor(options.inFlight / options.sharedBy))
     const create = (list: readonly ServerAddress[]) =>
       createUpstream({ servers: list, timeoutMs, inFlight, clock, log })
     const stock = create(servers)
-    this.#options = options
     const asksOperator = mode === 'wan' || byInterface.some((own) => own.servers.length === 0)
     const operator = asksOperator ? create([]) : null
     this.#operator = operator
@@ -64,6 +63,11 @@ export class ModemUpstream implements Upstream {
     const interfaces = byInterface.map((own) => own.interface)
     const views = new Views({ networkInterfaces, ...options, interfaces })
     this.viewOf = interfaces.length === 0 ? null : (client) => views.of(client)
+  }
+
+  /** `wan` mode, or a view without servers of its own. */
+  get asksOperator(): boolean {
+    return this.#operator !== null
   }
 
   exchange(exchange: Exchange, done: ExchangeDone): void {
@@ -86,14 +90,10 @@ export class ModemUpstream implements Upstream {
   }
 
   /**
-   * Takes the resolvers that the operator has given these lines now, where they are asked at all.
-   * @param interfaces logical names, e.g. `wan`
+   * The resolvers that the operator has given the line, which are asked from now on where `asksOperator`.
+   * @param addresses numeric, a link-local one with its %zone
    */
-  async refresh(interfaces: readonly string[]): Promise<void> {
-    if (!this.#operator) return
-    const { ubus, log } = this.#options
-    const found = await findResolvers({ ubus, interfaces, log })
-    this.#operator.setServers(found.map((address) => ({ address, port: 53 })))
-    log.info('resolvers', { count: found.length })
+  setResolvers(addresses: readonly string[]): void {
+    this.#operator?.setServers(addresses.map((address) => ({ address, port: 53 })))
   }
 }

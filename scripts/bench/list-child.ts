@@ -1,8 +1,14 @@
-// A modem's list in a process of its own, so that memory, writes and pauses are its alone: takes versions from a folder
-// of chunks, or serves what an earlier one took. Started by scripts/bench/list-scale.ts; prints one line of JSON a figure set.
+// A modem's list in a process of its own, so that memory, writes and pauses are its alone. Started by
+// scripts/bench/list-scale.ts: `take` takes every head whose file it reads from its input, and answers questions on a
+// UDP port meanwhile; `serve` starts from what was taken. Prints one line of JSON a figure set.
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isMainThread } from 'node:worker_threads'
+import { buildHere, buildOnThread, startBuilderThread } from '../../module/blocklist/build-off-thread.ts'
 import type { Head } from '../../module/blocklist/head.ts'
 import { createMatcher, type Matcher } from '../../module/blocklist/matcher.ts'
 import type { Store } from '../../module/blocklist/store.ts'
@@ -10,19 +16,18 @@ import { Updater } from '../../module/blocklist/update.ts'
 import { chunkTopic } from '../../module/control/topics.ts'
 import { nameFromText } from '../../module/dns/name.ts'
 import { systemClock } from '../../module/platform/clock.ts'
+import { runThread } from '../../module/thread.ts'
 
 /** Of one version taken. Times in ms. */
 export interface TakenFigures {
   version: number
-  ms: number
+  /** ms since 1970. */
+  began: number
+  ended: number
+  /** The longest time between two ticks of a 1 ms timer in which the thread that answers was at work. */
   longestPauseMs: number
-  /** Of the delays of a 1 ms timer: what a query may have to wait besides. */
-  p99PauseMs: number
-  /** As longestPauseMs, with what other processes took. */
-  wallPauseMs: number
   /** Octets handed to write calls: what the flash is given to do. */
   writtenBytes: number
-  wireBytes: number
 }
 
 export interface ServedFigures {
@@ -34,94 +39,101 @@ export interface ServedFigures {
   residentKiB: number
 }
 
-const numbersOf = (path: string) => readFileSync(path, 'latin1')
+const textOf = (path: string) => readFileSync(path, 'latin1')
 const field = (text: string, name: string) =>
   Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? 0)
-const written = () => field(numbersOf('/proc/self/io'), 'wchar')
-/** ms that this thread was at work: on a busy machine, what others took is not our pause. */
-const workedMs = () => Number(numbersOf(`/proc/self/task/${process.pid}/schedstat`).split(' ')[0]) / 1e6
+const written = () => field(textOf('/proc/self/io'), 'wchar')
+/** ms that the main thread was at work: on a busy machine, what others took is not our pause. */
+const workedMs = () => Number(textOf(`/proc/self/task/${process.pid}/schedstat`).split(' ')[0]) / 1e6
+const wall = () => performance.timeOrigin + performance.now()
 
-/**
- * How late a 1 ms timer comes: longest and 99th percentile of the time between two ticks that this thread was at work,
- * and the longest time by the clock on the wall.
- */
-function watchPauses(): { stop(): { longest: number; p99: number; wall: number } } {
-  const late: number[] = []
-  let wall = 0
+function watchPauses(): { stop(): number } {
+  let longest = 0
   let last = performance.now()
   let worked = workedMs()
   const timer = setInterval(() => {
     const now = performance.now()
     const workedNow = workedMs()
-    const lateness = Math.max(0, now - last - 1)
-    if (process.env['SHOW'] && lateness > 8) console.error(lateness, workedNow - worked)
-    wall = Math.max(wall, lateness)
-    late.push(Math.min(lateness, workedNow - worked))
+    longest = Math.max(longest, Math.min(now - last - 1, workedNow - worked))
     last = now
     worked = workedNow
   }, 1)
   return {
     stop() {
       clearInterval(timer)
-      late.sort((a, b) => a - b)
-      return { longest: late.at(-1) ?? 0, p99: late[Math.floor(late.length * 0.99)] ?? 0, wall }
+      return longest
     },
   }
 }
 
 const silent = () => undefined
-const [mode, folder, published, ...heads] = process.argv.slice(2) as [string, string, string, ...string[]]
-const matcher: Matcher = createMatcher({ store: null, allow: [], core: ['core.example'] })
-let wireBytes = 0
-const updater = new Updater({
-  folder,
-  list: 'bench',
-  modemId: 'modem-1',
-  lineId: 'line-1',
-  quotaBytes: 400_000_000,
-  probationSeconds: 0,
-  source: {
-    async fetch(ref) {
-      // As over MQTT: a chunk does not come in the turn that asks for it.
-      await sleep(1)
-      const chunk = readFileSync(join(published, encodeURIComponent(chunkTopic(ref))))
-      wireBytes += chunk.length
-      return chunk
-    },
-  },
-  clock: systemClock,
-  floor: () => 0,
-  log: { debug: silent, info: silent, warn: silent, error: (_, fields) => console.error(fields) },
-  gate: () => null,
-  onSwitch: (store: Store | null) => matcher.setStore(store),
-})
 const say = (figures: object) => process.stdout.write(`${JSON.stringify(figures)}\n`)
 
-async function take(file: string): Promise<void> {
+function createUpdater(folder: string, published: string, matcher: Matcher): Updater {
+  return new Updater({
+    folder,
+    lockFolder: `${folder}.locks`,
+    list: 'bench',
+    modemId: 'modem-1',
+    lineId: 'line-1',
+    quotaBytes: 400_000_000,
+    probationSeconds: 0,
+    source: {
+      async fetch(ref) {
+        // As over MQTT: a chunk does not come in the turn that asks for it.
+        await sleep(1)
+        return readFileSync(join(published, encodeURIComponent(chunkTopic(ref))))
+      },
+    },
+    openBuilder: process.env['SECURENET_BUILD_HERE']
+      ? buildHere
+      : buildOnThread(startBuilderThread(process.argv[1] as string)),
+    clock: systemClock,
+    floor: () => 0,
+    log: { debug: silent, info: silent, warn: silent, error: (_, fields) => console.error(fields) },
+    gate: () => null,
+    onSwitch: (store: Store | null) => matcher.setStore(store),
+  })
+}
+
+async function take(updater: Updater, file: string): Promise<void> {
   const head = JSON.parse(readFileSync(file, 'utf8')) as Head
-  const before = { written: written(), wire: wireBytes, at: performance.now() }
+  const writtenBefore = written()
   const pauses = watchPauses()
+  const began = wall()
   await updater.onHead(head)
   await updater.settled()
-  const ms = performance.now() - before.at
-  const { longest, p99, wall } = pauses.stop()
+  const ended = wall()
+  const longestPauseMs = pauses.stop()
   const { version, lastError } = updater.status()
   if (version !== head.stable.version) throw new Error(`version ${version} serves: ${lastError}`)
   const figures: TakenFigures = {
     version,
-    ms,
-    longestPauseMs: longest,
-    p99PauseMs: p99,
-    wallPauseMs: wall,
-    writtenBytes: written() - before.written,
-    wireBytes: wireBytes - before.wire,
+    began,
+    ended,
+    longestPauseMs,
+    writtenBytes: written() - writtenBefore,
   }
   say(figures)
 }
 
+async function takeAll(updater: Updater, matcher: Matcher): Promise<void> {
+  const name = nameFromText('www.first.example') as Buffer
+  const socket = createSocket('udp4', (question, { port, address }) => {
+    matcher.verdict(name, 0)
+    socket.send(question, port, address)
+  })
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  updater.start()
+  say({ port: socket.address().port })
+  for await (const head of createInterface({ input: process.stdin })) await take(updater, head)
+  socket.close()
+}
+
 const asked = 300_000
 
-function serve(): void {
+function serve(updater: Updater, matcher: Matcher): void {
   const from = performance.now()
   updater.start()
   const first = nameFromText('www.first.example') as Buffer
@@ -137,7 +149,7 @@ function serve(): void {
   const begin = performance.now()
   for (let i = 0; i < asked; i += 1) ask(i)
   const verdictUs = ((performance.now() - begin) * 1000) / asked
-  const memory = numbersOf('/proc/self/smaps_rollup')
+  const memory = textOf('/proc/self/smaps_rollup')
   const figures: ServedFigures = {
     firstVerdictMs,
     startMs: firstVerdictMs - from,
@@ -148,11 +160,16 @@ function serve(): void {
   say(figures)
 }
 
-const alive = setInterval(() => undefined, 1000)
-if (mode === 'serve') serve()
-else {
-  updater.start()
-  for (const head of heads) await take(head)
+async function main(): Promise<void> {
+  const [mode, folder, published] = process.argv.slice(2) as [string, string, string]
+  const matcher = createMatcher({ store: null, allow: [], core: ['core.example'] })
+  const updater = createUpdater(folder, published, matcher)
+  const alive = setInterval(() => undefined, 1000)
+  if (mode === 'serve') serve(updater, matcher)
+  else await takeAll(updater, matcher)
+  await updater.stop()
+  clearInterval(alive)
 }
-await updater.stop()
-clearInterval(alive)
+
+if (isMainThread) await main()
+else runThread()

@@ -1,4 +1,5 @@
 import type { ServedFigures, TakenFigures } from './list-child.ts'
+import type { Waits } from './list-scale.ts'
 
 export interface ScaleRow {
   names: number
@@ -8,6 +9,12 @@ export interface ScaleRow {
   snapshot: TakenFigures
   delta: TakenFigures
   served: ServedFigures
+  /** Waits of a steady 500 questions a second, without and with an update under way. */
+  idle: Waits
+  updating: Waits
+  /** Private memory of the process before the two updates, and the most of it in their course. */
+  beforeKiB: number
+  mostKiB: number
 }
 
 interface Figure {
@@ -16,7 +23,10 @@ interface Figure {
   digits: number
 }
 
+const seconds = ({ began, ended }: TakenFigures) => (ended - began) / 1000
+
 const figures: readonly Figure[] = [
+  { title: 'file on flash, MB', of: (row) => row.storeBytes / 1e6, digits: 2 },
   { title: 'bytes a name on flash', of: (row) => row.storeBytes / row.names, digits: 2 },
   { title: 'snapshot on the wire, MB', of: (row) => row.snapshotBytes / 1e6, digits: 2 },
   { title: 'delta of 1,000 + 1,000 on the wire, KB', of: (row) => row.deltaBytes / 1e3, digits: 1 },
@@ -25,18 +35,20 @@ const figures: readonly Figure[] = [
   { title: 'process start to first verdict, ms', of: (row) => row.served.firstVerdictMs, digits: 0 },
   { title: 'of that the list, ms', of: (row) => row.served.startMs, digits: 1 },
   { title: 'verdict, us', of: (row) => row.served.verdictUs, digits: 2 },
-  { title: 'snapshot update, s', of: (row) => row.snapshot.ms / 1000, digits: 2 },
-  { title: 'delta update, s', of: (row) => row.delta.ms / 1000, digits: 2 },
+  { title: 'snapshot update, s', of: (row) => seconds(row.snapshot), digits: 2 },
+  { title: 'delta update, s', of: (row) => seconds(row.delta), digits: 2 },
+  { title: 'query p99 without an update, ms', of: (row) => row.idle.p99, digits: 2 },
+  { title: 'query p99 during the updates, ms', of: (row) => row.updating.p99, digits: 2 },
+  { title: 'longest wait without an update, ms', of: (row) => row.idle.longest, digits: 1 },
+  { title: 'longest wait during the updates, ms', of: (row) => row.updating.longest, digits: 1 },
+  { title: 'questions lost', of: (row) => row.idle.lost + row.updating.lost, digits: 0 },
   {
-    title: 'longest pause of our own, ms',
+    title: 'longest pause of the answering thread, ms',
     of: ({ snapshot, delta }) => Math.max(snapshot.longestPauseMs, delta.longestPauseMs),
     digits: 1,
   },
-  {
-    title: 'longest pause by the wall clock, ms',
-    of: ({ snapshot, delta }) => Math.max(snapshot.wallPauseMs, delta.wallPauseMs),
-    digits: 1,
-  },
+  { title: 'private memory before the updates, MB', of: (row) => row.beforeKiB / 1024, digits: 1 },
+  { title: 'private memory during the updates, MB', of: (row) => row.mostKiB / 1024, digits: 1 },
   { title: 'written to flash by a snapshot, MB', of: (row) => row.snapshot.writtenBytes / 1e6, digits: 2 },
   { title: 'written to flash by a delta, MB', of: (row) => row.delta.writtenBytes / 1e6, digits: 2 },
 ]

@@ -1,141 +1,177 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { build } from 'esbuild'
-import { createEntrySetBuilder, type EntrySet } from '../../module/blocklist/entries.ts'
-import type { Head, Release } from '../../module/blocklist/head.ts'
-import { type EarlierVersion, makeRelease } from '../operator/list/release.ts'
+import { projectRoot } from '../household/settings.ts'
+import type { Asked } from './list-asker.ts'
 import type { ServedFigures, TakenFigures } from './list-child.ts'
+import { publishVersions } from './list-published.ts'
 import { type ScaleRow, scalePlot, scaleTable } from './list-scale-report.ts'
 
-const keys = ['00112233445566ff', 'ffeeddccbbaa9988'] as const
-const changes = 1000
+/** As the init script starts the module (docs/adr/0005). */
+const flags = ['--max-semi-space-size=2', '--max-old-space-size=32']
+const environment = { ...process.env, MALLOC_ARENA_MAX: '1' }
+/** Without an update, for comparison. */
+const idleMs = 5000
 
-/** Uniform entries (xorshift64 as two halves), of five categories in the shares that lists have. */
-function entriesOf(count: number, skip = 0): EntrySet {
-  const set = createEntrySetBuilder(count)
-  for (let i = skip; i < skip + count; i += 1) set.add(mixed(i * 2 + 1), mixed(i * 2 + 0x51ed270b), tagAt(i))
-  return set.build()
-}
-function mixed(i: number): number {
-  const a = Math.imul(i ^ (i >>> 16), 0x85ebca6b)
-  const b = Math.imul(a ^ (a >>> 13), 0xc2b2ae35)
-  return (b ^ (b >>> 16)) >>> 0
-}
-const tagAt = (i: number) => [0, 0, 0, 0, 0, 1, 1, 1, 2, 4][i % 10] as number
-
-interface Published {
-  folder: string
-  heads: { first: string; delta: string; snapshot: string }
-  snapshotBytes: number
-  deltaBytes: number
-}
-
-/** Three versions: a snapshot, a delta of 1,000 + 1,000 on it, and a snapshot under another key. */
-async function publish(folder: string, names: number): Promise<Published> {
-  mkdirSync(folder, { recursive: true })
-  const earlier: EarlierVersion[] = []
-  const version = async (number: number, key: string, set: EntrySet): Promise<string> => {
-    const { release, chunks } = await makeRelease({ list: 'bench', version: number, key, set, earlier })
-    for (const [topic, chunk] of chunks) writeFileSync(join(folder, encodeURIComponent(topic)), chunk)
-    earlier.push({ release, readSet: async () => set })
-    const path = join(folder, `head-${number}.json`)
-    writeFileSync(path, JSON.stringify(headOf(release)))
-    return path
-  }
-  const heads = {
-    first: await version(1, keys[0], entriesOf(names)),
-    delta: await version(2, keys[0], entriesOf(names, changes)),
-    snapshot: await version(3, keys[1], entriesOf(names, 7 * changes)),
-  }
-  const { snapshot, deltas } = (earlier[1] as EarlierVersion).release
-  return { folder, heads, snapshotBytes: snapshot.bytes, deltaBytes: deltas[0]?.bytes ?? Number.NaN }
-}
-
-const headOf = (stable: Release): Head => ({
-  list: 'bench',
-  sequence: stable.version,
-  issuedAt: 1,
-  expires: 4_000_000_000,
-  spreadSeconds: 0,
-  stable,
-  allow: [],
-})
-
-async function buildChild(root: string): Promise<string> {
-  const outfile = join(root, 'child.mjs')
+async function buildScript(root: string, name: string): Promise<string> {
+  const outfile = join(root, `${name}.mjs`)
   await build({
-    entryPoints: [join('scripts', 'bench', 'list-child.ts')],
+    entryPoints: [join(projectRoot, 'scripts', 'bench', `${name}.ts`)],
     bundle: true,
     platform: 'node',
     format: 'esm',
     outfile,
     packages: 'external',
+    minify: true,
     logLevel: 'error',
   })
-  symlinkSync(join(process.cwd(), 'node_modules'), join(root, 'node_modules'))
   return outfile
 }
 
-function runChild<T>(child: string, args: readonly string[], flags: readonly string[] = []): T[] {
-  const output = execFileSync(process.execPath, [...flags, child, ...args], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  return output
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as T)
+interface Scripts {
+  child: string
+  asker: string
 }
 
-async function measure(root: string, child: string, names: number): Promise<ScaleRow> {
-  const published = await publish(join(root, `published-${names}`), names)
+function start(script: string, args: readonly string[]): ChildProcessWithoutNullStreams {
+  const child = spawn(process.execPath, [...flags, script, ...args], { env: environment })
+  child.stderr.pipe(process.stderr)
+  return child
+}
+
+/** Private, dirty memory of a process, looked at from outside; the most of it is kept. */
+function watchMemory(pid: number): { before: number; stop(): number } {
+  const look = () =>
+    Number(/^Private_Dirty:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1])
+  const before = look()
+  let most = before
+  const timer = setInterval(() => {
+    most = Math.max(most, look())
+  }, 20)
+  return {
+    before,
+    stop() {
+      clearInterval(timer)
+      return most
+    },
+  }
+}
+
+export interface Waits {
+  p99: number
+  longest: number
+  lost: number
+}
+
+function waitsBetween(asked: readonly Asked[], windows: readonly (readonly [number, number])[]): Waits {
+  const within = asked.filter(([sent]) => windows.some(([from, to]) => sent >= from && sent <= to))
+  const waits = within.flatMap(([, wait]) => (wait === null ? [] : [wait])).sort((a, b) => a - b)
+  return {
+    p99: waits[Math.floor(waits.length * 0.99)] ?? Number.NaN,
+    longest: waits.at(-1) ?? Number.NaN,
+    lost: within.length - waits.length,
+  }
+}
+
+/** A modem takes a snapshot, a delta and a snapshot under another key, the last two while it is asked. */
+async function takeVersions(
+  scripts: Scripts,
+  folder: string,
+  published: { folder: string; heads: Record<'first' | 'delta' | 'snapshot', string> },
+) {
+  const child = start(scripts.child, ['take', folder, published.folder])
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const next = async <T>(): Promise<T> => {
+    const { value, done } = await lines.next()
+    if (done) throw new Error('the measured process ended')
+    return JSON.parse(value) as T
+  }
+  const take = (head: string) => {
+    child.stdin.write(`${head}\n`)
+    return next<TakenFigures>()
+  }
+  const { port } = await next<{ port: number }>()
+  await take(published.heads.first)
+  const asker = start(scripts.asker, [String(port)])
+  const answers = text(asker.stdout)
+  await sleep(1000)
+  const idleFrom = performance.timeOrigin + performance.now()
+  await sleep(idleMs)
+  const idleTo = idleFrom + idleMs
+  const memory = watchMemory(child.pid as number)
+  const delta = await take(published.heads.delta)
+  await sleep(500)
+  const snapshot = await take(published.heads.snapshot)
+  const mostKiB = memory.stop()
+  await sleep(500)
+  asker.stdin.end()
+  const asked = JSON.parse(await answers) as Asked[]
+  child.stdin.end()
+  await once(child, 'exit')
+  const windows = [delta, snapshot].map(({ began, ended }) => [began, ended] as const)
+  return {
+    delta,
+    snapshot,
+    idle: waitsBetween(asked, [[idleFrom, idleTo]]),
+    updating: waitsBetween(asked, windows),
+    beforeKiB: memory.before,
+    mostKiB,
+  }
+}
+
+async function serveAgain(scripts: Scripts, folder: string, published: string): Promise<ServedFigures> {
+  return JSON.parse(await text(start(scripts.child, ['serve', folder, published]).stdout)) as ServedFigures
+}
+
+async function measureOne(root: string, scripts: Scripts, names: number): Promise<ScaleRow> {
+  const published = await publishVersions(join(root, `published-${names}`), names)
   const folder = join(root, `list-${names}`)
-  const { first, delta, snapshot } = published.heads
-  const flags = process.env['SECURENET_CHILD_FLAGS']?.split(' ') ?? []
-  const args = ['take', folder, published.folder, first, delta, snapshot]
-  const [, deltaTaken, snapshotTaken] = runChild<TakenFigures>(child, args, flags)
-  const [served] = runChild<ServedFigures>(child, ['serve', folder, published.folder])
+  const taken = await takeVersions(scripts, folder, published)
+  const served = await serveAgain(scripts, folder, published.folder)
   const storeBytes = statSync(join(folder, '3-0.mdb')).size
   rmSync(published.folder, { recursive: true })
   rmSync(folder, { recursive: true })
   const { snapshotBytes, deltaBytes } = published
-  return {
-    names,
-    storeBytes,
-    snapshotBytes,
-    deltaBytes,
-    snapshot: snapshotTaken as TakenFigures,
-    delta: deltaTaken as TakenFigures,
-    served: served as ServedFigures,
-  }
+  return { names, storeBytes, snapshotBytes, deltaBytes, served, ...taken }
 }
 
-const sizesAsked = process.argv.slice(2).map(Number)
-const sizes = sizesAsked.length > 0 ? sizesAsked : [10_000, 100_000, 1_000_000, 5_000_000]
-const page = join('docs', 'list-updates.md')
-const picture = join('docs', 'list-scale.svg')
-
-/** Measures every size; the whole set also rewrites the table of docs/list-updates.md and its plot. */
-async function main(): Promise<void> {
+/** @param say one line of progress */
+export async function measureListScale(
+  sizes: readonly number[],
+  say: (text: string) => void,
+): Promise<ScaleRow[]> {
   const root = mkdtempSync(join(tmpdir(), 'securenet-scale-'))
-  const rows: ScaleRow[] = []
-  try {
-    const child = await buildChild(root)
-    for (const names of sizes) {
-      const row = await measure(root, child, names)
-      rows.push(row)
-      console.log(JSON.stringify(row))
-    }
-  } finally {
-    rmSync(root, { recursive: true, force: true })
+  process.once('exit', () => rmSync(root, { recursive: true, force: true }))
+  symlinkSync(join(projectRoot, 'node_modules'), join(root, 'node_modules'))
+  const scripts = {
+    child: await buildScript(root, 'list-child'),
+    asker: await buildScript(root, 'list-asker'),
   }
-  if (sizesAsked.length > 0) return
-  const text = readFileSync(page, 'utf8')
-  writeFileSync(page, text.replace(/(?<=<!-- scale -->\n)[\s\S]*(?=<!-- end of scale -->)/, scaleTable(rows)))
-  writeFileSync(picture, scalePlot(rows))
-  console.log(`written: ${page}, ${picture}`)
+  const rows: ScaleRow[] = []
+  for (const [i, names] of sizes.entries()) {
+    const from = performance.now()
+    say(`scale       ${i + 1} of ${sizes.length}: ${names.toLocaleString('en')} names …`)
+    rows.push(await measureOne(root, scripts, names))
+    say(`scale       … ${((performance.now() - from) / 1000).toFixed(0)} s`)
+  }
+  return rows
 }
 
-await main()
+/** Puts table and plot into docs/measures.md and docs/list-scale.svg. */
+export function writeScale(rows: readonly ScaleRow[], about: string): void {
+  const page = join(projectRoot, 'docs', 'measures.md')
+  const before = readFileSync(page, 'utf8')
+  const after = before.replace(
+    /(?<=<!-- scale -->\n)[\s\S]*(?=<!-- end of scale -->)/,
+    () => `${about}\n\n${scaleTable(rows)}`,
+  )
+  if (after === before) throw new Error(`${page} has no place for the table`)
+  writeFileSync(page, after)
+  writeFileSync(join(projectRoot, 'docs', 'list-scale.svg'), scalePlot(rows))
+}

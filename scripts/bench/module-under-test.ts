@@ -1,8 +1,19 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Home } from '../household/home.ts'
 import { household } from '../household/module-config.ts'
+import { modemRuntime } from '../household/runtime.ts'
 import { blockAddress } from './peers.ts'
 import { freePort, ServerProcess } from './server-process.ts'
 
@@ -18,6 +29,10 @@ export interface ModuleOptions {
   /** Connects to this broker; alone otherwise, as after a reboot without a network. */
   mqttUrl?: string
   name?: string
+  /** Threads that answer; the default where left out. */
+  threads?: number
+  /** Of Node, before those that it has on a modem. */
+  nodeFlags?: readonly string[]
 }
 
 /** Short, as a Unix socket's path must be; gone with this process. */
@@ -27,22 +42,36 @@ function ownRunDir(): string {
   return path
 }
 
-/** Flags of Node to try: SECURENET_BENCH_NODE="--max-semi-space-size=2". */
-const nodeFlags = (process.env['SECURENET_BENCH_NODE'] ?? '').split(' ').filter(Boolean)
+/** As a list is on a modem: what has not been written yet would count as memory that the kernel cannot take back. */
+function flush(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const file = openSync(join(entry.parentPath, entry.name), 'r')
+    fsyncSync(file)
+    closeSync(file)
+  }
+}
 
-/** The shipped bundle under default settings, with a copy of the stored list and order; not started yet. */
+/** As on a modem, unless others are to be tried: SECURENET_BENCH_NODE="--max-semi-space-size=4", or "" for Node's own. */
+function nodeFlags(): readonly string[] {
+  const tried = process.env['SECURENET_BENCH_NODE']
+  return tried === undefined ? modemRuntime().flags : tried.split(' ').filter(Boolean)
+}
+
+/** The shipped bundle as a modem starts it, under default settings, with a copy of the stored list and order; not started yet. */
 export async function startModule(options: ModuleOptions): Promise<ServerProcess> {
-  const { home, folder, bundle, upstream, inFlight, mqttUrl, name = 'securenet' } = options
+  const { home, folder, bundle, upstream, inFlight, mqttUrl, threads, name = 'securenet' } = options
   const dataDir = join(folder, 'data')
   mkdirSync(folder, { recursive: true })
   cpSync(home.dataDir, dataDir, { recursive: true })
+  flush(dataDir)
   const [port, pagePort] = [await freePort(), await freePort()]
   const config = {
     modemId: household.modemId,
     dataDir,
     runDir: ownRunDir(),
     lines: [{ id: household.lineId }],
-    dns: { listen: [{ address: '127.0.0.1', port }] },
+    dns: { listen: [{ address: '127.0.0.1', port }], ...(threads ? { threads } : {}) },
     upstream: { servers: [{ address: '127.0.0.1', port: upstream }], ...(inFlight ? { inFlight } : {}) },
     page: { listen: [{ address: '127.0.0.1', port: pagePort }], ipv4: blockAddress },
     interception: { backend: 'none' },
@@ -52,6 +81,13 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
   }
   const configFile = join(folder, 'config.json')
   writeFileSync(configFile, JSON.stringify(config))
-  const command = [process.execPath, ...nodeFlags, bundle, 'run', '--config', configFile]
-  return new ServerProcess({ name, port, command, logFile: join(folder, 'module.log') })
+  const flags = [...(options.nodeFlags ?? []), ...nodeFlags()]
+  const command = [process.execPath, ...flags, bundle, 'run', '--config', configFile]
+  return new ServerProcess({
+    name,
+    port,
+    command,
+    logFile: join(folder, 'module.log'),
+    runDir: config.runDir,
+  })
 }

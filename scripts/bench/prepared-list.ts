@@ -60,7 +60,7 @@ export async function openBroker(): Promise<{ broker: Broker; url: string; stop:
 
 export async function publish(home: Home, broker: Broker, version: number): Promise<void> {
   const folder = await KeyFolder.open(home.keysDir)
-  await publishKeys(broker, folder)
+  await publishKeys(broker, folder.documents)
   const tools = { broker, now: () => Date.now(), ...signerOf(folder) }
   const archive = new Archive(home.archiveDir, list)
   await publishVersion(tools, archive, { list, version, spreadSeconds: 0, progress: silent })

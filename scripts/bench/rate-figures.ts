@@ -1,4 +1,6 @@
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { askDaemon } from '../../module/control/local-socket.ts'
 import { type Driven, type DriveOptions, drive } from './dnsperf.ts'
 import {
   type Bench,
@@ -125,7 +127,16 @@ const mixed: RateFigure = { figure: 'mixed household', kind: 'mixed' }
 
 const clientCounts = [1, 16, 64, 256]
 
-export const rateFigures = ['blocked', 'cached', 'misses', 'mixed', 'tcp', 'clients', 'stock'] as const
+export const rateFigures = [
+  'blocked',
+  'cached',
+  'misses',
+  'mixed',
+  'tcp',
+  'clients',
+  'threads',
+  'stock',
+] as const
 
 /** All that is asked as fast as it goes, directly before an origin: each server is started once. */
 export async function measureRates(bench: Bench, wanted: ReadonlySet<string>): Promise<void> {
@@ -171,5 +182,46 @@ export async function measureBehindStock(bench: Bench): Promise<void> {
   } finally {
     await ours.stop()
     await stock.stop()
+  }
+}
+
+/** Where there are cores to spare; on two cores the driver takes one of them. */
+export async function measureThreads(bench: Bench): Promise<void> {
+  const listed = bench.prepared.names[0]!
+  const make = (threads: number, name: string) => module(bench, { inFlight: wanInFlight, threads, name })
+  const two = await up(await make(2, 'two threads'), listed, blockAddress)
+  const servers = [two, await up(await make(1, 'one thread'), listed, blockAddress)]
+  if (bench.peers.includes('dnsmasq'))
+    servers.push(await up(await makePeer(bench, 'dnsmasq'), listed, blockAddress))
+  try {
+    await twoServe(two)
+    const goal = { dnsmasq: least(1.5) }
+    for (const kind of ['blocked', 'cached', 'misses'] as const)
+      await measure(bench, servers, { figure: `two threads, ${kind}`, kind, rate: goal })
+    const [ours, ...others] = servers.map((server) => ({ name: server.name, ...server.memory() }))
+    for (const { name, residentMb, unreclaimableMb } of others) {
+      const row = (what: string, mine: number, its: number) =>
+        bench.found({
+          figure: `two threads, ${what}`,
+          unit: 'MB',
+          ours: [mine],
+          peer: { name, values: [its] },
+        })
+      row('resident memory after it', ours!.residentMb, residentMb)
+      row('unreclaimable memory after it', ours!.unreclaimableMb, unreclaimableMb)
+    }
+  } finally {
+    for (const server of servers) await server.stop()
+  }
+}
+
+/** The second thread starts when the first serves already. */
+async function twoServe(server: ServerProcess): Promise<void> {
+  for (;;) {
+    const status = (await askDaemon(server.runDir, '/status').catch(() => null)) as {
+      threads?: { state: string }[]
+    } | null
+    if (status?.threads?.every(({ state }) => state === 'serving')) return
+    await sleep(50)
   }
 }

@@ -73,10 +73,24 @@ export class ServerProcess {
   readonly port: number
   readonly #command: readonly string[]
   readonly #logFile: string
+  readonly #env: Readonly<Record<string, string>>
   #child: ChildProcess | undefined
   #spawnedAt = 0
 
-  constructor(options: { name: string; port: number; command: readonly string[]; logFile: string }) {
+  /** Where the module's control socket is; '' for others. */
+  readonly runDir: string
+
+  constructor(options: {
+    name: string
+    port: number
+    command: readonly string[]
+    logFile: string
+    runDir?: string
+    /** Beside the environment of the bench. */
+    env?: Readonly<Record<string, string>>
+  }) {
+    this.#env = options.env ?? {}
+    this.runDir = options.runDir ?? ''
     this.name = options.name
     this.port = options.port
     this.#command = options.command
@@ -91,7 +105,10 @@ export class ServerProcess {
     const log = openSync(this.#logFile, 'a')
     const [program, ...args] = this.#command
     this.#spawnedAt = performance.now()
-    const child = spawn(program!, args, { stdio: ['ignore', log, log] })
+    const child = spawn(program!, args, {
+      env: { ...process.env, ...this.#env },
+      stdio: ['ignore', log, log],
+    })
     closeSync(log)
     running.add(child)
     child.once('exit', () => running.delete(child))

@@ -60,7 +60,7 @@ export class FleetBackend {
     this.#keys = await KeyFolder.create(this.#keysDir, { now: Math.floor(Date.now() / 1000) })
     writeFileSync(this.rootsFile, JSON.stringify(this.#keys.roots))
     await this.connect()
-    await publishKeys(this.broker, this.#keys)
+    await publishKeys(this.broker, this.#keys.documents)
   }
 
   async connect(): Promise<void> {

@@ -6,7 +6,12 @@ function missing(path: string): Error {
 
 /** Files of one simulated modem, in memory instead of flash: no test of flash, and as fast as no flash is. */
 export class MemoryFs implements StateFs {
-  readonly #files = new Map<string, Buffer>()
+  readonly #files: Map<string, Buffer>
+
+  /** @param from begins with what it holds */
+  constructor(from?: MemoryFs) {
+    this.#files = new Map(from ? from.#files : [])
+  }
 
   mkdir = async () => undefined
 

@@ -47,7 +47,7 @@ export class Backend {
     const broker = this.#broker
     const folder = await KeyFolder.create(home.keysDir, { now: Math.floor(Date.now() / 1000) })
     writeFileSync(home.rootsFile, `${JSON.stringify(folder.roots, null, 2)}\n`)
-    await publishKeys(broker, folder)
+    await publishKeys(broker, folder.documents)
     say('keys', `freshly made, in ${home.keysDir}`)
     const profile = { url: brokerUrl, keysDir: home.keysDir, archiveDir: home.archiveDir, list }
     writeFileSync(home.profile, `${JSON.stringify(profile, null, 2)}\n`)

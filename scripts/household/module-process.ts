@@ -12,6 +12,8 @@ const hopelessWithinMs = 15_000
 export interface ModuleProcessOptions {
   /** Program and arguments. */
   command: readonly string[]
+  /** Beside this process's own environment. */
+  env?: Readonly<Record<string, string>>
   logFile: string
   /** Told in words a person understands. */
   say(line: string): void
@@ -70,7 +72,8 @@ export class ModuleProcess {
   #launch(logMode: 'w' | 'a'): void {
     const log = openSync(this.#options.logFile, logMode, 0o600)
     const [program, ...args] = this.#options.command
-    const child = spawn(program!, args, { stdio: ['ignore', log, log] })
+    const env = { ...process.env, ...this.#options.env }
+    const child = spawn(program!, args, { env, stdio: ['ignore', log, log] })
     closeSync(log)
     this.#child = child
     if (child.pid !== undefined) this.#guardian.watch(child.pid)

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { Context, type GlobalOptions, type World } from './context.ts'
 
 /** Adds a group of commands to the program. */
@@ -18,8 +18,27 @@ export async function within(
   }
 }
 
-/** Shown by --help of everything that changes many lines. */
+/** Flags of everything that changes many lines. */
+export interface ManyLines {
+  dryRun?: boolean
+  yes?: boolean
+}
+
+/** Shown by its --help. */
 export const manyLines = {
   dryRun: ['--dry-run', 'show what would be done, and do nothing'],
   yes: ['-y, --yes', 'go on without asking; needed where nobody sits at the terminal'],
 } as const
+
+function parseMs(text: string): number {
+  const seconds = Number(text)
+  if (!(seconds > 0) || seconds > 3600) throw new InvalidArgumentError('Seconds, above 0, 3600 at most.')
+  return Math.round(seconds * 1000)
+}
+
+/** Given in seconds, ten where left out; the command gets milliseconds. */
+export function timeoutOption(whom: string): Option {
+  return new Option('--timeout <seconds>', `wait so long for ${whom}`)
+    .argParser(parseMs)
+    .default(10_000, '10')
+}

@@ -57,6 +57,21 @@ export class Context {
     return [...found.keys()].map((topic) => topic.split('/').at(-2)!).sort()
   }
 
+  /**
+   * Before anything that changes many lines.
+   * @param what begins small, and names the number of lines
+   * @returns false after a dry run, which has shown `data`
+   * @throws OperatorError OPERATOR_USAGE where nobody has agreed
+   */
+  async agreed(what: string, flags: { dryRun?: boolean; yes?: boolean }, data: object): Promise<boolean> {
+    if (flags.dryRun) {
+      this.output.result({ dryRun: true, ...data }, [`dry run, nothing is changed: ${what}`])
+      return false
+    }
+    await this.confirm(`${what.slice(0, 1).toUpperCase()}${what.slice(1)}.`, flags.yes)
+    return true
+  }
+
   /** @throws OperatorError OPERATOR_USAGE where nobody has agreed */
   async confirm(what: string, yes: boolean | undefined): Promise<void> {
     if (yes) return

@@ -3,12 +3,14 @@ import { parsePayload, type RoleKind } from '../../module/control/documents.ts'
 import { checkSignatures, readJws } from '../../module/control/documents-jws.ts'
 import { type Payloads, type Role, type RoleKeys, roleOf } from '../../module/control/documents-kinds.ts'
 import { topics } from '../../module/control/topics.ts'
-import { messageOf } from '../../module/error.ts'
+import { codeOf, messageOf } from '../../module/error.ts'
 import type { Broker } from './broker.ts'
 import { refused } from './exit.ts'
 import type { Sign } from './orders.ts'
 import type { Profile } from './profile.ts'
 import { KeyFolder } from './signing/key-folder.ts'
+import type { KeyAgent, KeysDocument } from './signing/key-sets.ts'
+import { SshAgent } from './signing/ssh-agent.ts'
 
 export interface Signer {
   sign: Sign
@@ -20,10 +22,34 @@ export interface Signer {
 }
 
 /** SECURENET_KEYS_PASSPHRASE, else the file that the profile names; undefined: keys are not encrypted. */
-export function passphraseOf(profile: Profile, env: NodeJS.ProcessEnv = process.env): string | undefined {
+function passphraseOf(profile: Profile, env: NodeJS.ProcessEnv): string | undefined {
   const given = env['SECURENET_KEYS_PASSPHRASE']
   if (given) return given
   return profile.passphraseFile ? readFileSync(profile.passphraseFile, 'utf8').trimEnd() : undefined
+}
+
+/** The profile's agent, else the session's own, whose absence is no error: most keys are in files. */
+function agentOf({ agentSocket }: Profile, env: NodeJS.ProcessEnv): KeyAgent | undefined {
+  if (agentSocket) return new SshAgent(agentSocket)
+  const session = env['SSH_AUTH_SOCK']
+  if (!session) return undefined
+  return {
+    keys: () =>
+      new SshAgent(session).keys().catch((error) => {
+        if (codeOf(error) === 'SIGN_AGENT_UNREACHABLE') return []
+        throw error
+      }),
+  }
+}
+
+/** What a folder of keys is opened with. @throws Error if the passphrase file cannot be read */
+export function keyAccess(profile: Profile, env: NodeJS.ProcessEnv = process.env) {
+  return { passphrase: passphraseOf(profile, env), agent: agentOf(profile, env) }
+}
+
+export async function openFolder(profile: Profile, env?: NodeJS.ProcessEnv): Promise<KeyFolder> {
+  const { passphrase, agent } = keyAccess(profile, env)
+  return KeyFolder.open(profile.keysDir, passphrase, agent)
 }
 
 export async function verifyWith<K extends RoleKind>(
@@ -52,40 +78,41 @@ export function signerOf(folder: KeyFolder): Signer {
 }
 
 export async function openKeys(profile: Profile): Promise<Signer> {
-  return signerOf(await KeyFolder.open(profile.keysDir, passphraseOf(profile)))
+  return signerOf(await openFolder(profile))
 }
 
-/** All of them, for a modem that has slept for a year. */
-export async function publishKeys(broker: Broker, folder: KeyFolder): Promise<void> {
-  for (const { number, jws } of folder.documents) await broker.publish(topics.keys(number), jws, true)
+/** Every one stays on the broker, for a modem that has slept for a year. */
+export async function publishKeys(broker: Broker, documents: readonly KeysDocument[]): Promise<void> {
+  for (const { number, jws } of documents) await broker.publish(topics.keys(number), jws, true)
 }
 
 const filters = { line: topics.desired('+'), list: topics.head('+'), fleet: topics.fleet() } as const
 const kinds = { line: 'desired', list: 'head', fleet: 'fleet' } as const
 
+/** What is on the broker under a role's keys. */
+export interface Again {
+  /** topic -> signs its payload anew */
+  ours: Map<string, (sign: Sign) => Promise<string>>
+  /** Topics of what these keys have not signed: left alone. */
+  foreign: string[]
+}
+
 /**
- * Documents that replaced keys have signed, signed again with the new ones. A modem that reads them for the first time
- * would else find nothing that it may obey.
- * @param before the role's keys until now
- * @returns topics that are not ours: left alone
+ * Documents that keys to be replaced have signed, to be signed again with the new ones. A modem that reads them for the
+ * first time would else find nothing that it may obey.
  */
-export async function signAgain(
-  tools: { broker: Broker; sign: Sign },
-  role: Role,
-  before: RoleKeys,
-): Promise<{ signed: number; foreign: string[] }> {
+export async function documentsOf(broker: Broker, role: Role, keys: RoleKeys): Promise<Again> {
+  const again: Again = { ours: new Map(), foreign: [] }
   // Requests live two minutes and are not retained.
-  if (role === 'request') return { signed: 0, foreign: [] }
-  const foreign: string[] = []
-  let signed = 0
-  for (const [topic, jws] of await tools.broker.retained(filters[role])) {
+  if (role === 'request') return again
+  const kind = kinds[role]
+  for (const [topic, jws] of await broker.retained(filters[role])) {
     try {
-      const payload = await verifyWith(kinds[role], before, jws)
-      await tools.broker.publish(topic, await tools.sign(kinds[role], payload), true)
-      signed++
+      const payload = await verifyWith(kind, keys, jws)
+      again.ours.set(topic, (sign) => sign(kind, payload))
     } catch {
-      foreign.push(topic)
+      again.foreign.push(topic)
     }
   }
-  return { signed, foreign }
+  return again
 }

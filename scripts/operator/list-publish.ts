@@ -13,14 +13,19 @@ import type { OrderTools } from './orders.ts'
 export interface BuildIntoOptions extends Omit<BuildOptions, 'core' | 'key' | 'previous'> {
   /** A fresh hash key: every modem takes the snapshot, none a delta. */
   newKey?: boolean
+  /** False: the archive stays as it is. @default true */
+  keep?: boolean
+}
+
+export interface Built {
+  release: Release
+  /** Of the release, snapshot and deltas. */
+  chunks: number
+  report: BuildReport
 }
 
 /** Builds the next version into the archive; under the key of the last published one, so that deltas lead to it. */
-export async function buildInto(
-  archive: Archive,
-  list: string,
-  options: BuildIntoOptions,
-): Promise<{ release: Release; report: BuildReport }> {
+export async function buildInto(archive: Archive, list: string, options: BuildIntoOptions): Promise<Built> {
   const earlier = await archive.published()
   const last = earlier.at(-1)
   const key = (!options.newKey && last?.release.key) || randomBytes(8).toString('hex')
@@ -28,8 +33,8 @@ export async function buildInto(
   const built = await buildList({ ...options, key, core, ...previous })
   const version = await archive.nextVersion()
   const made = await makeRelease({ list, version, key, set: built.set, earlier })
-  await archive.save(built.set, made)
-  return { release: made.release, report: built.report }
+  if (options.keep !== false) await archive.save(built.set, made)
+  return { release: made.release, chunks: made.chunks.size, report: built.report }
 }
 
 const atOnce = 8

@@ -1,11 +1,11 @@
 import type { Release } from '../../module/blocklist/head.ts'
 import { categories } from '../../module/category.ts'
 import type { BuildReport } from './list/build.ts'
-import { bytesText } from './output.ts'
+import { bytesText, counted } from './output.ts'
 
 /** A release in a line. */
 export const releaseText = (release: Release) =>
-  `version ${release.version}, ${release.names} names, ${release.snapshot.chunks.length} chunks, ${bytesText(release.snapshot.bytes)}`
+  `version ${release.version}, ${counted(release.names, 'name')}, ${counted(release.snapshot.chunks.length, 'chunk')}, ${bytesText(release.snapshot.bytes)}`
 
 /** What the builder found, for a person. */
 export function reportRows(report: BuildReport): string[] {

@@ -67,6 +67,16 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
+/** `1 chunk`, `2 chunks` */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** Of lines that have ever reported: what else there may be, nobody knows. */
+export function linesText(count: number): string {
+  return counted(count, 'reported line')
+}
+
 export function bytesText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
   return bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / 1024 / 1024).toFixed(2)} MB`

@@ -16,11 +16,21 @@ export interface Profile {
   archiveDir: string
   /** Holds the passphrase of encrypted keys. */
   passphraseFile?: string
+  /** Unix socket of an SSH agent that holds signing keys; SSH_AUTH_SOCK where left out. */
+  agentSocket?: string
   /** The list that commands mean; the modules' default where left out. */
   list?: string
 }
 
-const paths = ['caFile', 'certFile', 'keyFile', 'keysDir', 'archiveDir', 'passphraseFile'] as const
+const paths = [
+  'caFile',
+  'certFile',
+  'keyFile',
+  'keysDir',
+  'archiveDir',
+  'passphraseFile',
+  'agentSocket',
+] as const
 const known = new Set<string>(['url', 'list', ...paths])
 const required = ['url', 'keysDir', 'archiveDir'] as const
 

@@ -8,7 +8,7 @@ import { addPackCommands } from './commands/pack.ts'
 import { addRequestCommands } from './commands/request.ts'
 import { addWatchCommand } from './commands/watch.ts'
 import type { World } from './context.ts'
-import { type ExitCode, exitCodes, failure } from './exit.ts'
+import { type ExitCode, exitCodes, failure, type OperatorError, usage } from './exit.ts'
 
 const help = `
 Examples:
@@ -44,15 +44,23 @@ export function createProgram(world: World): Command {
   return program
 }
 
+function wrongUse({ message }: CommanderError): OperatorError {
+  // Without a command it is the help that was printed, and no message.
+  const text = message.startsWith('error: ') ? message.slice('error: '.length) : 'a command is missing'
+  return usage(text, '--help after a command shows its use.')
+}
+
 /** @param args without program and script */
 export async function runOperator(args: readonly string[], world: World): Promise<ExitCode> {
   try {
     await createProgram(world).parseAsync(args, { from: 'user' })
     return exitCodes.ok
   } catch (error) {
-    // commander has said what is wrong; asking for --help is no error.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    const { exit, code, message, wayOut } = failure(error)
+    // commander has said what is wrong, to a person; asking for --help is no error.
+    const isUsage = error instanceof CommanderError
+    if (isUsage && error.exitCode === 0) return exitCodes.ok
+    const { exit, code, message, wayOut } = failure(isUsage ? wrongUse(error) : error)
+    if (isUsage && !args.includes('--json')) return exit
     if (args.includes('--json'))
       world.terminal.out(`${JSON.stringify({ error: { code, message, wayOut } })}\n`)
     else world.terminal.err(`${code}: ${message}\n${wayOut ? `${wayOut}\n` : ''}`)

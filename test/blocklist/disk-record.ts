@@ -101,6 +101,12 @@ class Reading {
     return basename(text)
   }
 
+  /** LMDB opens a list through a link beside its lock file; the link itself is on the tmpfs. */
+  #linked(path: Buffer | undefined): string | undefined {
+    const text = path?.toString() ?? ''
+    return text.startsWith(`${this.#folder}.locks/`) && text.endsWith('.mdb') ? basename(text) : undefined
+  }
+
   #call(call: string, rest: string, result: number): void {
     const fd = Number(/^\d+/.exec(rest)?.[0])
     if (/^(open|openat|creat)$/.test(call)) this.#opened(rest, result)
@@ -123,7 +129,8 @@ class Reading {
   }
 
   #opened(rest: string, fd: number): void {
-    const name = this.#name(texts(rest)[0])
+    const path = texts(rest)[0]
+    const name = this.#name(path) ?? this.#linked(path)
     this.#open.delete(fd)
     if (name === undefined) return
     if (name === '') {

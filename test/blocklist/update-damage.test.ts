@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Head } from '../../module/blocklist/head.ts'
-import { hasStrace } from './disk-record.ts'
 import { keyB, Modem, Publisher, someNames } from './update-world.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'securenet-damage-'))
@@ -86,7 +85,7 @@ describe('a wrong clock', () => {
   })
 })
 
-describe('EIO', () => {
+describe('a limit to the size of files', () => {
   const child = join(root, 'child.mjs')
   const published = join(root, 'published')
 
@@ -106,55 +105,6 @@ describe('EIO', () => {
       logLevel: 'error',
     })
   })
-
-  /** The update under strace, which lets one call on the new file, or on the state, fail. */
-  function failing(folder: string, path: string, call: string, when: number) {
-    const args = ['-f', '-qq', '-o', '/dev/null', '-P', join(folder, path)]
-    const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:error=EIO:when=${when}`]
-    const run = [process.execPath, child, folder, published, join(root, 'two.json'), '0', '1']
-    return new Promise<{ code: number | null; signal: string | null; out: string; said: string }>(
-      (resolve) => {
-        const running = spawn('strace', [...args, ...inject, ...run], {
-          // One thread: strace counts the calls of each by itself.
-          env: { ...process.env, UV_USE_IO_URING: '0', UV_THREADPOOL_SIZE: '1' },
-        })
-        let [out, said] = ['', '']
-        running.stdout.on('data', (data) => {
-          out += data
-        })
-        running.stderr.on('data', (data) => {
-          said += data
-        })
-        running.on('close', (code, signal) => resolve({ code, signal, out, said }))
-      },
-    )
-  }
-
-  it('of any write or flush is reported, and the update comes through at the next try', async (context) => {
-    if (!hasStrace()) {
-      console.log('skipped: strace is not installed or not allowed; enable with: apt-get install strace')
-      return context.skip()
-    }
-    const faults = [
-      ['2-0.mdb', 'fdatasync', 1],
-      ['2-0.mdb', 'fdatasync', 2],
-      ['2-0.mdb', 'writev', 1],
-      ['2-0.mdb', 'pwrite64', 2],
-      ['state.json.tmp', 'fsync', 2],
-      ['state.json.tmp', 'write', 2],
-    ] as const
-    await Promise.all(
-      faults.map(async ([path, call, when], i) => {
-        const folder = join(root, `eio-${i}`)
-        cpSync(base, folder, { recursive: true })
-        const { code, signal, out, said } = await failing(folder, path, call, when)
-        const place = `${call} ${when} of ${path}: ${out} ${said}`
-        expect([code, signal], place).toEqual([0, null])
-        expect(said, place).toContain('LIST_STORE_IO')
-        expect(out, place).toContain('done 2 null')
-      }),
-    )
-  }, 90_000)
 
   it('a write past the greatest size of a file leaves the old list serving', async (context) => {
     if (spawnSync('prlimit', ['--version']).status !== 0) {

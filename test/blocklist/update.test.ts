@@ -536,18 +536,49 @@ describe('what is on the disk', () => {
     ).toEqual(['3-0.mdb', 'state.json'])
   })
 
-  it('wipe leaves not a byte, and the next head begins anew', async () => {
+  it('wipe leaves not a byte of the list, and the same head begins anew', async () => {
     const source = new Publisher()
     const modem = modemOn(source)
-    const head = source.head(await source.version(1, many))
+    const head = source.head(await source.version(1, many), { allow: ['excepted.example'] })
     await modem.updater.onHead(head)
     await modem.updater.settled()
     await modem.updater.wipe()
-    expect(readdirSync(modem.folder)).toEqual([])
+    expect(readdirSync(modem.folder)).toEqual(['state.json'])
+    const left = readFileSync(join(modem.folder, 'state.json'), 'latin1')
+    for (const trace of ['excepted.example', head.stable.key, head.stable.result, '1-0.mdb'])
+      expect(left).not.toContain(trace)
     expect(modem.serving).toBeNull()
-    expect(modem.updater.status()).toMatchObject({ version: null, sequence: 0, phase: 'idle' })
+    expect(modem.updater.status()).toMatchObject({ version: null, sequence: head.sequence, phase: 'idle' })
     await modem.updater.onHead(head)
     await modem.updater.settled()
     expect(modem.updater.status().version).toBe(1)
+  })
+
+  it.each(['at once', 'after a restart'])('wipe keeps what refuses a replayed head: %s', async (when) => {
+    const source = new Publisher()
+    const modem = modemOn(source)
+    const old = source.head(await source.version(1, many))
+    const head = source.head(await source.version(2, many))
+    await modem.updater.onHead(head, 3)
+    await modem.updater.settled()
+    await modem.updater.wipe()
+    if (when === 'after a restart') await modem.restart()
+    for (const [replayed, epoch] of [
+      [old, 3],
+      [{ ...old, sequence: 99 }, 2],
+    ] as const) {
+      await modem.updater.onHead(replayed, epoch)
+      await modem.updater.settled()
+      expect(modem.updater.status()).toMatchObject({ version: null, sequence: head.sequence })
+    }
+    await modem.updater.onHead(head, 3)
+    await modem.updater.settled()
+    expect(modem.updater.status().version).toBe(2)
+  })
+
+  it('wipe of a list that never was writes nothing', async () => {
+    const modem = modemOn(new Publisher())
+    await modem.updater.wipe()
+    expect(readdirSync(modem.folder)).toEqual([])
   })
 })

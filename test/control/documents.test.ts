@@ -6,7 +6,7 @@ import { parseStrictJson } from '../../module/control/documents-json.ts'
 import { roleOf, sizeLimits } from '../../module/control/documents-kinds.ts'
 import type { Trust } from '../../module/control/trust.ts'
 import { signBytes, signDocument } from '../../scripts/operator/signing/sign-document.ts'
-import { generateSigningKey, type SigningKey } from '../../scripts/operator/signing/signing-key.ts'
+import { generateSigningKey, type HeldKey } from '../../scripts/operator/signing/signing-key.ts'
 import {
   bytesOf,
   freshSigners,
@@ -37,7 +37,7 @@ const json = (data: unknown) => bytesOf(JSON.stringify(data))
 /** A compact JWS with any header, signed rightly. */
 function withHeader(
   header: object,
-  key: SigningKey = signers.line[0]!,
+  key: HeldKey = signers.line[0]!,
   payload: unknown = samples.desired,
 ): string {
   const input = `${b64(header)}.${b64(payload)}`
@@ -222,7 +222,7 @@ describe('several signatures', () => {
     strict = await trustOf(signers, { ...keys, roles: { ...keys.roles, line: setOf(three, 2) } })
   })
   const check = (jws: string) => verify('desired', jws, { trust: strict })
-  const [a, b, c] = three as [SigningKey, SigningKey, SigningKey]
+  const [a, b, c] = three as [HeldKey, HeldKey, HeldKey]
 
   it('two of three are enough, with a stranger’s beside them; one twice is one', async () => {
     await expect(check(await signDocument('desired', samples.desired, [a, c]))).resolves.toBeDefined()

@@ -35,6 +35,7 @@ const parts: ReportParts = {
   },
   at: 1_790_000_100,
   floor: 1_790_000_000,
+  unbelieved: undefined,
 }
 
 describe('reported', () => {
@@ -91,6 +92,11 @@ describe('reported', () => {
         protecting: false,
         keysNumber: 0,
       },
+    ],
+    [
+      'a role’s signature that is not believed about the time',
+      { unbelieved: 1_790_009_000 },
+      { clock: { floor: 1_790_000_000, unbelieved: 1_790_009_000 } },
     ],
     [
       'what was refused',

@@ -132,15 +132,35 @@ describe('requests', () => {
     expect(answers[0]?.response).toMatchObject({ id: 'r1', ok: false, code })
   })
 
-  it('answers a flood neither with work nor with words', async () => {
-    for (let i = 0; i < 100; i++) await handler(message('unsigned'))
+  it('refuses each of a flood with a code: a few one by one, the rest once a second, and none is looked at', async () => {
+    for (let i = 0; i < 1000; i++)
+      await handler(message('unsigned', { correlationData: Buffer.from(String(i)) }))
     await turn()
-    expect(answers).toHaveLength(10)
-    expect(refused.filter((code) => code === 'REQUEST_RATE_LIMITED')).toHaveLength(90)
-    clock.advance(3000)
-    for (let i = 0; i < 10; i++) await handler(message('status'))
+    const codes = answers.map(({ response }) => response.code)
+    expect(codes).toEqual([...Array(10).fill('DOC_NOT_SIGNED'), ...Array(20).fill('REQUEST_RATE_LIMITED')])
+    expect(answers[29]?.correlationData).toEqual(Buffer.from('29'))
+    expect(refused.filter((code) => code === 'REQUEST_RATE_LIMITED')).toHaveLength(990)
+    clock.advance(1000)
+    expect(answers.slice(30).map(({ response, correlationData }) => [response, correlationData])).toEqual([
+      [expect.objectContaining({ ok: false, code: 'REQUEST_RATE_LIMITED', refused: 970 }), undefined],
+    ])
+    clock.advance(60_000)
+    expect(answers).toHaveLength(31)
+    for (let i = 0; i < 11; i++) await handler(message('status'))
     await turn()
-    expect(executed).toHaveLength(3)
+    expect(executed).toHaveLength(10)
+    expect(answers.slice(31).map(({ response }) => response.code)).toContain('REQUEST_RATE_LIMITED')
+  })
+
+  it('a flood that goes on is answered by fewer than four messages a second', async () => {
+    for (let second = 0; second < 60; second++) {
+      for (let i = 0; i < 50; i++) await handler(message('unsigned'))
+      clock.advance(1000)
+    }
+    await turn()
+    const told = answers.reduce((sum, { response }) => sum + (response.refused ?? 1), 0)
+    expect(told).toBe(60 * 50)
+    expect(answers.length).toBeLessThanOrEqual(10 + 20 + 60 * 4)
   })
 
   it('acknowledges before the work is done, works on four at a time, and gives up on what hangs', async () => {

@@ -10,7 +10,11 @@ import type {
 import { type StoredTrust, Trust } from '../../module/control/trust.ts'
 import { createLog } from '../../module/log.ts'
 import { makeKeysDocument, makeRootsFile } from '../../scripts/operator/signing/sign-document.ts'
-import { generateSigningKey, type SigningKey } from '../../scripts/operator/signing/signing-key.ts'
+import {
+  generateSigningKey,
+  type HeldKey,
+  type SigningKey,
+} from '../../scripts/operator/signing/signing-key.ts'
 
 export const now = 1_800_000_000
 export const quiet = createLog(() => {})
@@ -44,11 +48,11 @@ export const setOf = (signers: readonly SigningKey[], threshold = 1): RootSet =>
 })
 
 export interface Signers {
-  roots: SigningKey[]
-  line: SigningKey[]
-  list: SigningKey[]
-  request: SigningKey[]
-  fleet: SigningKey[]
+  roots: HeldKey[]
+  line: HeldKey[]
+  list: HeldKey[]
+  request: HeldKey[]
+  fleet: HeldKey[]
 }
 const one = () => [generateSigningKey()]
 export const freshSigners = (): Signers => ({

@@ -54,6 +54,8 @@ it('ends a suspension by itself: on flash first, then acted upon and reported', 
     writeBook: async (book) => void happened.push(`written ${lineOf(book, 'l1').service}`),
     floor: {
       observe: () => undefined,
+      forgetRoles: () => undefined,
+      unbelieved: () => undefined,
       trustedNow: now,
       floor: () => now() - 3600,
       instant,

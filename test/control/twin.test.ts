@@ -5,6 +5,7 @@ import { validate } from '../../module/control/schemas/reported.json?compiled'
 import { topics } from '../../module/control/topics.ts'
 import { SecureNetError } from '../../module/error.ts'
 import { lineOf } from '../../module/line/store.ts'
+import { signDocument } from '../../scripts/operator/signing/sign-document.ts'
 import { generateSigningKey } from '../../scripts/operator/signing/signing-key.ts'
 import { mosquittoMissing, recordPubacks, startAedes, startMosquitto, type TestBroker } from './broker.ts'
 import { makeOperator, seconds, startBackend, startModem, temporaryFolder, until } from './rig.ts'
@@ -227,6 +228,26 @@ describe.each(kinds)('the twin over %s', (_name, skip, start) => {
     await backend.publish(topics.keys(2), await operator.keys(2))
     await until(() => modem.heads.length === 2)
     expect(modem.heads[1]?.sequence).toBe(4)
+  })
+
+  it('a head that was right until its key was replaced is no refusal', async () => {
+    const { operator, backend, boot } = await open()
+    const modem = await boot()
+    await until(() => modem.trust.number === 1)
+    await backend.publish(topics.head('securenet'), await operator.head({ sequence: 3 }))
+    await until(() => modem.heads.length === 1)
+    operator.of.list = generateSigningKey()
+    await backend.publish(topics.keys(2), await operator.keys(2))
+    await until(() => backend.last()?.keysNumber === 2)
+    await backend.publish(topics.head('securenet'), await operator.head({ sequence: 3 }))
+    await until(() => modem.heads.length === 2)
+    expect(backend.last()?.refusals).toEqual([])
+    // Whoever sends one under the old key now is refused.
+    await backend.publish(
+      topics.head('securenet'),
+      await signDocument('head', modem.heads[0]!, [generateSigningKey()]),
+    )
+    await until(() => backend.last()?.refusals.some(({ kind }) => kind === 'head'))
   })
 
   it('pauses with the fleet and goes on with it', async () => {

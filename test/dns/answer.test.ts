@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readAnswer, serve } from '../../module/dns/answer.ts'
+import { readAnswer, serve, withoutSectionOf } from '../../module/dns/answer.ts'
 import { Question } from '../../module/dns/question.ts'
+import { restoreAnswer, serveStored, storeAnswer } from '../../module/dns/stored-answer.ts'
 import { header, opt, option, query, rdata, reply } from '../helpers/wire.ts'
 
 const asking = (message: Buffer) => {
@@ -156,5 +157,50 @@ describe('an upstream reply', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+})
+
+describe('a stored answer', () => {
+  const records = [A, { type: 28, rdata: Buffer.alloc(16, 0x20) }, soa(60, 120), A]
+  const sections = fc.record({
+    answers: fc.subarray(records),
+    authorities: fc.subarray(records),
+    additionals: fc.subarray(records),
+    flags: fc.constantFrom(0x8180, 0x8183, 0x81a0, 0x8182),
+    opt: fc.constantFrom(opt(), opt({ options: option(15, Buffer.from([0, 22])) }), undefined),
+  })
+  const asked = fc.record({
+    flags: fc.constantFrom(0x0100, 0x0000, 0x0120, 0x0110),
+    tail: fc.constantFrom(opt({ size: 1232 }), opt({ flags: 0x8000 }), undefined),
+  })
+  const serving = fc.record({
+    limit: fc.constantFrom(60, 90, 120, 512, 65_535),
+    age: fc.nat(400),
+    ttl: fc.option(fc.constant(30), { nil: undefined }),
+    errors: fc.option(fc.constant(Buffer.from([0, 15, 0, 2, 0, 3])), { nil: undefined }),
+  })
+
+  it('is served as the answer itself', () => {
+    fc.assert(
+      fc.property(sections, asked, serving, ({ opt: own, ...of }, { tail, flags }, how) => {
+        const answer = readAnswer(reply(plain, { ...of, ...(own && { opt: own }) }), plainEnd)!
+        const question = asking(query({ flags, ...(tail && { tail }) }))
+        const { ttl, errors, ...fixed } = how
+        const as = { ...fixed, ...(ttl !== undefined && { ttl }), ...(errors && { errors }) }
+        expect(serveStored(question, storeAnswer(answer), as)).toEqual(serve(question, answer, as))
+        expect(restoreAnswer(storeAnswer(answer)).records).toEqual(answer.records)
+      }),
+    )
+  })
+
+  it('leaves out what was cut from it', () => {
+    const answer = readAnswer(
+      reply(plain, { answers: [A], authorities: [soa(1, 1)], additionals: [A] }),
+      plainEnd,
+    )!
+    withoutSectionOf(answer, 2)
+    const served = serveStored(asking(plain), storeAnswer(answer), { limit: 512, age: 0 })
+    expect(header(served)).toMatchObject({ answers: 1, authorities: 1, additionals: 0 })
+    expect(restoreAnswer(storeAnswer(answer)).records).toHaveLength(2)
   })
 })

@@ -123,9 +123,19 @@ describe('wrong clocks', () => {
     expect(reported).toEqual(['600 CLOCK_STEPPED true'])
   })
 
-  it('signed time that says it is over ends it at once', () => {
-    const clock = (s: number) => at(s, { floor: s < 300 ? t0 : t0 + 2 * hour })
-    expect(run(suspended(), clock).endedAt).toBe(300)
+  it('signed time that says it is over ends it at once, and is reported where the wall clock says otherwise', () => {
+    const floor = (s: number) => (s < 300 ? t0 : t0 + 2 * hour)
+    const against = run(suspended(), (s) => at(s, { floor: floor(s) }))
+    expect(against).toMatchObject({ endedAt: 300, reported: ['300 CLOCK_STEPPED false'] })
+    expect(against.state.clockStep).toEqual({ by: 300 - 2 * hour, believed: false })
+    const clock = (s: number) => at(s, { floor: floor(s), wall: t0 + s + (s < 300 ? 0 : 2 * hour) })
+    expect(run(suspended(), clock)).toMatchObject({ endedAt: 300, reported: [] })
+  })
+
+  it('a floor that a signature leads shortens it by no more than the lead, and is reported', () => {
+    const clock = (s: number) => at(s, { floor: t0 + hour / 2 })
+    const { endedAt, reported } = run(suspended(clock(0)), clock)
+    expect({ endedAt, reported }).toEqual({ endedAt: hour / 2, reported: ['1800 CLOCK_STEPPED false'] })
   })
 
   it('restarts do not prolong it, with the wall clock in 1970 and a floor that is stored', () => {

@@ -99,6 +99,8 @@ export class CliBench {
   readonly now = Date.UTC(2026, 10, 22)
   answer: string | null = null
   asked: string[] = []
+  /** While a person thinks. */
+  onAsk: () => Promise<unknown> = async () => undefined
   sign: Sign | undefined = fakeSign
   interrupt = () => {}
   readonly #broker = new EmbeddedBroker({
@@ -134,6 +136,7 @@ export class CliBench {
         },
         ask: async (question) => {
           this.asked.push(question)
+          await this.onAsk()
           return this.answer
         },
         live: false,

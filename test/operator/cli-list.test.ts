@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { decodeSnapshot } from '../../module/blocklist/codec.ts'
 import { chunkTopic, topics } from '../../module/control/topics.ts'
-import { parseInput } from '../../scripts/operator/commands/list.ts'
+import { parseInput } from '../../scripts/operator/commands/list-build.ts'
 import { claimsOf } from '../../scripts/operator/orders.ts'
 import { CliBench } from './cli-bench.ts'
 
@@ -37,7 +37,7 @@ describe('list', () => {
   it('publishes chunks and a head that names them', async () => {
     const { exit, out, err } = await publish()
     expect(exit).toBe(0)
-    expect(out).toMatch(/^published version 1, 206 names, 1 chunks/)
+    expect(out).toMatch(/^published version 1, 206 names, 1 chunk,/)
     expect(err).toContain('201 lines, 200 names, 0 duplicates, dropped 1 path')
     const { head } = await status()
     const all = await retained('securenet/v1/list/securenet/1/#')

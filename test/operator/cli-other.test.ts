@@ -107,9 +107,39 @@ describe('request', () => {
     expect(performance.now() - begin).toBeLessThan(3000)
   })
 
+  it('takes the one refusal of a flood for its own', async () => {
+    bench.modem.onRequest = () => ({ id: undefined, ok: false, code: 'REQUEST_RATE_LIMITED', refused: 70 })
+    const { exit, err } = await bench.run('request', 'status', 'modem-1')
+    expect({ exit, err }).toEqual({ exit: 1, err: expect.stringContaining('REQUEST_RATE_LIMITED') })
+  })
+
   it('wants a name for check-name, and for nothing else', async () => {
     expect((await bench.run('request', 'check-name', 'modem-1')).exit).toBe(2)
     expect((await bench.run('request', 'status', 'modem-1', '--name', 'x')).exit).toBe(2)
+  })
+})
+
+describe('wrong use', () => {
+  it.each([
+    [['line', 'enable'], "missing required argument 'line'"],
+    [['line', 'enable', 'no id'], 'A line id is'],
+    [['bogus'], "unknown command 'bogus'"],
+    [['line', 'show', 'demo', '--bogus'], "unknown option '--bogus'"],
+    [['line', 'suspend', 'demo', '--then', 'never'], 'Allowed choices'],
+    [[], 'a command is missing'],
+  ])('%j is told as JSON where JSON is asked for, and exits with 2', async (args, message) => {
+    const { exit, json, err } = await bench.run(...args, '--json')
+    expect({ exit, ...json() }).toEqual({
+      exit: 2,
+      error: expect.objectContaining({ code: 'OPERATOR_USAGE', message: expect.stringContaining(message) }),
+    })
+    expect(err).not.toBe('')
+    const plain = await bench.run(...args)
+    expect({ exit: plain.exit, out: plain.out }).toEqual({ exit: 2, out: '' })
+  })
+
+  it('help names seconds where seconds are meant', async () => {
+    expect((await bench.run('line', 'enable', '--help')).out).toMatch(/--timeout <seconds>[^-]*default: 10\b/)
   })
 })
 

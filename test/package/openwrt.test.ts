@@ -69,8 +69,24 @@ describe.skipIf(!runs)("under OpenWrt's own rc.common, functions.sh, procd.sh an
   })
 
   it('the service message is one that procd takes whole, and the one that our stand-ins foretell', () => {
+    const more = `
+config view
+\toption network 'lan'
+\tlist server '192.0.2.53#5300'
+\tlist server '2001:db8::53'
+
+config line
+\toption id 'mobile-1'
+\toption access 'mobile'
+\toption interface 'wwan'
+`
+    const configure = (of: ChrootModem) => {
+      enable(of)
+      of.put('etc/config/securenet', `${of.read('etc/config/securenet')}${more}`)
+      of.run(`uci set securenet.branding.operator='Ours "and" theirs\\ $HOME'`)
+    }
     opkg.install(ipk)
-    enable(modem)
+    configure(modem)
     expect(modem.run(start)).toEqual({ code: 0, out: '', err: '' })
     const { verb, message } = modem.told.at(-1)!
     expect(verb).toBe('set')
@@ -79,7 +95,7 @@ describe.skipIf(!runs)("under OpenWrt's own rc.common, functions.sh, procd.sh an
     const standIn = new ChrootModem()
     try {
       new Opkg(standIn, 'securenet').install(ipk)
-      enable(standIn)
+      configure(standIn)
       standIn.put('procd.log', '')
       expect(standIn.run(start)).toEqual({ code: 0, out: '', err: '' })
       const calls = standIn.read('procd.log').split('\n').filter(Boolean)
@@ -136,7 +152,8 @@ describe.skipIf(!runs)("under OpenWrt's own rc.common, functions.sh, procd.sh an
       support: {},
     })
     const call = (method: string, input: string) =>
-      JSON.parse(modem.run(`echo '${input}' | /usr/libexec/rpcd/securenet call ${method}`).out)
+      // rpcd ends its message with the end of the pipe, not of a line.
+      JSON.parse(modem.run(`printf '%s' '${input}' | /usr/libexec/rpcd/securenet call ${method}`).out)
     expect(call('status', '{}')).toHaveProperty('error.code')
     expect(call('check', '{"name":"-x"}')).toMatchObject({ error: { code: 'NAME_INVALID' } })
     expect(call('check', '{"name":"it\\u0027s \\"q\\".example"}')).toHaveProperty('error.code')

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { modemRuntime } from '../../scripts/household/runtime.ts'
 import { ChrootModem } from './chroot.ts'
 import { Opkg } from './opkg.ts'
 
@@ -180,7 +181,7 @@ describe.skipIf(!mayChroot)('on a modem', () => {
     enable()
     expect(modem.run('/etc/init.d/securenet start')).toEqual({ code: 0, out: '', err: '' })
     expect(modem.read('procd.log')).toContain(
-      'set_param\tcommand\t/usr/bin/node\t--max-semi-space-size=2\t--max-old-space-size=32\t/usr/lib/securenet/securenet.cjs\trun\t--config\t/var/etc/securenet.json\n',
+      `set_param\tcommand\t/usr/bin/node\t${modemRuntime().flags.join('\t')}\t/usr/lib/securenet/securenet.cjs\trun\t--config\t/var/etc/securenet.json\n`,
     )
     // The stand-in modem has no /proc, so no IPv6.
     expect(modem.read('lo')).toBe('198.18.53.53/32\n')

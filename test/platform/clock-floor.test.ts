@@ -32,11 +32,11 @@ describe('ClockFloor', () => {
   it('is the greatest of build time, signed time and stored time, and never behind', async () => {
     const { floor, file } = floorAt(0)
     expect(floor.trustedNow()).toBe(build)
-    floor.observe(build + 100)
+    floor.observe(build + 100, 'role')
     expect(floor.trustedNow()).toBe(build + 100)
-    floor.observe(build + 50)
+    floor.observe(build + 50, 'role')
     expect(floor.trustedNow()).toBe(build + 100)
-    file.value = { v: 1, signed: build + 10, stored: build + 5000 }
+    file.value = { v: 1, rooted: 0, signed: build + 10, stored: build + 5000 }
     await floor.load()
     expect(floor.trustedNow()).toBe(build + 5000)
   })
@@ -72,17 +72,44 @@ describe('ClockFloor', () => {
     expect(next.floor.trustedNow()).toBe(build + 1 + 7199)
   })
 
-  it('a wall clock far ahead of every signature does not become the floor of later boots', async () => {
-    const { floor, file } = floorAt(build + 4000 * day)
-    floor.observe(build + day)
+  it('asks a slow flash once, and again where it refused', async () => {
+    const { floor, file } = floorAt(build + 1)
+    let fault: Error | undefined
+    file.write = async () => {
+      file.writes++
+      await new Promise(setImmediate)
+      if (fault) throw fault
+    }
+    await Promise.all([floor.persist(), floor.persist()])
+    expect(file.writes).toBe(1)
+    fault = new Error('full')
+    floor.observe(build + 9000, 'root')
+    await expect(floor.persist()).rejects.toThrow('full')
+    fault = undefined
     await floor.persist()
-    expect(file.value).toEqual({ v: 1, signed: build + day, stored: build + day })
+    expect(file.writes).toBe(3)
   })
 
-  it('a signer decades ahead is not believed', () => {
-    const { floor } = floorAt(0)
-    floor.observe(build + 30 * 366 * day)
-    expect(floor.trustedNow()).toBe(build)
+  it('a wall clock far ahead of every signature does not become the floor of later boots', async () => {
+    const { floor, file } = floorAt(build + 4000 * day)
+    floor.observe(build + day, 'role')
+    await floor.persist()
+    expect(file.value).toEqual({ v: 1, rooted: 0, signed: build + day, stored: build + day })
+  })
+
+  it.each(['root', 'role'] as const)('a %s decades ahead is not believed', (by) => {
+    const { floor } = floorAt(build + 30 * 366 * day)
+    floor.observe(build + 30 * 366 * day, by)
+    expect([floor.floor(), floor.sure()]).toEqual([build, build])
+  })
+
+  it('a file from before roots were told from roles is read', async () => {
+    expect(parseStoredFloor({ v: 1, signed: 2, stored: 3 })).toEqual({
+      v: 1,
+      rooted: 0,
+      signed: 2,
+      stored: 3,
+    })
   })
 
   it('a damaged file costs precision, no more', async () => {
@@ -99,4 +126,68 @@ describe('ClockFloor', () => {
       expect(() => parseStoredFloor(data)).toThrow()
     },
   )
+})
+
+describe('a role’s key in a thief’s hands', () => {
+  const now = build + 400 * day
+  const hour = 3600
+
+  it('leads the floor by an hour, once, however often it signs; an hour later that is over', async () => {
+    const { floor, clock, file } = floorAt(now)
+    for (let lead = 60; lead <= 20 * hour; lead += 60) floor.observe(now + lead, 'role')
+    expect(floor.floor()).toBe(now + hour)
+    expect(floor.unbelieved()).toBe(now + 20 * hour)
+    await floor.persist()
+    expect(file.value).toEqual({ v: 1, rooted: 0, signed: now + hour, stored: now })
+    clock.advance(hour * 1000)
+    expect(floor.trustedNow()).toBe(now + hour)
+    clock.advance(20 * hour * 1000)
+    expect(floor.unbelieved()).toBeUndefined()
+  })
+
+  it('gains nothing by restarts, with the wall clock in 1970', async () => {
+    const file = new Memory()
+    await floorAt(now, file).floor.persist()
+    for (let boot = 1; boot <= 50; boot++) {
+      const { floor } = floorAt(0, file)
+      await floor.load()
+      floor.observe(floor.trustedNow() + hour, 'role')
+      await floor.persist(true)
+      expect(floor.trustedNow()).toBeLessThanOrEqual(now + hour)
+    }
+  })
+
+  it('an honest signature that the wall clock has reached does move on with the monotonic clock', () => {
+    const { floor, clock } = floorAt(now)
+    floor.observe(now, 'role')
+    clock.advance(500_000)
+    clock.jumpTo(0)
+    expect(floor.trustedNow()).toBe(now + 500)
+  })
+
+  it('roots are believed, and what they know tells a wrong wall clock', () => {
+    const { floor } = floorAt(0)
+    floor.observe(now, 'root')
+    expect([floor.floor(), floor.sure()]).toEqual([now, now])
+    floor.observe(now + 2 * hour, 'role')
+    expect([floor.floor(), floor.sure(), floor.unbelieved()]).toEqual([now, now, now + 2 * hour])
+  })
+
+  it('together with a wrong NTP server moves the time, until the key is replaced', async () => {
+    const wrong = build + 5000 * day
+    const { floor, clock, file } = floorAt(wrong)
+    floor.observe(wrong, 'role')
+    await floor.persist()
+    clock.jumpTo(now * 1000)
+    expect(floor.trustedNow()).toBe(wrong)
+    // Not so far as to keep the modem from its broker.
+    expect(floor.sure()).toBe(build)
+    floor.forgetRoles()
+    floor.observe(now - day, 'root')
+    await floor.persist(true)
+    expect(floor.trustedNow()).toBe(now)
+    const next = floorAt(0, file)
+    await next.floor.load()
+    expect(next.floor.trustedNow()).toBe(now)
+  })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Answer, readAnswer } from '../../module/dns/answer.ts'
+import { restoreAnswer } from '../../module/dns/stored-answer.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { query, rdata, reply } from '../helpers/wire.ts'
@@ -52,12 +53,13 @@ describe('the cache', () => {
     expect([cache.bytes, cache.size]).toEqual([0, 0])
   })
 
-  it('holds each reply in bytes of its own: one hot entry must not keep a pool of 8 KB alive', () => {
+  it('gives an answer back as it was', () => {
     const cache = new Cache({ clock: new FakeClock(), bytes: 100_000 })
-    cache.set('a', { ...answer, bytes: Buffer.from(answer.bytes) }, 300, 1)
-    const { bytes } = cache.get('a')!.answer
-    expect(bytes.buffer.byteLength).toBe(bytes.length)
-    expect(bytes.equals(answer.bytes)).toBe(true)
+    cache.set('a', answer, 300, 1)
+    const { bytes, ...rest } = restoreAnswer(cache.get('a')!)
+    const { bytes: before, ...others } = answer
+    expect(rest).toEqual(others)
+    expect(bytes.subarray(12)).toEqual(before.subarray(12))
   })
 
   it('does not keep what is larger than an eighth of it', () => {

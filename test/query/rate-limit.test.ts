@@ -45,3 +45,25 @@ describe('errors are rate-limited (3-dns.md, Wire)', () => {
     expect(errorsOf(guardOf(new FakeClock(), 1000), '127.0.0.1', 1000)).toBe(200)
   })
 })
+
+describe('limits shared out between threads', () => {
+  it('admit in all what one thread would', () => {
+    const clock = new FakeClock()
+    const admitted = (sharedBy: number) => {
+      const limits = Array.from({ length: sharedBy }, () =>
+        createRateLimit({ clock, burst: 300, queriesPerSecond: 100, sharedBy }),
+      )
+      const ask = () =>
+        limits.map((limit) => {
+          let count = 0
+          while (limit.admit('192.0.2.7', 'udp') === 'answer') count++
+          return count
+        })
+      const atOnce = ask()
+      clock.advance(1000)
+      return [atOnce, ask()].map((counts) => counts.reduce((sum, count) => sum + count, 0))
+    }
+    expect(admitted(1)).toEqual([300, 100])
+    expect(admitted(4)).toEqual([300, 100])
+  })
+})

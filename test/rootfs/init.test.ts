@@ -2,6 +2,7 @@ import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parseConfig } from '../../module/config/load.ts'
+import { modemRuntime } from '../../scripts/household/runtime.ts'
 import { type Bundle, buildBundle } from './bundle.ts'
 import { messageOfCalls } from './message-of-calls.ts'
 import { StubModem } from './modem.ts'
@@ -173,8 +174,7 @@ config line
     const lib = join(modem.root, 'usr/lib/securenet')
     expect(modem.told('', 'command')).toEqual([
       process.execPath,
-      '--max-semi-space-size=2',
-      '--max-old-space-size=32',
+      ...modemRuntime().flags,
       `${lib}/securenet.cjs`,
       'run',
       '--config',
@@ -275,6 +275,16 @@ describe.skipIf(process.getuid?.() !== 0)('boot', () => {
 })
 
 describe.skipIf(process.getuid?.() !== 0)('stop', () => {
+  it('takes the IPv6 address off every device where a module that was killed has left it', () => {
+    modem.init('start')
+    modem.put('left-on', 'br-lan\nbr-guest\n')
+    modem.put('tools.log', '')
+    modem.init('stop')
+    for (const device of ['lo', 'br-lan', 'br-guest'])
+      expect(modem.read('tools.log')).toContain(`ip -6 address del ${service6} dev ${device}\n`)
+    expect(modem.addresses).toEqual([])
+  })
+
   it('waits for the process, then takes table, addresses and folders away', () => {
     modem.init('start')
     modem.startInstance()

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { messageOfCalls } from '../rootfs/message-of-calls.ts'
 import { StubModem } from '../rootfs/modem.ts'
 import { faultsOf } from '../rootfs/service-message.ts'
-import { addresses, Household, lacking, type Started } from './household-in-namespaces.ts'
+import { addresses, Household, lacking, type Started, who } from './household-in-namespaces.ts'
 import { askAll, pairs } from './interception-list.ts'
-import { instanceOf, jailed } from './jail.ts'
+import { innerPid, instanceOf, jailed } from './jail.ts'
 import { lines, Modem } from './modem.ts'
 
 const tools = ['ip', 'nft', 'dnsmasq', 'dig', 'setpriv', 'unshare', 'openssl', 'mosquitto', 'busybox', 'ldd']
@@ -45,6 +45,21 @@ describe.skipIf(missing.length > 0)('in the jail that procd is asked for', { tim
 
     router = new StubModem().overlay('dist/securenet').provision()
     router.put('netifd/guest/device', 'br-guest')
+    const { operator4 } = addresses.wan
+    for (const [name, device, gateway] of [
+      ['wan', 'wan0', operator4],
+      ['wwan', 'be0', addresses.backend4],
+    ] as const) {
+      router.put(`netifd/${name}/device`, device)
+      router.put(`netifd/${name}/gateway4`, gateway)
+    }
+    const mobile = [
+      'config line',
+      `option id '${lines.mobile}'`,
+      "option access 'mobile'",
+      "option interface 'wwan'",
+    ]
+    router.put('etc/config/securenet', `${router.read('etc/config/securenet')}\n${mobile.join('\n\t')}\n`)
     router.put('etc/securenet/trust/roots.json', readFileSync(join(home.dir, 'roots.json'), 'utf8'))
     router.uci('set', `securenet.@line[0].id=${lines.fixed}`)
     execFileSync('cp', ['-a', `${modem.dataDir}/.`, join(router.root, 'srv/securenet/')])
@@ -81,14 +96,16 @@ describe.skipIf(missing.length > 0)('in the jail that procd is asked for', { tim
   })
 
   test('own user, CAP_NET_ADMIN alone, no new privileges, a root of its own', () => {
-    const status = readFileSync(`/proc/${started.child.pid}/status`, 'utf8')
+    const status = readFileSync(`/proc/${innerPid(started.child.pid!)}/status`, 'utf8')
     const netAdmin = (1 << 12).toString(16).padStart(16, '0')
     for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
       expect(status).toMatch(new RegExp(`^${set}:\\s${netAdmin}$`, 'm'))
     expect(status).toMatch(/^NoNewPrivs:\s1$/m)
     expect(status).toMatch(/^Uid:\s1\s1\s1\s1$/m)
     expect(status).toMatch(/^Groups:\s*$/m)
-    const root = execFileSync('readlink', [`/proc/${started.child.pid}/root`], { encoding: 'utf8' })
+    const root = execFileSync('readlink', [`/proc/${innerPid(started.child.pid!)}/root`], {
+      encoding: 'utf8',
+    })
     expect(root).toContain('/jail-')
   })
 
@@ -106,13 +123,82 @@ describe.skipIf(missing.length > 0)('in the jail that procd is asked for', { tim
       attempt('chown', () => fs.chownSync(${JSON.stringify(writable[0])}, 0, 0))
       attempt('setuid', () => process.setuid(0))
       attempt('chroot', () => { process.chroot ? process.chroot('/') : require('child_process').execFileSync('/usr/sbin/chroot', ['/']) })
-      attempt('kill', () => process.kill(1, 'SIGKILL'))
       for (const path of ['/home', '/root', '/var/log', '/etc/shadow']) attempt('see ' + path, () => fs.statSync(path))
       console.log(JSON.stringify(outcome))`
     const { stdout, stderr } = inJail([instance.command[0]!, '-e', program])
     expect(stderr).toBe('')
     const outcome = JSON.parse(stdout)
     const done = Object.keys(outcome).filter((what) => outcome[what] === 'done')
-    expect(done.sort()).toEqual(writable.map((folder) => `file in ${folder}`).sort())
+    // /dev is the jail's own, and goes with it.
+    expect(done.sort()).toEqual(['/dev', ...writable].map((folder) => `file in ${folder}`).sort())
+  })
+
+  test('the default route moves to the mobile line and back: hotplug tells the module, protection follows', async () => {
+    const hotplug = (action: string, device: string) => {
+      const env = { ...router.env, ACTION: action, INTERFACE: 'wan', DEVICE: device }
+      const script = `. ${join(router.root, 'etc/hotplug.d/iface/95-securenet')}`
+      const argv = [
+        'env',
+        ...Object.entries(env).map((pair) => pair.join('=')),
+        'busybox',
+        'ash',
+        '-c',
+        script,
+      ]
+      const { status, stdout, stderr } = home.attempt('modem', argv)
+      expect([status, stdout, stderr]).toEqual([0, '', ''])
+    }
+    const move = (from: string, to: string, gateway: string) => {
+      home.exec('modem', ['ip', '-4', 'route', 'del', 'default', 'dev', from])
+      home.exec('modem', ['ip', '-4', 'route', 'add', 'default', 'via', gateway, 'dev', to])
+    }
+    router.without('ip')
+    move('wan0', 'be0', addresses.backend4)
+    hotplug('ifdown', 'wan0')
+    // Nobody has ordered protection for the mobile line.
+    await home.until(
+      () => askLan(),
+      (answer) => answer === who.stock,
+    )
+    move('be0', 'wan0', addresses.wan.operator4)
+    hotplug('ifup', 'wan0')
+    await home.until(
+      () => askLan(),
+      (answer) => answer === addresses.service4,
+    )
+  })
+
+  test('the first process of its PID namespace still stops when it is asked to, and disarms', async () => {
+    process.kill(innerPid(started.child.pid!), 'SIGTERM')
+    await new Promise((resolve) => started.child.once('close', resolve))
+    expect(await askLan()).toBe(who.stock)
+    expect(started.child.exitCode).toBe(0)
+  })
+
+  test('killed, then stopped by the init script with the real tools: nothing is left', async () => {
+    started = home.start('modem', jailed(instance, newRoot()))
+    await home.until(
+      () => askLan(),
+      (answer) => answer === addresses.service4,
+    )
+    process.kill(innerPid(started.child.pid!), 'SIGKILL')
+    await new Promise((resolve) => started.child.once('close', resolve))
+    const addressesNow = () => home.exec('modem', ['ip', '-o', 'address'])
+    expect(addressesNow()).toMatch(new RegExp(`br-lan .*${addresses.service6}/128`))
+    router.without('nft')
+    const env = { ...router.env, PATH: `${router.env['PATH']}:/usr/sbin:/usr/bin` }
+    const rc = join(router.root, 'etc/rc.common')
+    const init = join(router.root, 'etc/init.d/securenet')
+    // busybox's own `ip`, as on a modem; nft is the real one.
+    const stopped = home.attempt('modem', [
+      ...['env', ...Object.entries(env).map((pair) => pair.join('='))],
+      ...['busybox', 'ash', rc, init, 'stop'],
+    ])
+    expect([stopped.status, stopped.stderr]).toEqual([0, ''])
+    for (const address of [addresses.service4, addresses.service6])
+      expect(addressesNow()).not.toContain(address)
+    expect(home.exec('modem', ['nft', 'list', 'tables'])).not.toContain('securenet')
+    expect(await askLan()).toBe(who.stock)
+    expect(router.has('var/run/securenet')).toBe(false)
   })
 })

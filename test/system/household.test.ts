@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { addresses, Household, lacking, type Question, who } from './household-in-namespaces.ts'
+import { addresses, Household, lacking, ports, type Question, who } from './household-in-namespaces.ts'
 import { askAll, bundle, connect, leaseMs, pairs } from './interception-list.ts'
 import { releasedAfter } from './kills.ts'
 import { lines, Modem } from './modem.ts'
@@ -137,6 +137,31 @@ describe.skipIf(missing.length > 0)('household in namespaces', { timeout: 60_000
   test('DHCP names and private reverse zones keep working while armed', async () => {
     expect(await askLan({ name: 'printer.lan' })).toBe('192.168.1.50')
     expect(await askLan({ name: '50.1.168.192.in-addr.arpa', type: 'PTR' })).toBe('printer.lan.')
+  })
+
+  test('upstream mode wan: public names from the resolvers that netifd has, local ones from the stock resolver', async () => {
+    const bin = join(home.dir, 'bin')
+    mkdirSync(bin)
+    const status = { up: true, l3_device: 'wan0', 'dns-server': [addresses.public4] }
+    writeFileSync(join(bin, 'ubus'), `#!/bin/sh\necho '${JSON.stringify(status)}'\n`, { mode: 0o755 })
+    const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` }
+    await modem.stop()
+    await modem.start(modem.rewriteConfig({ upstream: { mode: 'wan' } }), [], env)
+    try {
+      await secondsUntil(blocked)
+      expect(await askLan({ name: 'printer.lan' })).toBe('192.168.1.50')
+      expect(await askLan({ name: '50.1.168.192.in-addr.arpa', type: 'PTR' })).toBe('printer.lan.')
+      expect(await askLan({ name: 'true.example' })).toBe('203.0.113.80')
+      // While the line is off nothing is blocked: the module's own socket shows whose answer it gives.
+      modem.operator('line', 'disable', lines.fixed)
+      const argv = ['dig', '+short', '-p', `${ports.dns}`, `@${blocked}`, 'who.example']
+      expect(home.exec('modem', argv).trim()).toBe(who.public)
+    } finally {
+      await modem.stop()
+      await modem.start()
+      modem.operator('line', 'enable', lines.fixed)
+      await secondsUntil(blocked)
+    }
   })
 
   test('a guest network with an upstream of its own does not learn a name of the LAN, over every way it has', async () => {

@@ -1,10 +1,11 @@
 /**
  * What procd and ujail make of a service message, with the tools of this machine: a mount namespace whose root is an
  * empty file system, in it what the message's `mount` names and the libraries of these files (ujail reads them from the
- * ELF headers, `ldd` here), /dev with its few nodes, /proc, /sys; then user, capabilities and no new privileges.
+ * ELF headers, `ldd` here), /dev with its few nodes, /proc, /sys; PID and IPC namespaces; user, capabilities, no new
+ * privileges; and an environment of what the instance names and nothing else (procd's jail/jail.c, jail/fs.c).
  */
 import { execFileSync } from 'node:child_process'
-import { lstatSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ServiceMessage } from '../rootfs/service-message.ts'
 
@@ -39,6 +40,13 @@ function capabilitiesIn(file: string): string[] {
   return first.map((name) => name.replace(/^CAP_/, '').toLowerCase())
 }
 
+const pathOf = (tool: string) => execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim()
+
+/** The jailed process: the first of a PID namespace of its own. @param outer of what runs `jailed()` */
+export function innerPid(outer: number): number {
+  return Number(readFileSync(`/proc/${outer}/task/${outer}/children`, 'utf8').trim().split(' ')[0])
+}
+
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
 /**
@@ -47,10 +55,11 @@ const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
  * @returns argv; run it as root
  */
 export function jailed(instance: Instance, root: string, command = instance.command): string[] {
-  const setpriv = execFileSync('sh', ['-c', 'command -v setpriv'], { encoding: 'utf8' }).trim()
+  const setpriv = pathOf('setpriv')
   const named = Object.entries(instance.jail.mount)
   // setpriv is this test's: ujail drops privileges by itself.
-  const files = [instance.command[0]!, setpriv, ...named.map(([path]) => path)]
+  const always = ['/etc/passwd', '/etc/group', '/etc/nsswitch.conf', '/etc/resolv.conf'].filter(existsSync)
+  const files = [instance.command[0]!, setpriv, ...always, ...named.map(([path]) => path)]
   const mounts = new Map([...new Set([...files, ...files.flatMap(librariesOf)])].map((path) => [path, 'ro']))
   for (const [path, mode] of named) if (mode === '1') mounts.set(path, 'rw')
   // In the order of their paths, as ujail has them: a folder before what is in it.
@@ -69,26 +78,31 @@ export function jailed(instance: Instance, root: string, command = instance.comm
     ...(instance.no_new_privs ? ['--no-new-privs'] : []),
     ...['bounding-set', 'inh-caps', 'ambient-caps'].map((set) => `--${set}=${['-all', ...caps].join(',')}`),
   ]
+  // Of procd's own environment nothing is passed on, not even PATH (ujail's `build_envp`).
+  const env = ['container=ujail', ...Object.entries(instance.env ?? {}).map((pair) => pair.join('='))]
+  const chroot = pathOf('chroot')
   const script = [
     'set -e',
     `mount -t tmpfs -o mode=755 tmpfs ${quoted(root)}`,
-    ...lines,
-    `mkdir -p ${root}/dev ${root}/etc ${root}/proc ${root}/sys ${root}/tmp`,
-    // setpriv's names of users.
-    ...['passwd', 'group'].map((name) => `cp /etc/${name} ${root}/etc/`),
-    ...['null 3', 'zero 5', 'random 8', 'urandom 9'].map((node) => {
+    `mkdir -p ${root}/dev ${root}/proc ${root}/sys`,
+    // Everybody may write there, as in ujail's: a megabyte that goes with the jail.
+    `mount -t tmpfs -o size=1m,noexec,nosuid tmpfs ${root}/dev`,
+    ...['null 3', 'zero 5', 'full 7', 'random 8', 'urandom 9'].map((node) => {
       const [name, minor] = node.split(' ')
       return `mknod -m 666 ${root}/dev/${name} c 1 ${minor}`
     }),
-    ...(instance.jail.procfs ? [`mount -t proc proc ${root}/proc`] : []),
+    ...lines,
+    ...(instance.jail.procfs
+      ? [
+          `mount -t proc -o nodev,noexec,nosuid proc ${root}/proc`,
+          `mount --bind ${root}/proc/sys ${root}/proc/sys`,
+          `mount -o remount,bind,ro ${root}/proc/sys`,
+        ]
+      : []),
     ...(instance.jail.sysfs ? [`mount -t sysfs -o ro sysfs ${root}/sys`] : []),
     ...(instance.jail.ronly ? [`mount -o remount,ro ${quoted(root)}`] : []),
-    ['exec chroot', quoted(root), ...[...drop, ...command].map(quoted)].join(' '),
+    `exec ${[...['env', '-i', ...env], chroot, root, ...drop, ...command].map(quoted).join(' ')}`,
   ]
-  const env = [
-    '-i',
-    'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
-    ...Object.entries(instance.env ?? {}).map((pair) => pair.join('=')),
-  ]
-  return ['env', ...env, 'unshare', '--mount', '--propagation=private', 'sh', '-c', script.join('\n')]
+  const namespaces = ['--mount', '--propagation=private', '--ipc', '--pid', '--fork', '--kill-child=SIGKILL']
+  return ['unshare', ...namespaces, 'sh', '-c', script.join('\n')]
 }

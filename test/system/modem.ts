@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { modemRuntime } from '../../scripts/household/runtime.ts'
 import { type Broker, startBroker } from './broker.ts'
 import { addresses, type Household, ports, type Started } from './household-in-namespaces.ts'
 
@@ -148,9 +149,14 @@ export class Modem {
   }
 
   /** As procd starts it; resolves once it serves. @param options of Node */
-  async start(configFile = this.configFile, options: readonly string[] = []): Promise<Started> {
-    const argv = [process.execPath, ...options, this.bundle, 'run', '--config', configFile]
-    this.started = this.#home.startModule(argv)
+  async start(
+    configFile = this.configFile,
+    options: readonly string[] = [],
+    own: NodeJS.ProcessEnv = process.env,
+  ): Promise<Started> {
+    const { flags, env } = modemRuntime()
+    const argv = [process.execPath, ...flags, ...options, this.bundle, 'run', '--config', configFile]
+    this.started = this.#home.startModule(argv, { ...own, ...env })
     await this.started.line((line) => line.startsWith('info started '))
     return this.started
   }

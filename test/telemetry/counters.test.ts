@@ -39,4 +39,22 @@ describe('counters', () => {
     after.wipe()
     expect([...after.stoppedThisWeek(), ...after.history()]).toEqual([])
   })
+
+  it('adds what another thread has counted, and forgets it there', () => {
+    const clock = new FakeClock()
+    const [main, other] = [new Counters(() => clock.now()), new Counters(() => clock.now())]
+    main.observe({ reason: 'blocked', category: 1 })
+    for (const category of [1, 0]) other.observe({ reason: 'blocked', category })
+    other.observe({ reason: 'resolver-bypass', category: 5 })
+    other.observe({ reason: 'cached', category: -1 })
+    main.add(other.takeAll())
+    main.add(other.takeAll())
+    expect(main.peek()).toEqual({
+      questions: 5,
+      byReason: { blocked: 3, 'resolver-bypass': 1, cached: 1 },
+      blockedByCategory: { malware: 1, phishing: 2, 'resolver-bypass': 1 },
+    })
+    expect(Object.fromEntries(main.stoppedThisWeek())).toEqual({ malware: 1, phishing: 2 })
+    expect([...other.stoppedThisWeek(), other.peek().questions]).toEqual([0])
+  })
 })

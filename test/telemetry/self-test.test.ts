@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SecureNetError } from '../../module/error.ts'
 import type { IndependentClient } from '../../module/telemetry/independent-client.ts'
-import { SelfTest } from '../../module/telemetry/self-test.ts'
+import { SelfTest, type ThreadQuestions } from '../../module/telemetry/self-test.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 const listeners = [
@@ -29,9 +29,16 @@ function world({
   return client
 }
 
+interface Options {
+  expectsBlock?: boolean
+  page?: boolean
+  quickClient?: IndependentClient
+  inThreads?: (questions: ThreadQuestions) => Promise<string[]>
+}
+
 function selfTest(
   client: IndependentClient,
-  { expectsBlock = true, page = true, quickClient = client } = {},
+  { expectsBlock = true, page = true, quickClient = client, inThreads }: Options = {},
 ) {
   return new SelfTest({
     client,
@@ -43,6 +50,7 @@ function selfTest(
     expectsBlock: () => expectsBlock,
     freshName: () => 'fresh.lan',
     page: async () => page,
+    ...(inThreads && { inThreads }),
     clock: new FakeClock(),
     timeoutMs: 100,
   })
@@ -99,5 +107,22 @@ describe('the self-test', () => {
   it('a page that does not answer fails the full test', async () => {
     const { outcome, cells } = await selfTest(world(), { page: false }).run('full')
     expect([outcome, cells.page]).toEqual(['fail', 'fail'])
+  })
+
+  it('goes through every query thread too, and fails with any of them', async () => {
+    const asked: ThreadQuestions[] = []
+    const inThreads = async (questions: ThreadQuestions) => {
+      asked.push(questions)
+      return asked.length === 1 ? [] : ['thread 1 does not answer']
+    }
+    expect((await selfTest(world(), { inThreads }).run('quick')).outcome).toBe('pass')
+    const failed = await selfTest(world({ upstreamUp: false }), { inThreads, expectsBlock: false }).run(
+      'quick',
+    )
+    expect(failed).toMatchObject({ outcome: 'fail', why: 'thread 1 does not answer' })
+    expect(asked).toEqual([
+      { name: 'phishing.test.example', address: '198.18.0.53', fresh: 'fresh.lan', timeoutMs: 100 },
+      { name: 'localhost', address: '127.0.0.1', fresh: null, timeoutMs: 100 },
+    ])
   })
 })

@@ -78,9 +78,13 @@ describe('Views', () => {
 describe('ModemUpstream', () => {
   const options = {
     servers: [],
-    ...{ timeoutMs: 300, inFlight: 10, localZones: ['lan'], clock: systemClock, log: createLog(() => {}) },
-    ubus: {
-      call: async () => ({ interface: [{ interface: 'wan', up: true, 'dns-server': ['127.0.0.1'] }] }),
+    ...{
+      timeoutMs: 300,
+      inFlight: 10,
+      sharedBy: 1,
+      localZones: ['lan'],
+      clock: systemClock,
+      log: createLog(() => {}),
     },
     networkInterfaces: modem,
   }

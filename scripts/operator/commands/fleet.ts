@@ -2,16 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { InvalidArgumentError, Option } from 'commander'
 import { topics } from '../../../module/control/topics.ts'
 import type { FleetMode, FleetOrder } from '../../../module/line/types.ts'
-import { type AddCommands, manyLines, within } from '../commands.ts'
+import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { claimsOf } from '../orders.ts'
-import { timeText } from '../output.ts'
+import { linesText, timeText } from '../output.ts'
 
-interface FleetOptions {
+interface FleetOptions extends ManyLines {
   percent?: number
   reason: string
-  dryRun?: boolean
-  yes?: boolean
 }
 
 const verbs = [
@@ -58,13 +56,9 @@ async function orderFleet(context: Context, mode: FleetMode, options: FleetOptio
     issuedAt: Math.floor(context.world.now() / 1000),
   }
   const share = percent === 100 ? '' : `${percent} % of `
-  const told = `fleet ${mode} for ${share}${lines.length} reported line${lines.length === 1 ? '' : 's'}`
-  if (options.dryRun) {
-    context.output.result({ dryRun: true, lines: lines.length, order }, [`would order: ${told}`])
-    return
-  }
-  const warning = mode === 'retire' ? ' The modems wipe their lists; this is for the end of the service.' : ''
-  await context.confirm(`${told[0]?.toUpperCase()}${told.slice(1)}.${warning}`, options.yes)
+  const told = `fleet ${mode} for ${share}${linesText(lines.length)}`
+  const warning = mode === 'retire' ? '. The modems wipe their lists; this is for the end of the service' : ''
+  if (!(await context.agreed(`${told}${warning}`, options, { lines: lines.length, order }))) return
   const { broker, sign } = await context.tools()
   await broker.publish(topics.fleet(), await sign('fleet', order), true)
   context.output.result({ lines: lines.length, order }, [`ordered: ${told} (sequence ${order.sequence})`])

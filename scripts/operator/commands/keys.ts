@@ -1,16 +1,20 @@
+import { readFileSync } from 'node:fs'
 import { Argument, InvalidArgumentError } from 'commander'
-import { type Role, roles } from '../../../module/control/documents-kinds.ts'
+import { type PublicKey, type Role, roles } from '../../../module/control/documents-kinds.ts'
 import { topics } from '../../../module/control/topics.ts'
-import { type AddCommands, manyLines, within } from '../commands.ts'
+import { messageOf } from '../../../module/error.ts'
+import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
-import { passphraseOf, publishKeys, signAgain } from '../keys.ts'
-import { timeText } from '../output.ts'
+import { type Again, documentsOf, keyAccess, openFolder, publishKeys } from '../keys.ts'
+import { counted, linesText, table, timeText } from '../output.ts'
 import { KeyFolder } from '../signing/key-folder.ts'
+import type { GivenKeys } from '../signing/key-sets.ts'
+import { sshPublicKey } from '../signing/ssh-wire.ts'
 
 const places = [...roles, 'roots'] as const
 
-interface InitFlags {
+interface InitFlags extends GivenFlag {
   encrypt?: boolean
   rootKeys: number
   rootThreshold: number
@@ -23,13 +27,45 @@ function count(text: string): number {
   return number
 }
 
-const open = (context: Context) =>
-  KeyFolder.open(context.profile.keysDir, passphraseOf(context.profile, context.world.env))
+const open = (context: Context) => openFolder(context.profile, context.world.env)
+
+interface GivenFlag {
+  key?: { place: Role | 'roots'; file: string }[]
+}
+
+function parseGiven(text: string, before: GivenFlag['key'] = []): GivenFlag['key'] {
+  const [, name, file = ''] = /^([a-z]+)=(.+)$/.exec(text) ?? []
+  const place = places.find((known) => known === name)
+  if (!place)
+    throw new InvalidArgumentError(`ROLE=FILE.pub is expected, with a role of ${places.join(', ')}.`)
+  return [...before, { place, file }]
+}
+
+/** Public keys of an agent, as ssh-keygen or `ssh-add -L` writes them. */
+function givenKeys({ key = [] }: GivenFlag): GivenKeys {
+  const given = new Map<Role | 'roots', PublicKey[]>()
+  for (const { place, file } of key) {
+    try {
+      given.set(place, [...(given.get(place) ?? []), sshPublicKey(readFileSync(file, 'utf8'))])
+    } catch (error) {
+      throw usage(`${file}: ${messageOf(error)}`, 'Give the .pub file of an ssh-ed25519 key.')
+    }
+  }
+  return Object.fromEntries(given)
+}
+
+const givenFlag = [
+  '--key <role=file.pub>',
+  'an Ed25519 key whose private part an SSH agent holds, instead of a fresh one in a file; may be given several times',
+  parseGiven,
+] as const
 
 const nowSeconds = (context: Context) => Math.floor(context.world.now() / 1000)
 
-async function init(context: Context, { encrypt, rootKeys, rootThreshold }: InitFlags): Promise<void> {
-  const passphrase = encrypt ? passphraseOf(context.profile, context.world.env) : undefined
+async function init(context: Context, flags: InitFlags): Promise<void> {
+  const { encrypt, rootKeys, rootThreshold } = flags
+  const access = keyAccess(context.profile, context.world.env)
+  const passphrase = encrypt ? access.passphrase : undefined
   if (encrypt && passphrase === undefined)
     throw usage(
       '--encrypt needs a passphrase',
@@ -39,6 +75,8 @@ async function init(context: Context, { encrypt, rootKeys, rootThreshold }: Init
     now: nowSeconds(context),
     rootKeys,
     rootThreshold,
+    given: givenKeys(flags),
+    ...(access.agent && { agent: access.agent }),
     ...(passphrase === undefined ? {} : { passphrase }),
   })
   context.output.result({ folder: folder.folder, roots: folder.roots }, [
@@ -48,46 +86,84 @@ async function init(context: Context, { encrypt, rootKeys, rootThreshold }: Init
 }
 
 async function show(context: Context): Promise<void> {
-  const { current, documents, folder } = await open(context)
-  const sets = [
-    ['roots', current.roots],
-    ...roles.map((role) => [role, current.roles[role]] as const),
-  ] as const
-  context.output.result({ folder, number: current.number, keys: current }, [
+  const keyFolder = await open(context)
+  const { current, documents, folder } = keyFolder
+  const rows: string[][] = []
+  const privateKeys: Record<string, string> = {}
+  for (const place of ['roots', ...roles] as const) {
+    const set = place === 'roots' ? current.roots : current.roles[place]
+    for (const { kid } of set.keys) {
+      const where = await keyFolder.placeOf(kid)
+      privateKeys[kid] = where
+      rows.push([place, `${set.threshold} of ${set.keys.length}`, kid, where])
+    }
+  }
+  context.output.result({ folder, number: current.number, keys: current, privateKeys }, [
     `keys document ${current.number} of ${documents.length}, ${timeText(current.issuedAt)}, in ${folder}`,
-    ...sets.map(
-      ([place, set]) => `${place.padEnd(8)} ${set.threshold} of ${set.keys.map((key) => key.kid).join(', ')}`,
-    ),
+    ...table([['ROLE', 'SIGN', 'KEY', 'PRIVATE PART'], ...rows]),
   ])
 }
 
 async function rotate(
   context: Context,
   replace: readonly (Role | 'roots')[],
-  yes: boolean | undefined,
+  flags: ManyLines & GivenFlag,
 ): Promise<void> {
+  const given = givenKeys(flags)
+  const stray = Object.keys(given).find((place) => !(replace as readonly string[]).includes(place))
+  if (stray) throw usage(`--key ${stray}=… is given, but ${stray} is not to be replaced`)
   const folder = await open(context)
-  const lines = (await context.knownLines()).length
-  await context.confirm(
-    `Keys of ${replace.join(', ')} are replaced for the modems of ${lines} reported lines.`,
-    yes,
-  )
-  const before = folder.current
-  const document = await folder.rotate({ replace, now: nowSeconds(context) })
   const broker = await context.broker()
+  const before = folder.current
+  const lines = (await context.knownLines()).length
+  const toSign = async (): Promise<[Role, Again][]> => {
+    const found: [Role, Again][] = []
+    for (const role of roles)
+      if (replace.includes(role)) found.push([role, await documentsOf(broker, role, before.roles[role])])
+    return found
+  }
+  const count = (await toSign()).reduce((sum, [, { ours }]) => sum + ours.size, 0)
+  const number = before.number + 1
+  const what = `keys of ${replace.join(', ')} are replaced (document ${number}) and ${counted(count, 'document')} signed again, for the modems of ${linesText(lines)}`
+  if (!(await context.agreed(what, flags, { lines, number, replaced: replace, toSign: count }))) return
+  const document = await folder.rotate({ replace, given, now: nowSeconds(context) })
   // First the keys, then what they sign: a modem refuses a signature by a key that it has not been told of.
   await broker.publish(topics.keys(document.number), document.jws, true)
+  const progress = context.output.progress('sign', count)
+  let done = 0
+  // Read again: while a person thought, somebody may have given another order.
   const again: Record<string, { signed: number; foreign: string[] }> = {}
-  for (const role of roles)
-    if (replace.includes(role))
-      again[role] = await signAgain({ broker, sign: folder.sign }, role, before.roles[role])
+  for (const [role, { ours, foreign }] of await toSign()) {
+    for (const [topic, signable] of ours) {
+      await broker.publish(topic, await signable(folder.sign), true)
+      progress(++done)
+    }
+    again[role] = { signed: ours.size, foreign }
+  }
   const rows = Object.entries(again).map(
     ([role, { signed, foreign }]) =>
-      `${role}: ${signed} documents signed again${foreign.length > 0 ? `, left alone: ${foreign.join(', ')}` : ''}`,
+      `${role}: ${counted(signed, 'document')} signed again${foreign.length > 0 ? `, left alone: ${foreign.join(', ')}` : ''}`,
   )
   context.output.result({ number: document.number, replaced: replace, again }, [
     `keys document ${document.number} is published`,
     ...rows,
+  ])
+}
+
+async function publish(context: Context, flags: ManyLines): Promise<void> {
+  const folder = await open(context)
+  const broker = await context.broker()
+  const there = await broker.retained(topics.keys('+'))
+  const missing = folder.documents.filter(({ number, jws }) => String(there.get(topics.keys(number))) !== jws)
+  const lines = (await context.knownLines()).length
+  const what = `${missing.length} of ${folder.documents.length} keys documents are published, for the modems of ${linesText(lines)}`
+  const data = { lines, documents: folder.documents.length, missing: missing.map(({ number }) => number) }
+  // The first ones of a new broker, and a repeat, change no line.
+  const changesLines = lines > 0 && missing.length > 0
+  if (!(await context.agreed(what, changesLines ? flags : { ...flags, yes: true }, data))) return
+  await publishKeys(broker, missing)
+  context.output.result({ documents: folder.documents.length, published: missing.length }, [
+    `keys documents 1 to ${folder.current.number} are on the broker, ${missing.length} of them from now on`,
   ])
 }
 
@@ -98,6 +174,7 @@ export const addKeysCommands: AddCommands = (program, world) => {
     .description('fresh root keys and one key for each role, in the profile’s keysDir')
     .option('--root-keys <n>', 'root keys', count, 1)
     .option('--root-threshold <n>', 'signatures that a keys document needs of them', count, 1)
+    .option(...givenFlag)
     .option('--encrypt', 'at rest, with SECURENET_KEYS_PASSPHRASE or the profile’s passphraseFile')
   making.action((flags: InitFlags) => within(world, making, (context) => init(context, flags)))
   const showing = keys.command('show').description('which keys are in force')
@@ -105,23 +182,19 @@ export const addKeysCommands: AddCommands = (program, world) => {
   const publishing = keys
     .command('publish')
     .description('every keys document to the broker, where it stays for ever')
-  publishing.action(() =>
-    within(world, publishing, async (context) => {
-      const folder = await open(context)
-      await publishKeys(await context.broker(), folder)
-      context.output.result({ documents: folder.documents.length }, [
-        `published keys documents 1 to ${folder.current.number}`,
-      ])
-    }),
-  )
+    .option(...manyLines.dryRun)
+    .option(...manyLines.yes)
+  publishing.action((flags: ManyLines) => within(world, publishing, (context) => publish(context, flags)))
   const rotating = keys
     .command('rotate')
     .description(
       'replace keys: publishes the next keys document and signs again what the old ones had signed',
     )
     .addArgument(new Argument('<role...>').choices(places))
+    .option(...givenFlag)
+    .option(...manyLines.dryRun)
     .option(...manyLines.yes)
-  rotating.action((replace: (Role | 'roots')[], flags: { yes?: boolean }) =>
-    within(world, rotating, (context) => rotate(context, replace, flags.yes)),
+  rotating.action((replace: (Role | 'roots')[], flags: ManyLines & GivenFlag) =>
+    within(world, rotating, (context) => rotate(context, replace, flags)),
   )
 }

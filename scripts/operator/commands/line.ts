@@ -1,12 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Desired, type OrderedService, reasonsOf } from '../../../module/line/types.ts'
-import { type AddCommands, within } from '../commands.ts'
+import { type AddCommands, type ManyLines, manyLines, timeoutOption, within } from '../commands.ts'
+import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
+import { doneText, mustAllBeApplied, orderAll, viewsOf } from '../many-orders.ts'
 import { giveOrder, type LineView, type Order, type Ordered, viewLine } from '../orders.ts'
-import { timeText } from '../output.ts'
+import { table, timeText } from '../output.ts'
 import { protectionText, type Reported } from '../reported.ts'
 
-interface OrderOptions {
+interface OrderOptions extends ManyLines {
   reason: Desired['reason']
   by: Desired['by']
   until?: string
@@ -65,12 +67,6 @@ export function parseLineId(text: string): string {
   return text
 }
 
-export function parseMs(text: string): number {
-  const seconds = Number(text)
-  if (!(seconds > 0) || seconds > 3600) throw new InvalidArgumentError('Seconds, above 0, 3600 at most.')
-  return Math.round(seconds * 1000)
-}
-
 export function orderedText(ordered: Ordered): string {
   const numbers = `generation ${ordered.generation}, sequence ${ordered.sequence}`
   if (!ordered.applied) return `${ordered.lineId}  ${ordered.service} ordered (${numbers}); not waited for`
@@ -95,7 +91,10 @@ function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeo
   const command = line
     .command(entry.verb)
     .description(entry.says)
-    .argument('<line>', 'line id', parseLineId)
+    .argument('<line...>', 'line ids', (text: string, before: string[] = []) => [
+      ...before,
+      parseLineId(text),
+    ])
     .addOption(new Option('--reason <reason>', 'why').choices(reasonsOf[entry.service]).default(entry.reason))
     .addOption(
       new Option('--by <who>', 'who asked for it')
@@ -103,23 +102,47 @@ function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeo
         .default('operator'),
     )
     .option('--no-wait', 'publish only; do not wait for what the modem measures')
-    .option('--timeout <seconds>', 'wait so long for the modem', parseMs, 10_000)
+    .addOption(timeoutOption('the modem'))
+    .option(...manyLines.dryRun)
+    .option(...manyLines.yes)
   if (entry.verb === 'suspend')
     command
       .option('--until <time>', 'ends by itself: +2h, +30m, +1d, or 2026-12-01T06:00:00+01:00')
       .addOption(new Option('--then <service>', 'what comes back then').choices(['enabled', 'disabled']))
   if (entry.verb === 'enable')
     command.option('--notices', 'the customer wants to be told the names that were blocked')
-  command.action(async (lineId: string, options: OrderOptions) => {
+  command.action(async (lineIds: string[], options: OrderOptions) => {
     await within(world, command, async (context) => {
-      const order = toOrder(lineId, entry.service, options, world.now())
-      const ordered = await giveOrder(await context.tools(), order, {
-        wait: options.wait,
-        timeoutMs: options.timeout,
-      })
-      context.output.result(ordered, [orderedText(ordered)])
+      const orderOf = (lineId: string) => toOrder(lineId, entry.service, options, world.now())
+      await orderLines(context, [...new Set(lineIds)], orderOf, options)
     })
   })
+}
+
+async function orderLines(
+  context: Context,
+  lineIds: readonly string[],
+  orderOf: (lineId: string) => Order,
+  options: OrderOptions,
+): Promise<void> {
+  const [first] = lineIds
+  if (!first) return
+  const { service } = orderOf(first)
+  const what = lineIds.length === 1 ? `line ${first}` : `${lineIds.length} lines`
+  if (lineIds.length > 1 || options.dryRun)
+    if (!(await context.agreed(`${what} will be ${service}`, options, { orders: lineIds.map(orderOf) })))
+      return
+  if (lineIds.length === 1) {
+    const wait = { wait: options.wait, timeoutMs: options.timeout }
+    const ordered = await giveOrder(await context.tools(), orderOf(first), wait)
+    context.output.result(ordered, [orderedText(ordered)])
+    return
+  }
+  const done = await orderAll(context, await viewsOf(context, lineIds), orderOf, options)
+  context.output.result({ service, lines: done }, table(done.map((each) => [each.lineId, doneText(each)])))
+  const wayOut =
+    'The orders are retained. Repeat the command for the lines named above once the reasons are gone.'
+  mustAllBeApplied(done, 'OPERATOR_LINES_PARTLY', 'lines', wayOut)
 }
 
 function listText({ list }: Reported): string {

@@ -3,11 +3,10 @@ import { InvalidArgumentError } from 'commander'
 import { type Request, type RequestAction, requestActions } from '../../../module/control/documents-kinds.ts'
 import { topics } from '../../../module/control/topics.ts'
 import { awaitMessage } from '../broker.ts'
-import { type AddCommands, within } from '../commands.ts'
+import { type AddCommands, timeoutOption, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { refused, usage } from '../exit.ts'
 import { parseJson } from '../reported.ts'
-import { parseMs } from './line.ts'
 
 interface RequestOptions {
   name?: string
@@ -99,7 +98,7 @@ export const addRequestCommands: AddCommands = (program, world) => {
       .command(action)
       .description(says[action])
       .argument('<modem>', 'modem id', parseModemId)
-      .option('--timeout <seconds>', 'wait so long for the answer', parseMs, 10_000)
+      .addOption(timeoutOption('the answer'))
     if (action === 'check-name') command.option('--name <name>', 'the name to check')
     command.action(async (modemId: string, options: RequestOptions) => {
       await within(world, command, (context) => ask(context, modemId, action, options))

@@ -2,7 +2,7 @@ import { topics } from '../../../module/control/topics.ts'
 import { type AddCommands, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { claimsOf } from '../orders.ts'
-import { table } from '../output.ts'
+import { counted, table } from '../output.ts'
 import { parseJson, parseReported, protectionText, type Reported } from '../reported.ts'
 
 interface Row {
@@ -65,7 +65,7 @@ export class LineTable {
     const cells = rows.slice(0, rowsShown).map((row) => Object.values(row))
     const more = rows.length > rowsShown ? [`… and ${rows.length - rowsShown} more`] : []
     return [
-      `${rows.length} lines, ${protectingCount} protecting`,
+      `${counted(rows.length, 'line')}, ${protectingCount} protecting`,
       ...table([['LINE', 'ORDERED', 'MEASURED', 'MODEM', 'ONLINE', 'LIST'], ...cells]),
       ...more,
     ]

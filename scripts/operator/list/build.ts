@@ -135,8 +135,8 @@ function stopOnFindings(report: BuildReport): void {
     'LIST_GUARD',
     `guard ${first.guard}: "${first.name || '.'}" of ${input}${hits}${more}`,
     first.guard === 'collision'
-      ? 'Build again with another key.'
-      : 'Correct the source, or tell the guard to drop such entries.',
+      ? 'Build again with another key: --new-key.'
+      : 'Correct the source, leave such entries out (--drop-findings), or block this one all the same (--exempt NAME).',
     report,
   )
 }
@@ -147,7 +147,7 @@ function stopOnChange(report: BuildReport, { maxChangePercent = 10, force = fals
   throw new BuildStopped(
     'LIST_CHANGE',
     `${change.percent.toFixed(1)} % of the list would change (${change.added} added, ${change.removed} removed), more than ${maxChangePercent} %`,
-    'If the sources are right, build again with force.',
+    'If the sources are right, build again with --force.',
     report,
   )
 }

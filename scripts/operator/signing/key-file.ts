@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { messageOf, SecureNetError } from '../../../module/error.ts'
-import { type PrivateJwk, privateJwkOf, type SigningKey, signingKeyOf } from './signing-key.ts'
+import { type HeldKey, type PrivateJwk, privateJwkOf, signingKeyOf } from './signing-key.ts'
 
 /** 32 MB and some 0.1 s for each guess (RFC 7914 §2). */
 const cost = { N: 32_768, r: 8, p: 1 }
@@ -31,7 +31,7 @@ function fileError(path: string, why: string, cause?: unknown): SecureNetError {
   return new SecureNetError('SIGN_KEY_FILE', `${path}: ${why}`, wayOut, { cause })
 }
 
-function encrypt(key: SigningKey, passphrase: string): EncryptedFile {
+function encrypt(key: HeldKey, passphrase: string): EncryptedFile {
   const { kid } = key.publicKey
   const salt = randomBytes(16)
   const iv = randomBytes(12)
@@ -79,7 +79,7 @@ function decrypt(path: string, file: EncryptedFile, passphrase: string | undefin
 }
 
 /** Never overwrites; mode 600. */
-export async function writeKeyFile(path: string, key: SigningKey, passphrase?: string): Promise<void> {
+export async function writeKeyFile(path: string, key: HeldKey, passphrase?: string): Promise<void> {
   const plain: PlainFile = { v: 1, kid: key.publicKey.kid, jwk: privateJwkOf(key) }
   const content = passphrase === undefined ? plain : encrypt(key, passphrase)
   await writeFile(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true })
@@ -88,7 +88,7 @@ export async function writeKeyFile(path: string, key: SigningKey, passphrase?: s
 /**
  * @throws SecureNetError SIGN_KEY_MODE, SIGN_KEY_FILE, SIGN_PASSPHRASE_NEEDED, SIGN_BAD_PASSPHRASE
  */
-export async function readKeyFile(path: string, passphrase?: string): Promise<SigningKey> {
+export async function readKeyFile(path: string, passphrase?: string): Promise<HeldKey> {
   const { mode } = await stat(path)
   if ((mode & 0o077) !== 0)
     throw new SecureNetError(
@@ -104,7 +104,7 @@ export async function readKeyFile(path: string, passphrase?: string): Promise<Si
     throw fileError(path, messageOf(error), error)
   }
   const jwk = 'encryption' in file ? decrypt(path, file, passphrase) : file.jwk
-  let key: SigningKey
+  let key: HeldKey
   try {
     key = signingKeyOf(jwk)
   } catch (error) {

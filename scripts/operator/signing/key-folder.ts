@@ -1,12 +1,9 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parsePayload } from '../../../module/control/documents.ts'
-import { readJws } from '../../../module/control/documents-jws.ts'
 import {
   type Keys,
   type Kind,
   type Payloads,
-  type PublicKey,
   type Role,
   type RootSet,
   type RootsFile,
@@ -16,8 +13,19 @@ import {
 import { parseRootsFile } from '../../../module/control/trust.ts'
 import { codeOf, SecureNetError } from '../../../module/error.ts'
 import { readKeyFile, writeKeyFile } from './key-file.ts'
+import {
+  allKids,
+  freshFor,
+  type GivenKeys,
+  heldBy,
+  type KeyAgent,
+  type KeysDocument,
+  keysPayload,
+  payloadOf,
+  publicKeys,
+} from './key-sets.ts'
 import { makeKeysDocument, makeRootsFile, signDocument } from './sign-document.ts'
-import { generateSigningKey, type SigningKey } from './signing-key.ts'
+import type { SigningKey } from './signing-key.ts'
 
 export interface CreateOptions {
   /** Encrypts every private key at rest. */
@@ -31,18 +39,16 @@ export interface CreateOptions {
   now: number
   /** Of keys/1; seconds since 1970. */
   expires?: number
+  given?: GivenKeys
+  agent?: KeyAgent
 }
 
 export interface RotateOptions {
-  /** All keys of these are replaced by as many fresh ones. */
+  /** All keys of these are replaced by as many fresh ones, or by given ones. */
   replace: readonly (Role | 'roots')[]
+  given?: GivenKeys
   now: number
   expires?: number
-}
-
-export interface KeysDocument {
-  number: number
-  jws: string
 }
 
 const documentName = /^keys-(\d+)\.jws$/
@@ -70,17 +76,24 @@ export class KeyFolder {
   /** For the firmware. */
   readonly roots: RootsFile
   readonly #passphrase: string | undefined
+  readonly #agent: KeyAgent | undefined
   readonly #loaded = new Map<string, Promise<SigningKey>>()
   #documents: readonly KeysDocument[]
   #current: Keys
 
   private constructor(
     folder: string,
-    parts: { roots: RootsFile; documents: KeysDocument[]; passphrase: string | undefined },
+    parts: {
+      roots: RootsFile
+      documents: KeysDocument[]
+      passphrase: string | undefined
+      agent: KeyAgent | undefined
+    },
   ) {
     this.folder = folder
     this.roots = parts.roots
     this.#passphrase = parts.passphrase
+    this.#agent = parts.agent
     this.#documents = parts.documents
     this.#current = payloadOf(parts.documents.at(-1))
   }
@@ -95,30 +108,35 @@ export class KeyFolder {
         `${folder} is not empty`,
         'Name a new folder, or rotate.',
       )
-    const rootSigners = freshKeys(rootKeys)
-    const roots = { threshold: rootThreshold, keys: publicKeys(rootSigners) }
-    const fresh = new Map(roles.map((role) => [role, freshKeys(options.roleSets?.[role]?.keys ?? 1)]))
+    const { given = {}, agent } = options
+    const count = (place: Role | 'roots') =>
+      place === 'roots' ? rootKeys : (options.roleSets?.[place]?.keys ?? 1)
+    const fresh = freshFor(['roots', ...roles], given, count)
+    const keysOf = (place: Role | 'roots') => given[place] ?? publicKeys(fresh.get(place))
+    const roots = { threshold: rootThreshold, keys: keysOf('roots') }
     const keys = keysPayload(1, roots, {
       now,
       expires,
-      roleOf: (role) => ({
-        threshold: options.roleSets?.[role]?.threshold ?? 1,
-        keys: publicKeys(fresh.get(role)),
-      }),
+      roleOf: (role) => ({ threshold: options.roleSets?.[role]?.threshold ?? 1, keys: keysOf(role) }),
     })
+    const held = await heldBy(agent, given, keys)
+    const rootSigners = [...(fresh.get('roots') ?? []), ...held.roots]
     const jws = await makeKeysDocument(keys, rootSigners)
-    for (const key of [...rootSigners, ...[...fresh.values()].flat()])
+    for (const key of [...fresh.values()].flat())
       await writeKeyFile(keyPath(folder, key.publicKey.kid), key, passphrase)
     await replaceFile(join(folder, 'roots.json'), `${JSON.stringify(makeRootsFile(roots), null, 2)}\n`)
     await replaceFile(join(folder, 'keys-1.jws'), jws)
-    return KeyFolder.open(folder, passphrase)
+    return KeyFolder.open(folder, passphrase, agent)
   }
 
-  /** @throws SecureNetError SIGN_NO_FOLDER, ROOTS_INVALID */
-  static async open(folder: string, passphrase?: string): Promise<KeyFolder> {
+  /**
+   * @param agent is asked for keys that have no file in the folder
+   * @throws SecureNetError SIGN_NO_FOLDER, ROOTS_INVALID
+   */
+  static async open(folder: string, passphrase?: string, agent?: KeyAgent): Promise<KeyFolder> {
     try {
       const roots = parseRootsFile(await readFile(join(folder, 'roots.json'), 'utf8'))
-      return new KeyFolder(folder, { roots, documents: await keysDocuments(folder), passphrase })
+      return new KeyFolder(folder, { roots, documents: await keysDocuments(folder), passphrase, agent })
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
       throw new SecureNetError(
@@ -154,18 +172,21 @@ export class KeyFolder {
    * signed must be signed and published again.
    * @throws SecureNetError SIGN_NO_KEY if too few private root keys are here
    */
-  async rotate({ replace, now, expires }: RotateOptions): Promise<KeysDocument> {
+  async rotate({ replace, given = {}, now, expires }: RotateOptions): Promise<KeysDocument> {
     const before = this.#current
     const oldRoots = await this.#signers(before.roots)
     const placed = (place: Role | 'roots'): RootSet =>
       place === 'roots' ? before.roots : before.roles[place]
-    const fresh = new Map(replace.map((place) => [place, freshKeys(placed(place).keys.length)]))
+    const fresh = freshFor(replace, given, (place) => placed(place).keys.length)
     const next = (place: Role | 'roots') => {
-      const keys = fresh.get(place)
-      return keys ? { ...placed(place), keys: publicKeys(keys) } : placed(place)
+      const keys = replace.includes(place)
+        ? (given[place] ?? publicKeys(fresh.get(place)))
+        : placed(place).keys
+      return { ...placed(place), keys }
     }
     const keys = keysPayload(before.number + 1, next('roots'), { now, expires, roleOf: next })
-    const jws = await makeKeysDocument(keys, [...oldRoots, ...(fresh.get('roots') ?? [])])
+    const held = await heldBy(this.#agent, given, keys)
+    const jws = await makeKeysDocument(keys, [...oldRoots, ...(fresh.get('roots') ?? []), ...held.roots])
     for (const key of [...fresh.values()].flat())
       await writeKeyFile(keyPath(this.folder, key.publicKey.kid), key, this.#passphrase)
     // From here on the new document is in force; before, the new keys were files that nobody names.
@@ -196,8 +217,8 @@ export class KeyFolder {
     if (signers.length === threshold) return signers
     throw new SecureNetError(
       'SIGN_NO_KEY',
-      `${this.folder} has ${signers.length} of the ${threshold} private keys that are needed`,
-      'Bring the key files there (offline roots: for as long as the rotation takes).',
+      `${this.folder} and the agent have ${signers.length} of the ${threshold} private keys that are needed`,
+      'Bring the key files there, or add the keys to the agent (offline roots: for as long as the rotation takes).',
     )
   }
 
@@ -209,46 +230,20 @@ export class KeyFolder {
       return await loading
     } catch (error) {
       this.#loaded.delete(kid)
-      if (codeOf(error) === 'ENOENT') return undefined
-      throw error
+      if (codeOf(error) !== 'ENOENT') throw error
+      const held = await this.#agent?.keys()
+      return held?.find((key) => key.publicKey.kid === kid)
     }
+  }
+
+  /** Where this tool would find a private key. @throws SecureNetError SIGN_AGENT_UNREACHABLE, SIGN_AGENT_REFUSED */
+  async placeOf(kid: string): Promise<'file' | 'agent' | 'elsewhere'> {
+    if ((await readdir(this.folder)).includes(`${kid}.json`)) return 'file'
+    const held = await this.#agent?.keys()
+    return held?.some((key) => key.publicKey.kid === kid) ? 'agent' : 'elsewhere'
   }
 }
 
 function keyPath(folder: string, kid: string): string {
   return join(folder, `${kid}.json`)
-}
-
-function allKids(keys: Keys): string[] {
-  return [keys.roots, ...roles.map((role) => keys.roles[role])].flatMap((set) =>
-    set.keys.map((key) => key.kid),
-  )
-}
-
-function freshKeys(count: number): SigningKey[] {
-  return Array.from({ length: count }, generateSigningKey)
-}
-
-function publicKeys(keys: readonly SigningKey[] = []): PublicKey[] {
-  return keys.map((key) => key.publicKey)
-}
-
-function payloadOf(document: KeysDocument | undefined): Keys {
-  if (!document)
-    throw new SecureNetError(
-      'SIGN_NO_FOLDER',
-      'the folder holds no keys document',
-      'Restore it from its back-up.',
-    )
-  return parsePayload('keys', readJws('keys', Buffer.from(document.jws)).payload)
-}
-
-function keysPayload(
-  number: number,
-  roots: RootSet,
-  options: { now: number; expires: number | undefined; roleOf: (role: Role) => RootSet },
-): Keys {
-  const { now, expires, roleOf: of } = options
-  const payload = { line: of('line'), list: of('list'), request: of('request'), fleet: of('fleet') }
-  return { v: 1, number, issuedAt: now, ...(expires !== undefined && { expires }), roots, roles: payload }
 }

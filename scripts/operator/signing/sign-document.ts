@@ -1,4 +1,3 @@
-import { CompactSign } from 'jose'
 import { parsePayload } from '../../../module/control/documents.ts'
 import {
   type Keys,
@@ -13,10 +12,13 @@ import { checkKeys } from '../../../module/control/trust.ts'
 import { SecureNetError } from '../../../module/error.ts'
 import type { SigningKey } from './signing-key.ts'
 
-function signOne(kind: Kind, payload: Uint8Array, key: SigningKey): Promise<string> {
-  return new CompactSign(payload)
-    .setProtectedHeader({ alg: 'EdDSA', kid: key.publicKey.kid, typ: `securenet-${kind}+jws` })
-    .sign(key.privateKey)
+const base64url = (octets: Uint8Array | string) => Buffer.from(octets as Uint8Array).toString('base64url')
+
+/** RFC 7515 §5.1, by hand: what libraries sign with is a key in memory, and this one may be in an agent. */
+async function signOne(kind: Kind, payload: Uint8Array, key: SigningKey): Promise<string> {
+  const header = { alg: 'EdDSA', kid: key.publicKey.kid, typ: `securenet-${kind}+jws` }
+  const input = `${base64url(JSON.stringify(header))}.${base64url(payload)}`
+  return `${input}.${base64url(await key.sign(Buffer.from(input)))}`
 }
 
 /** RFC 7515 §7.2.1 from the same payload's compact forms. */

@@ -16,6 +16,7 @@ options_table() {
 		dns service_ipv6 text -
 		dns port number -
 		dns block_ttl number dns.blockTtl
+		dns threads number dns.threads
 		dns cache_bytes number dns.cacheBytes
 		dns rebind_protection flag dns.rebindProtection
 		dns rebind_exempt texts dns.rebindExempt

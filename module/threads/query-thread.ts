@@ -1,0 +1,176 @@
+import { core } from '../blocklist/core.ts'
+import { ListPolicy } from '../blocklist/list-policy.ts'
+import { createMatcher, type Matcher } from '../blocklist/matcher.ts'
+import { openStore, type Store } from '../blocklist/store.ts'
+import type { Config } from '../config/config.ts'
+import { nameToText } from '../dns/name.ts'
+import { Question } from '../dns/question.ts'
+import { UdpListener } from '../listener/udp.ts'
+import type { Log } from '../log.ts'
+import type { Clock, Timer } from '../platform/clock.ts'
+import { DROP, PENDING, Query } from '../query/query.ts'
+import { createQueryCounts, createServing, type Serving } from '../serving.ts'
+import type { QueryCounts } from '../telemetry/query-counts.ts'
+import { ModemUpstream } from '../upstream/modem-upstream.ts'
+import type {
+  BlockedName,
+  Channel,
+  FromQueryThread,
+  QueryState,
+  SharedSocket,
+  ToQueryThread,
+} from './messages.ts'
+import type { TakeSockets } from './shared-sockets.ts'
+
+/** Counts go to the main thread so long after the first query that they hold. */
+const REPORT_MS = 250
+/** A flood of names is no news to a person; the page and notices keep no more than that either. */
+const NAMES_MOST = 256
+
+export interface QueryThreadOptions {
+  config: Config
+  sockets: readonly SharedSocket[]
+  takeSockets: TakeSockets
+  channel: Channel<FromQueryThread, ToQueryThread>
+  /** It has stopped as it was told to. */
+  onStopped: () => void
+  clock: Clock
+  log: Log
+}
+
+/**
+ * One thread that answers queries with a chain, a cache, an upstream and a mapping of the list of its own. It decides
+ * nothing: what it needs to know comes from the main thread, and what it has counted goes back.
+ */
+export class QueryThread {
+  readonly #options: QueryThreadOptions
+  readonly #matcher: Matcher
+  readonly #policy: ListPolicy
+  readonly #upstream: ModemUpstream
+  readonly #counts: QueryCounts
+  readonly #serving: Serving
+  readonly #listeners: UdpListener[] = []
+  #state: QueryState = { protecting: false, list: null, allow: [], resolvers: [], notices: false }
+  #store: Store | null = null
+  #starting: Promise<void> | null = null
+  #timer: Timer | null = null
+  #blocked: BlockedName[] = []
+
+  constructor(options: QueryThreadOptions) {
+    const { config, clock, log } = options
+    const { dns, upstream } = config
+    this.#options = options
+    this.#matcher = createMatcher({ store: null, allow: [], core: [...core, ...dns.neverBlock] })
+    this.#policy = new ListPolicy(this.#matcher, dns.resolverBypass)
+    this.#upstream = new ModemUpstream({
+      ...upstream,
+      localZones: dns.localZones,
+      sharedBy: dns.threads,
+      clock,
+      log,
+    })
+    this.#counts = createQueryCounts(config, clock, (query) => this.#onBlocked(query))
+    this.#serving = createServing({
+      config,
+      policy: this.#policy,
+      upstream: this.#upstream,
+      counts: this.#counts,
+      clock,
+    })
+  }
+
+  /** Serves once the first state has come; what throws ends the thread. */
+  start(): void {
+    this.#options.channel.onMessage((message) => this.#onMessage(message))
+  }
+
+  #onMessage(message: ToQueryThread): void {
+    switch (message.kind) {
+      case 'state':
+        this.#apply(message.state)
+        this.#starting ??= this.#serve()
+        // Unhandled, it would end the thread all the same, without its cause.
+        this.#starting.catch((error: unknown) =>
+          setImmediate(() => {
+            throw error
+          }),
+        )
+        return
+      case 'probe':
+        this.#probe(message.id, message.question)
+        return
+      case 'wipe':
+        this.#counts.wipe()
+        this.#serving.cache.clear()
+        this.#blocked = []
+        return
+      case 'stop':
+        void this.#stop()
+    }
+  }
+
+  /** The list before the switch: a name must not be let through for want of it. */
+  #apply(state: QueryState): void {
+    const before = this.#state
+    this.#state = state
+    if (state.list !== before.list) {
+      const former = this.#store
+      this.#store = state.list === null ? null : openStore(state.list)
+      this.#matcher.setStore(this.#store)
+      void former?.close()
+    }
+    if (state.allow.join() !== before.allow.join()) this.#matcher.setAllow(state.allow)
+    if (state.resolvers.join() !== before.resolvers.join()) this.#upstream.setResolvers(state.resolvers)
+    this.#policy.protecting = state.protecting
+  }
+
+  async #serve(): Promise<void> {
+    const { sockets, takeSockets, channel, log } = this.#options
+    await this.#upstream.start()
+    await takeSockets(sockets, (socket, { address, port }) => {
+      const listener = new UdpListener({ address, port, log, handle: (query) => this.#handle(query) })
+      listener.serve(socket)
+      this.#listeners.push(listener)
+    })
+    channel.post({ kind: 'serving' })
+  }
+
+  #handle(query: Query) {
+    this.#timer ??= this.#options.clock.after(REPORT_MS, () => this.#report())
+    return this.#serving.handle(query)
+  }
+
+  #onBlocked(query: Query): void {
+    const { category, reason, nameLength } = query
+    const wanted = this.#state.notices || reason === 'blocked-target' || reason === 'blocked-upstream'
+    if (!wanted || this.#blocked.length >= NAMES_MOST) return
+    this.#blocked.push({ name: nameToText(Question.name.subarray(0, nameLength)), category, reason })
+  }
+
+  #report(): void {
+    this.#timer = null
+    const blocked = this.#blocked
+    this.#blocked = []
+    this.#options.channel.post({ kind: 'counted', counted: this.#counts.take(), blocked })
+  }
+
+  #probe(id: number, question: Uint8Array): void {
+    const reply = (bytes: Uint8Array | null) =>
+      this.#options.channel.post({ kind: 'reply', id, reply: bytes })
+    const query = new Query(Buffer.from(question), '127.0.0.1', 'udp')
+    query.respond = reply
+    const outcome = this.#serving.handleUncounted(query)
+    if (outcome === PENDING) return
+    reply(outcome === DROP || typeof outcome === 'symbol' ? null : outcome)
+  }
+
+  async #stop(): Promise<void> {
+    await this.#starting
+    for (const listener of this.#listeners) await listener.stop()
+    await this.#upstream.stop()
+    this.#timer?.cancel()
+    this.#report()
+    await this.#store?.close()
+    this.#options.onStopped()
+  }
+}

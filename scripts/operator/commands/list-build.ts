@@ -1,0 +1,116 @@
+import { createWriteStream, existsSync } from 'node:fs'
+import { basename } from 'node:path'
+import { type Command, InvalidArgumentError } from 'commander'
+import { categories } from '../../../module/category.ts'
+import type { Context } from '../context.ts'
+import { usage } from '../exit.ts'
+import { Archive } from '../list/archive.ts'
+import { BuildStopped } from '../list/build.ts'
+import { type Format, formats } from '../list/formats.ts'
+import type { ListInput } from '../list/gather.ts'
+import { readList } from '../list/lines.ts'
+import { type Built, buildInto } from '../list-publish.ts'
+import { reportRows } from '../list-report.ts'
+
+export interface BuildFlags {
+  input?: InputSpec[]
+  popular?: string
+  exempt?: string[]
+  dropFindings?: boolean
+  drops?: string
+  maxChange?: number
+  force?: boolean
+  newKey?: boolean
+}
+
+export interface InputSpec {
+  file: string
+  category: number
+  format?: Format
+}
+
+/** @param text FILE:CATEGORY[:FORMAT]; read from the right, since a file may have a colon in its name */
+export function parseInput(text: string): InputSpec {
+  const parts = text.split(':')
+  const format = formats.find((name) => name === parts.at(-1))
+  if (format) parts.pop()
+  const category = categories.indexOf(parts.pop() as (typeof categories)[number])
+  const file = parts.join(':')
+  if (file === '' || category < 0)
+    throw new InvalidArgumentError(
+      `FILE:CATEGORY[:FORMAT] is expected; categories: ${categories.join(', ')}; formats: ${formats.join(', ')}.`,
+    )
+  return format ? { file, category, format } : { file, category }
+}
+
+function mustExist(file: string): string {
+  if (!existsSync(file)) throw usage(`there is no file ${file}`)
+  return file
+}
+
+function inputsOf(specs: readonly InputSpec[]): ListInput[] {
+  return specs.map(({ file, category, format }) => ({
+    name: basename(file),
+    source: readList(mustExist(file)),
+    category,
+    ...(format ? { format } : {}),
+  }))
+}
+
+/** Reads and checks; into the archive, unless `keep` says otherwise. */
+export async function build(context: Context, flags: BuildFlags, keep = true): Promise<Built> {
+  if (!flags.input?.length)
+    throw usage('nothing to build from', 'Name at least one --input FILE:CATEGORY[:FORMAT].')
+  const archive = new Archive(context.profile.archiveDir, context.list)
+  const drops = flags.drops ? createWriteStream(flags.drops) : undefined
+  const guard = flags.dropFindings
+    ? ({ suffix: 'drop', hosting: 'demote', core: 'drop', popular: 'drop' } as const)
+    : {}
+  try {
+    return await buildInto(archive, context.list, {
+      inputs: inputsOf(flags.input),
+      guards: { ...guard, exempt: new Set(flags.exempt ?? []) },
+      ...(flags.popular ? { popular: readList(mustExist(flags.popular)) } : {}),
+      ...(flags.maxChange === undefined ? {} : { maxChangePercent: flags.maxChange }),
+      force: flags.force === true,
+      newKey: flags.newKey === true,
+      keep,
+      ...(drops
+        ? { onDrop: (drop) => void drops.write(`${drop.input}:${drop.line}: ${drop.reason}: ${drop.text}\n`) }
+        : {}),
+    })
+  } catch (error) {
+    if (error instanceof BuildStopped) for (const row of reportRows(error.report)) context.output.note(row)
+    throw error
+  } finally {
+    drops?.end()
+  }
+}
+
+/** For an option: a whole number within bounds. */
+export function whole(from: number, to: number) {
+  return (text: string): number => {
+    const number = Number(text)
+    if (!Number.isInteger(number) || number < from || number > to)
+      throw new InvalidArgumentError(`A whole number, ${from} to ${to}.`)
+    return number
+  }
+}
+
+const collect = (text: string, before: string[] = []) => [...before, text]
+
+export function addBuildFlags(command: Command): Command {
+  return command
+    .option(
+      '--input <file:category[:format]>',
+      'a source; may be given several times',
+      (text, before: InputSpec[] = []) => [...before, parseInput(text)],
+    )
+    .option('--popular <file>', 'popular names, one a line: none may be blocked')
+    .option('--exempt <name>', 'block it although a guard warns; may be given several times', collect)
+    .option('--drop-findings', 'leave out what a guard finds, instead of stopping')
+    .option('--drops <file>', 'write every line that was not taken there')
+    .option('--max-change <percent>', 'more change needs --force (10)', whole(0, 100))
+    .option('--force', 'whatever the change')
+    .option('--new-key', 'a fresh hash key: every modem takes the snapshot')
+}
