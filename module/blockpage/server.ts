@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { Branding, Endpoint } from '../config/config.ts'
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import type { Log } from '../log.ts'
@@ -8,6 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import { type ConnectionLimits, Connections, clientOf } from './connections.ts'
 import { bareHeaders } from './headers.ts'
 import type { PageData } from './page-data.ts'
+import { onClientError, refuse } from './refusals.ts'
 import { createResponder, type PageResponse } from './respond.ts'
 
 export interface BlockPageLimits extends ConnectionLimits {
@@ -89,27 +89,6 @@ function listening(server: Server, { address, port }: Endpoint): Promise<void> {
     })
     server.listen({ host: address, port, ipv6Only: true, backlog: BACKLOG }, resolve)
   })
-}
-
-const lastWords = Object.entries({ Connection: 'close', 'Content-Length': '0', ...bareHeaders })
-  .map(([name, value]) => `${name}: ${value}`)
-  .join('\r\n')
-
-/** A last word for what never became a request. */
-function refuse(socket: Duplex, line: string): void {
-  if (!socket.writable) return void socket.destroy()
-  socket.end(`HTTP/1.1 ${line}\r\n${lastWords}\r\n\r\n`, () => socket.destroy())
-}
-
-const refusals = new Map([
-  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
-  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
-])
-
-function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
-  // 0x16 opens a TLS handshake: an answer in plain text would only be noise there.
-  if (error.code === 'ECONNRESET' || error.rawPacket?.[0] === 0x16) socket.destroy()
-  else refuse(socket, refusals.get(error.code ?? '') ?? '400 Bad Request')
 }
 
 class HttpBlockPage implements BlockPage {

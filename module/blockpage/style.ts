@@ -61,6 +61,7 @@ footer{margin-top:2rem;padding-bottom:2.5rem}
 footer>div{border-top:1px solid var(--line);padding-top:1.25rem}
 footer h2{font-size:1rem}
 footer p{color:var(--soft);font-size:.9375rem}
+footer a{display:inline-block;padding:.25rem 0}
 @media(min-width:40rem){.card{padding:2rem}header{padding-top:1.25rem}section{margin-top:2rem}}
 @media print{body{background:#fff;color:#000;font-size:11pt;border:0}nav{display:none}header,main,footer{max-width:none;padding-left:0;padding-right:0}.card{border:0;padding:0}.name{background:none;border-color:#000}section,footer{break-inside:avoid;margin-top:1rem}a{color:#000}footer p,.soft{color:#000}main a[href^=https]::after,footer a[href^=https]::after{content:" (" attr(href) ")";font-weight:400;overflow-wrap:anywhere}.button{border:0;padding:0;min-height:0;text-decoration:underline;display:inline}}
 `

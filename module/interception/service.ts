@@ -26,9 +26,10 @@ export function serviceOf(config: Pick<Config, 'dns' | 'page'>): Service {
   }
 }
 
-/** Where port 443 of a page's address is led while the passage is open; a free port where the page took one. */
+/** Where port 443 of a page's address is led while the passage is open: the port beside the page's; a free one where the page took one. */
 export function passageEndpoint({ address, port }: Endpoint): Endpoint {
-  return { address, port: port === 0 ? 0 : port + 1 }
+  if (port === 0) return { address, port }
+  return { address, port: port < 65_535 ? port + 1 : port - 1 }
 }
 
 /** Every service address once, IPv4 before IPv6. */

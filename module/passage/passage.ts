@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../platform/clock.ts'
 import { nameOfHello } from './client-hello.ts'
 import { firstBytes } from './first-bytes.ts'
 import { join } from './join.ts'
+import { type PlaceLimits, Places } from './places.ts'
 import type { Reading } from './reading.ts'
 import { nameOfRequest } from './request-head.ts'
 import type { TrueSite } from './true-site.ts'
@@ -18,7 +19,7 @@ export interface Gate {
   close(): Promise<void>
 }
 
-export interface PassageLimits {
+export interface PassageLimits extends PlaceLimits {
   /** ms that new connections are let through: browsers keep an address for 60 s after a TTL of 10 s. */
   readonly windowMs: number
   /** ms after which the last of them is cut. */
@@ -26,8 +27,6 @@ export interface PassageLimits {
   /** ms for the first bytes to say whom a connection is for. */
   readonly firstBytesMs: number
   readonly idleMs: number
-  readonly perClient: number
-  readonly total: number
 }
 
 export const defaultLimits: PassageLimits = {
@@ -69,10 +68,9 @@ const tls: Door = { port: 443, read: nameOfHello }
 export class Passage {
   readonly #options: PassageOptions
   readonly #limits: PassageLimits
-  readonly #clients = new Map<string, number>()
+  readonly #places: Places
   readonly #cuts = new Set<() => void>()
   #isOpen = false
-  #count = 0
   #servers: Server[] = []
   #timers: Timer[] = []
   /** Listening and the kernel's gate, one change after the other. */
@@ -81,11 +79,12 @@ export class Passage {
   constructor(options: PassageOptions) {
     this.#options = options
     this.#limits = { ...defaultLimits, ...options.limits }
+    this.#places = new Places(this.#limits)
   }
 
   /** Connections that are let through, or may be yet. */
   get size(): number {
-    return this.#count
+    return this.#places.taken
   }
 
   /** Where it listens now; port 0 took a free one. */
@@ -139,7 +138,7 @@ export class Passage {
   /** No new ones; those that are through go on. */
   #shut(): void {
     this.#isOpen = false
-    if (this.#count === 0) void this.close()
+    if (this.#places.taken === 0) void this.close()
     else void this.#then(async () => this.#unlisten())
   }
 
@@ -172,7 +171,7 @@ export class Passage {
   /** @param refuse for those that do not pass */
   async #lead(socket: Socket, { port, read }: Door, refuse: () => void): Promise<void> {
     const client = clientOf(socket.remoteAddress)
-    if (!this.#isOpen || !this.#admit(client)) return refuse()
+    if (!this.#isOpen || !this.#places.take(client)) return refuse()
     socket.once('error', () => socket.destroy())
     const name = await firstBytes(socket, read, this.#options.clock, this.#limits.firstBytesMs)
     const site = await this.#siteOf(name, port)
@@ -195,19 +194,8 @@ export class Passage {
     return this.#options.site.connect(name, port)
   }
 
-  #admit(client: string): boolean {
-    const own = this.#clients.get(client) ?? 0
-    if (this.#count >= this.#limits.total || own >= this.#limits.perClient) return false
-    this.#clients.set(client, own + 1)
-    this.#count++
-    return true
-  }
-
   #leave(client: string): void {
-    const own = (this.#clients.get(client) ?? 1) - 1
-    if (own > 0) this.#clients.set(client, own)
-    else this.#clients.delete(client)
-    this.#count--
-    if (!this.#isOpen && this.#count === 0) void this.close()
+    this.#places.giveBack(client)
+    if (!this.#isOpen && this.#places.taken === 0) void this.close()
   }
 }

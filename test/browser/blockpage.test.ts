@@ -122,7 +122,7 @@ describe.skipIf(noBrowser)('in Chromium', () => {
             const background = await tab.evaluate('getComputedStyle(document.body).backgroundColor')
             expect(background).toBe(dark ? 'rgb(20, 18, 24)' : 'rgb(245, 244, 247)')
             expect(await tab.evaluate(linesOfLinks)).toEqual([1, 1, 1, 1])
-            for (const link of await tab.locator('nav a, .button').all())
+            for (const link of await tab.locator('nav a, .button, .try a, footer a').all())
               expect((await link.boundingBox())?.height).toBeGreaterThanOrEqual(24)
           })
     },

@@ -27,6 +27,8 @@ describe('ruleset', () => {
       'iifname @armed meta nfproto @lease meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 dnat ip to 198.18.53.53:5353',
       'iifname @armed meta nfproto @lease meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 dnat ip6 to [fd53::53]:5353',
       'iifname { "lo", "br-lan", "br-guest" } ip daddr 198.18.53.53 tcp dport 80 dnat ip to 198.18.53.53:8053',
+      'iifname @passage ip daddr 198.18.53.53 tcp dport 443 ct original zone set 53',
+      'iifname @passage ip6 daddr fd53::53 tcp dport 443 dnat ip6 to [fd53::53]:8054',
       'iifname @armed meta nfproto @lease tcp dport 853 counter name bypass reject with tcp reset',
       'iifname @armed meta nfproto @lease udp dport 853 counter name bypass reject',
       'iifname != { "lo", "br-lan", "br-guest" } drop',

@@ -102,9 +102,9 @@ class Stage {
   }
 
   /** To port 80 of the service address, or to 443, as the kernel leads them. */
-  dial(port: 80 | 443 = 80): Socket {
+  dial(port: 80 | 443 = 80, localAddress = '127.0.0.1'): Socket {
     const [endpoint] = port === 80 ? this.page.endpoints : this.passage.endpoints
-    const socket = connect({ port: endpoint!.port, host: '127.0.0.1', allowHalfOpen: true })
+    const socket = connect({ port: endpoint!.port, host: '127.0.0.1', localAddress, allowHalfOpen: true })
     this.#mine.push(socket.on('error', () => {}))
     return socket
   }
@@ -337,6 +337,18 @@ describe('bounds', () => {
     held[0]!.destroy()
     await waitFor(() => stage.passage.size === 1)
     expect(await ask('shop.example')).toMatch(/^GET \//)
+  })
+
+  it('one client that holds all of its places, silent or not, keeps none from another', async () => {
+    await staged({ perClient: 8, total: 12 })
+    await stage.off()
+    for (let i = 0; i < 200; i++) stage.dial(i % 2 === 0 ? 443 : 80)
+    await waitFor(() => stage.passage.size === 8)
+    const bystander = stage.dial(80, '127.0.0.2')
+    const answer = whole(bystander)
+    bystander.end(get('shop.example'))
+    expect(await answer).toMatch(/^GET \//)
+    expect(stage.passage.size).toBe(8)
   })
 
   it('who does not read makes the site wait: no more than the sockets’ buffers is held', async () => {

@@ -103,7 +103,7 @@ export const de: Texts = {
     weekCategory: 'Art',
     weekCount: 'Wie oft abgewehrt',
     listHeading: 'Liste der gefährlichen Websites',
-    list: (version, age) => `Version ${version}, ${age} veröffentlicht.`,
+    list: (version, age) => `Version ${version}, ${age} empfangen.`,
     listNone: 'Auf diesem Modem ist noch keine Liste.',
     tryHeading: 'Probieren Sie es aus',
     try: 'Diese Adressen sind harmlos und immer gesperrt. Öffnen Sie eine, um die Sperrseite zu sehen.',

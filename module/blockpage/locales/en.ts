@@ -101,10 +101,10 @@ export const en: Texts = {
     weekCategory: 'Kind',
     weekCount: 'Times stopped',
     listHeading: 'List of dangerous sites',
-    list: (version, age) => `Version ${version}, published ${age}.`,
+    list: (version, age) => `Version ${version}, received ${age}.`,
     listNone: 'No list on this modem yet.',
     tryHeading: 'Try it',
-    try: 'These addresses are harmless and always blocked. Open one to see what you would see.',
+    try: 'These addresses are harmless and always blocked. Open one to see the page of a blocked site.',
   },
   months: [
     'January',

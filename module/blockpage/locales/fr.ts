@@ -105,7 +105,7 @@ export const fr: Texts = {
     weekCategory: 'Type',
     weekCount: 'Nombre de blocages',
     listHeading: 'Liste des sites dangereux',
-    list: (version, age) => `Version ${version}, publiée ${age}.`,
+    list: (version, age) => `Version ${version}, reçue ${age}.`,
     listNone: 'Ce modem n’a pas encore de liste.',
     tryHeading: 'Faites l’essai',
     try: 'Ces adresses sont inoffensives et toujours bloquées. Ouvrez-en une pour voir la page de blocage.',

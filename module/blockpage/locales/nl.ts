@@ -102,10 +102,10 @@ export const nl: Texts = {
     weekCategory: 'Soort',
     weekCount: 'Aantal keer tegengehouden',
     listHeading: 'Lijst met gevaarlijke sites',
-    list: (version, age) => `Versie ${version}, ${age} gepubliceerd.`,
+    list: (version, age) => `Versie ${version}, ${age} ontvangen.`,
     listNone: 'Er staat nog geen lijst op deze modem.',
     tryHeading: 'Probeer het uit',
-    try: 'Deze adressen zijn onschadelijk en altijd geblokkeerd. Open er een om te zien wat je dan te zien krijgt.',
+    try: 'Deze adressen zijn onschadelijk en altijd geblokkeerd. Open er één om de blokkeerpagina te zien.',
   },
   months: [
     'januari',

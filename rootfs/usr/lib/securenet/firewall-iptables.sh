@@ -80,7 +80,7 @@ rules() {
 	for device in $INTERFACES; do
 		echo "-A securenet_dns -i $device -d $ADDRESS -p tcp --dport 80 -j DNAT --to-destination $TO:$PAGE_PORT"
 	done
-	echo "-A securenet_dns -d $ADDRESS -p tcp --dport 443 $(passes) -j DNAT --to-destination $TO:$((PAGE_PORT + 1))"
+	echo "-A securenet_dns -d $ADDRESS -p tcp --dport 443 $(passes) -j DNAT --to-destination $TO:$((PAGE_PORT < 65535 ? PAGE_PORT + 1 : PAGE_PORT - 1))"
 	echo 'COMMIT'
 	echo '*filter'
 	echo ':securenet_bypass - [0:0]'
