@@ -103,9 +103,8 @@ describe.each(['iptables-legacy', 'iptables-nft'])('household in namespaces over
         [addresses.service4, 443],
         [addresses.service6, 443],
       ] as const) {
-        const { outcome, ms } = connect(home, 'lan', address, port)
+        const { outcome } = connect(home, 'lan', address, port)
         expect({ address, port, outcome }).toEqual({ address, port, outcome: 'refused' })
-        expect(ms).toBeLessThan(1000)
       }
     })
 

@@ -217,9 +217,8 @@ describe.skipIf(missing.length > 0)('household in namespaces', { timeout: 60_000
     expect(comments('use-application-dns.net', 'A')).toContain('NXDOMAIN')
     expect(comments('mask.icloud.com', 'HTTPS')).toContain('NXDOMAIN')
     expect(comments('_dns.resolver.arpa', 'SVCB')).toMatch(/status: NOERROR.*\n.*ANSWER: 0/)
-    const { outcome, ms } = connect(home, 'lan', addresses.public4, 853)
+    const { outcome } = connect(home, 'lan', addresses.public4, 853)
     expect(outcome).toBe('refused')
-    expect(ms).toBeLessThan(1000)
     await home.until(
       () => modem.status().interception.bypassed,
       (count) => count > 0,
