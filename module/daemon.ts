@@ -18,7 +18,6 @@ import { categories, categoryName, RESOLVER_BYPASS } from './category.ts'
 import type { Config } from './config/config.ts'
 import { Control, loadControl } from './control/control.ts'
 import { type LocalHandlers, LocalSocket } from './control/local-socket.ts'
-import type { Measured } from './control/reported.ts'
 import { nameFromText, nameToText } from './dns/name.ts'
 import { Question } from './dns/question.ts'
 import { codeOf, messageOf, SecureNetError } from './error.ts'
@@ -35,6 +34,7 @@ import { emptyBook, type LineBook, lineOf, mustBeGone } from './line/store.ts'
 import { TcpListener } from './listener/tcp.ts'
 import { UdpListener } from './listener/udp.ts'
 import type { Log } from './log.ts'
+import { type ModemView, measured, modemStatus, protecting, supportBundle } from './modem-status.ts'
 import { Passage } from './passage/passage.ts'
 import { TrueSite } from './passage/true-site.ts'
 import { systemClock } from './platform/clock.ts'
@@ -85,15 +85,6 @@ function makeFolder(path: string): void {
       { cause: error },
     )
   }
-}
-
-/** A broker's address may carry a name and a password; keys are named by their files, whose content is nobody's. */
-function withoutSecrets(config: Config): Config {
-  if (!config.mqtt) return config
-  const url = new URL(config.mqtt.url)
-  url.username = ''
-  url.password = ''
-  return { ...config, mqtt: { ...config.mqtt, url: url.href } }
 }
 
 const resolverBypass = categoryName(RESOLVER_BYPASS)
@@ -428,10 +419,8 @@ class Modem implements Daemon {
     return {
       blockedAs: (name) => (this.#policy.protecting ? this.#found(name) : null),
       status: () => {
-        const { protecting, why } = this.#protecting()
         return {
-          protecting,
-          why,
+          ...protecting(this.#view()),
           since: this.#decision.since,
           listVersion: this.#updater?.status().version ?? null,
           listAgeSeconds: this.#listAge(),
@@ -519,9 +508,9 @@ class Modem implements Daemon {
       random: Math.random,
       onHead: (head, epoch) => this.#onHead(head, epoch),
       act: (book, wipe) => this.#act(book, wipe),
-      measure: (lineId) => this.#measure(lineId),
+      measure: (lineId) => measured(this.#view(), lineId),
       handlers: {
-        status: () => this.#status(),
+        status: () => modemStatus(this.#view()),
         'self-test': () => this.#health?.full(),
         'check-name': ({ name = '' }) => handlers.check(name),
         'support-bundle': () => handlers.support(),
@@ -547,7 +536,7 @@ class Modem implements Daemon {
 
   #handlers(): LocalHandlers {
     return {
-      status: () => this.#status(),
+      status: () => modemStatus(this.#view()),
       check: (name) => this.#check(name),
       selfTest: async () => this.#health?.full(),
       support: () => this.#supportBundle(),
@@ -567,21 +556,14 @@ class Modem implements Daemon {
     const explained = await explainName(name, {
       matcher: this.#matcher,
       upstream: this.#upstream,
-      protection: () => this.#protecting(),
+      protection: () => protecting(this.#view()),
     })
     return { ...explained, listeners: this.#config.dns.listen }
   }
 
-  /** No browsing history: what is logged at `debug` names sites, everything else here names none. */
   async #supportBundle() {
-    return {
-      status: this.#status(),
-      config: withoutSecrets(this.#config),
-      listHead: this.#head,
-      rules: await rulesText(run, this.#backend),
-      counters: this.#counts.counters.peek(),
-      log: this.#ring.lines().filter((line) => !line.startsWith('debug ')),
-    }
+    const rules = await rulesText(run, this.#backend)
+    return supportBundle(this.#view(), { listHead: this.#head, rules, log: this.#ring.lines() })
   }
 
   /** The book has changed and is on flash. */
@@ -678,40 +660,20 @@ class Modem implements Daemon {
     this.#control?.changed()
   }
 
-  /** What is, not what was decided: with interception, only what the kernel holds counts. */
-  #protecting(): { protecting: boolean; why: string } {
-    const { armed, why } = this.#decision
-    if (!armed || this.#config.interception.interfaces.length === 0) return { protecting: armed, why }
-    const isArmed = (this.#lease?.status().armed.length ?? 0) > 0
-    return isArmed ? { protecting: true, why } : { protecting: false, why: 'not-armed' }
-  }
-
-  #measure(lineId: string): Measured {
-    const active = this.#activeLine()?.id === lineId
-    const status = this.#updater?.status()
-    const lease = this.#lease?.status()
-    const { protecting, why } = active ? this.#protecting() : { protecting: false, why: 'line-not-active' }
-    const unknown = {
-      udp4: 'unknown',
-      tcp4: 'unknown',
-      udp6: 'unknown',
-      tcp6: 'unknown',
-      page: 'unknown',
-      forward: 'unknown',
-    } as const
+  #view(): ModemView {
     return {
-      active,
-      protecting,
-      why,
-      interfaces: { armed: lease?.armed ?? [], refused: lease?.refused ?? [] },
-      list: {
-        name: this.#config.list.name,
-        state: listState(status),
-        ...(status?.version != null && { version: status.version, names: status.names }),
-        ...(status && { phase: status.phase }),
-        ...(status?.lastError != null && { code: status.lastError }),
-      },
-      selfTest: this.#selfTest?.last?.cells ?? unknown,
+      config: this.#config,
+      bootId: this.#bootId,
+      book: this.#book,
+      activeLine: this.#activeLine()?.id ?? null,
+      decision: this.#decision,
+      list: this.#updater?.status(),
+      listAgeSeconds: this.#listAge(),
+      lease: this.#lease?.status() ?? null,
+      selfTest: this.#selfTest?.last ?? null,
+      broker: this.#control?.status() ?? null,
+      counts: this.#counts,
+      threads: this.#threads?.status(this.#counts.received) ?? null,
     }
   }
 
@@ -719,29 +681,6 @@ class Modem implements Daemon {
     return this.#listSince === null
       ? null
       : Math.max(0, Math.round((this.#clock.now() - this.#listSince) / 1000))
-  }
-
-  #status() {
-    const { modemId, lines, dns } = this.#config
-    return {
-      version,
-      modemId,
-      bootId: this.#bootId,
-      ...this.#protecting(),
-      activeLine: this.#activeLine()?.id ?? null,
-      lines: Object.fromEntries(
-        lines.map(({ id }) => [id, { ...lineOf(this.#book, id), ...this.#measure(id) }]),
-      ),
-      list: { ...this.#updater?.status(), ageSeconds: this.#listAge() },
-      interception: this.#lease?.status() ?? null,
-      selfTest: this.#selfTest?.last ?? null,
-      broker: this.#control?.status() ?? null,
-      counters: this.#counts.counters.peek(),
-      ...(this.#threads && { threads: this.#threads.status(this.#counts.received) }),
-      latencyMs: this.#counts.latency.quantiles(),
-      memoryBytes: process.memoryUsage.rss(),
-      listeners: dns.listen,
-    }
   }
 }
 
