@@ -36,7 +36,7 @@ function optionsOf({ caFile, certFile, keyFile }: Broker): mqtt.IClientOptions {
 }
 
 /** The backend's connection: publishes, and hears what line l1 and modem m1 say. */
-async function backendOf(operated: Operated) {
+async function backendOf(operated: Operated, protocol: '5' | '3.1.1') {
   const broker = operated.as('operator')
   const client = await mqtt.connectAsync(broker.url, optionsOf(broker))
   closers.push(() => client.endAsync(true))
@@ -47,7 +47,16 @@ async function backendOf(operated: Operated) {
   await client.subscribeAsync([topics.reported('l1'), topics.presence('m1')], { qos: 1 })
   const publish = (topic: string, payload: string, retain = true) =>
     client.publishAsync(topic, payload, { qos: 1, retain })
-  return { client, reports, publish, last: () => reports.at(-1) }
+  /** One more connection of the backend's, of the newest version that the broker speaks. */
+  const follow = async () => {
+    const follower = await mqtt.connectAsync(broker.url, {
+      ...optionsOf(broker),
+      protocolVersion: protocol === '5' ? 5 : 4,
+    })
+    closers.push(() => follower.endAsync(true))
+    return follower
+  }
+  return { client, reports, publish, follow, last: () => reports.at(-1) }
 }
 
 describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
@@ -61,7 +70,7 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
       operated.test.remove()
     })
     const operator = makeOperator()
-    const backend = await backendOf(operated)
+    const backend = await backendOf(operated, protocol)
     await backend.publish(topics.keys(1), await operator.keys(1))
     const boot = async (more: Partial<ModemOptions> = {}) => {
       const modem = await startControl({ broker: operated.as('m1'), folder, operator, ...more })
@@ -273,6 +282,48 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
     )
     await until(() => backend.last()?.sequence === 9)
     expect(modem.services).toEqual(['suspended', 'enabled', 'disabled'])
+  })
+
+  it('answers a request on its own topic alone, by its id and on MQTT 5 by correlation data; a flood by a code', async () => {
+    const { operator, backend, boot } = await world()
+    await boot()
+    await until(() => backend.last()?.keysNumber === 1)
+    const answers: { topic: string; id?: string; code?: string; refused?: number; correlation?: string }[] =
+      []
+    const follower = await backend.follow()
+    follower.on('message', (topic, payload, { properties }) => {
+      const { id, code, refused } = JSON.parse(payload.toString())
+      const correlation = properties?.correlationData?.toString()
+      answers.push({ topic, id, code, refused, ...(correlation && { correlation }) })
+    })
+    await follower.subscribeAsync(['securenet/v1/modem/+/response', 'elsewhere/#'], { qos: 1 })
+    const ask = async (id: string, responseTopic: string) =>
+      follower.publishAsync(topics.request('m1'), await operator.request({ id }), {
+        qos: 1,
+        ...(protocol === '5' && {
+          properties: { responseTopic, correlationData: Buffer.from(`mark-${id}`) },
+        }),
+      })
+    const own = topics.response('m1')
+    await ask('one', own)
+    await until(() => answers.length === 1)
+    const mark = protocol === '5' ? { correlation: 'mark-one' } : {}
+    expect(answers).toEqual([{ topic: own, id: 'one', code: undefined, refused: undefined, ...mark }])
+    if (protocol === '5') {
+      await ask('two', 'elsewhere/m1')
+      await until(() => answers.length === 2)
+      expect(answers[1]).toMatchObject({
+        topic: own,
+        code: 'REQUEST_RESPONSE_TOPIC',
+        correlation: 'mark-two',
+      })
+    }
+    answers.length = 0
+    await Promise.all(Array.from({ length: 200 }, (_, i) => ask(`flood-${i}`, own)))
+    const told = () => answers.reduce((sum, { refused }) => sum + (refused ?? 1), 0)
+    await until(() => told() === 200)
+    expect(answers.filter(({ code }) => code === undefined).length).toBeLessThanOrEqual(12)
+    expect(answers.length).toBeLessThan(60)
   })
 
   it('is asked by the operator’s tool, which shows a refusal at once, also one that cannot name the request', async () => {
