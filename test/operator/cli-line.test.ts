@@ -78,6 +78,17 @@ describe('line', () => {
     expect(out).toContain('not protecting: list-missing')
   })
 
+  it('shows what is wrong with a modem’s clock, and nothing where it is right', async () => {
+    const report = { generation: 1, sequence: 1, outcome: 'applied', protecting: true }
+    await bench.modem.report('demo', { ...report, clock: { floor: 1_790_000_000 } })
+    expect((await bench.run('line', 'show', 'demo')).out).not.toContain('clock')
+    const clock = { floor: 1_790_000_000, steppedBy: -90, believed: false, unbelieved: 2_105_000_000 }
+    await bench.modem.report('demo', { ...report, clock })
+    expect((await bench.run('line', 'show', 'demo')).out).toContain(
+      'clock      stepped by -90 s, not believed; a document dated 2036-09-14T10:13:20Z is not believed about the time',
+    )
+  })
+
   it('ends with 4 where nobody reports, and the order stays', async () => {
     const { exit, err } = await bench.run('line', 'enable', 'nobody', '--timeout', '0.2')
     expect(exit).toBe(4)

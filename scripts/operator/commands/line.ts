@@ -153,6 +153,16 @@ function listText({ list }: Reported): string {
   return parts.join(', ')
 }
 
+/** Only what is out of the ordinary. */
+function clockText({ clock }: Reported): string[] {
+  const said: string[] = []
+  if (clock?.steppedBy !== undefined)
+    said.push(`stepped by ${clock.steppedBy} s${clock.believed ? '' : ', not believed'}`)
+  if (clock?.unbelieved !== undefined)
+    said.push(`a document dated ${timeText(clock.unbelieved)} is not believed about the time`)
+  return said.length > 0 ? [`clock      ${said.join('; ')}`] : []
+}
+
 function shown({ lineId, desired, reported }: LineView): string[] {
   const lines = [`line       ${lineId}`]
   if (desired) {
@@ -176,6 +186,7 @@ function shown({ lineId, desired, reported }: LineView): string[] {
   if (tests.length > 0)
     lines.push(`self-test  ${tests.map(([path, result]) => `${path} ${result}`).join(', ')}`)
   for (const { name, why } of reported.interfaces?.refused ?? []) lines.push(`not armed  ${name}: ${why}`)
+  lines.push(...clockText(reported))
   for (const { kind, code, count } of reported.refusals ?? [])
     lines.push(`refused    ${kind}: ${code}, ${count} since its start`)
   return lines
