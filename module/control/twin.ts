@@ -177,10 +177,10 @@ export class Twin {
     const context = { trust, target: flow.target, now: floor.trustedNow() }
     switch (flow.kind) {
       case 'keys': {
-        const { payload: keys, replaced } = await trust.accept(payload)
+        const { payload: keys, outcome, replaced } = await trust.accept(payload)
         if (replaced.length > 0) floor.forgetRoles()
         floor.observe(keys.issuedAt, 'root')
-        if (replaced.length > 0) await floor.persist(true)
+        if (outcome === 'applied') await this.#persistFloor()
         return () => this.#keysAccepted(flow)
       }
       case 'head': {
@@ -287,6 +287,15 @@ export class Twin {
       this.#act(false)
     }
     await floor.persist()
+  }
+
+  /** Soon after the keys themselves; where the flash refuses, the next tick tries again. */
+  async #persistFloor(): Promise<void> {
+    try {
+      await this.#options.floor.persist(true)
+    } catch (error) {
+      this.#options.log.warn('clock-floor', { code: codeOf(error), message: messageOf(error) })
+    }
   }
 
   #noteBurst(): void {

@@ -25,7 +25,13 @@ async function inTurns<T, R>(items: readonly T[], act: (item: T) => Promise<R>):
 
 export async function viewsOf(context: Context, lineIds: readonly string[]): Promise<LineView[]> {
   const broker = await context.broker()
-  return inTurns(lineIds, (lineId) => viewLine(broker, lineId))
+  const progress = lineIds.length > atOnce ? context.output.progress('lines', lineIds.length) : () => {}
+  let count = 0
+  return inTurns(lineIds, async (lineId) => {
+    const view = await viewLine(broker, lineId)
+    progress(++count)
+    return view
+  })
 }
 
 /** Never throws for what one line's modem or numbers refuse: the others go on. */

@@ -243,7 +243,7 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
   })
 
   it('lives through a month offline: the last state rules, a suspension ends by itself, the newest order counts then', {
-    timeout: 40_000,
+    timeout: 80_000,
   }, async () => {
     const { operated, operator, backend, boot } = await world()
     const clock = new FakeClock(Date.now())
@@ -264,10 +264,10 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
       clock.advance(3_600_000)
       if (hour % 8 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
     }
-    await until(() => modem.service() === 'enabled')
+    await until(() => modem.service() === 'enabled', 15_000)
     expect(modem.control.status().connected).toBe(false)
     await operated.test.restart()
-    await until(() => backend.client.connected)
+    await until(() => backend.client.connected, 15_000)
     // The order that suspended the line a month ago is still retained: a repeat, no new suspension.
     await backend.publish(topics.desired('l1'), suspended)
     operator.of.line = generateSigningKey()
@@ -280,7 +280,7 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
       topics.desired('l1'),
       await operator.order({ sequence: 9, service: 'disabled', reason: 'customer' }),
     )
-    await until(() => backend.last()?.sequence === 9)
+    await until(() => backend.last()?.sequence === 9, 15_000)
     expect(modem.services).toEqual(['suspended', 'enabled', 'disabled'])
   })
 

@@ -100,7 +100,7 @@ describe('ClockFloor', () => {
   it.each(['root', 'role'] as const)('a %s decades ahead is not believed', (by) => {
     const { floor } = floorAt(build + 30 * 366 * day)
     floor.observe(build + 30 * 366 * day, by)
-    expect([floor.floor(), floor.sure()]).toEqual([build, build])
+    expect(floor.floor()).toBe(build)
   })
 
   it('a file from before roots were told from roles is read', async () => {
@@ -168,9 +168,27 @@ describe('a role’s key in a thief’s hands', () => {
   it('roots are believed, and what they know tells a wrong wall clock', () => {
     const { floor } = floorAt(0)
     floor.observe(now, 'root')
-    expect([floor.floor(), floor.sure()]).toEqual([now, now])
+    expect(floor.floor()).toBe(now)
     floor.observe(now + 2 * hour, 'role')
-    expect([floor.floor(), floor.sure(), floor.unbelieved()]).toEqual([now, now, now + 2 * hour])
+    expect([floor.floor(), floor.unbelieved()]).toEqual([now, now + 2 * hour])
+  })
+
+  it('roots whose own clock was ahead take it back by the next keys document', async () => {
+    const { floor, file, clock } = floorAt(now)
+    floor.observe(now + 300 * day, 'root')
+    await floor.persist(true)
+    expect(floor.floor()).toBe(now + 300 * day)
+    expect(floor.wallIsUnset()).toBe(false)
+    clock.advance(60_000)
+    floor.observe(now + 60, 'root')
+    await floor.persist(true)
+    expect(floor.trustedNow()).toBe(now + 60)
+    expect(file.value).toMatchObject({ rooted: now + 60, stored: now + 60 })
+  })
+
+  it('a wall clock before the build is none', () => {
+    expect(floorAt(build - 301).floor.wallIsUnset()).toBe(true)
+    expect(floorAt(build - 300).floor.wallIsUnset()).toBe(false)
   })
 
   it('together with a wrong NTP server moves the time, until the key is replaced', async () => {
@@ -181,7 +199,7 @@ describe('a role’s key in a thief’s hands', () => {
     clock.jumpTo(now * 1000)
     expect(floor.trustedNow()).toBe(wrong)
     // Not so far as to keep the modem from its broker.
-    expect(floor.sure()).toBe(build)
+    expect(floor.wallIsUnset()).toBe(false)
     floor.forgetRoles()
     floor.observe(now - day, 'root')
     await floor.persist(true)
