@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createLog } from '../../module/log.ts'
 import { ClockFloor, parseStoredFloor, type StoredFloor } from '../../module/platform/clock-floor.ts'
@@ -155,6 +156,35 @@ describe('a role’s key in a thief’s hands', () => {
       await floor.persist(true)
       expect(floor.trustedNow()).toBeLessThanOrEqual(now + hour)
     }
+  })
+
+  it('whatever it signs, over restarts and with the wall clock in 1970 or right: an hour ahead of the truth at most', async () => {
+    const event = fc.oneof(
+      fc.record({ what: fc.constant('sign' as const), by: fc.integer({ min: -2 * day, max: 4000 * day }) }),
+      fc.record({ what: fc.constant('pass' as const), by: fc.integer({ min: 1, max: 3 * hour }) }),
+      fc.record({ what: fc.constant('restart' as const), by: fc.constantFrom(0, 1) }),
+      fc.record({ what: fc.constant('store' as const), by: fc.constant(0) }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 60 }), async (events) => {
+        const file = new Memory()
+        let truth = now
+        let modem = floorAt(truth, file)
+        for (const { what, by } of events) {
+          if (what === 'sign') modem.floor.observe(Math.max(0, truth + by), 'role')
+          if (what === 'store') await modem.floor.persist(true)
+          if (what === 'pass') {
+            truth += by
+            modem.clock.advance(by * 1000)
+          }
+          if (what === 'restart') {
+            modem = floorAt(by === 1 ? truth : 0, file)
+            await modem.floor.load()
+          }
+          expect(modem.floor.trustedNow()).toBeLessThanOrEqual(truth + hour)
+        }
+      }),
+    )
   })
 
   it('an honest signature that the wall clock has reached does move on with the monotonic clock', () => {
