@@ -159,8 +159,9 @@ describe('a role’s key in a thief’s hands', () => {
   })
 
   it('whatever it signs, over restarts and with the wall clock in 1970 or right: an hour ahead of the truth at most', async () => {
+    const lead = fc.oneof(fc.integer({ min: 0, max: 2 * hour }), fc.integer({ min: -day, max: 4000 * day }))
     const event = fc.oneof(
-      fc.record({ what: fc.constant('sign' as const), by: fc.integer({ min: -2 * day, max: 4000 * day }) }),
+      fc.record({ what: fc.constant('sign' as const), by: lead }),
       fc.record({ what: fc.constant('pass' as const), by: fc.integer({ min: 1, max: 3 * hour }) }),
       fc.record({ what: fc.constant('restart' as const), by: fc.constantFrom(0, 1) }),
       fc.record({ what: fc.constant('store' as const), by: fc.constant(0) }),
@@ -171,7 +172,7 @@ describe('a role’s key in a thief’s hands', () => {
         let truth = now
         let modem = floorAt(truth, file)
         for (const { what, by } of events) {
-          if (what === 'sign') modem.floor.observe(Math.max(0, truth + by), 'role')
+          if (what === 'sign') modem.floor.observe(modem.floor.trustedNow() + by, 'role')
           if (what === 'store') await modem.floor.persist(true)
           if (what === 'pass') {
             truth += by
