@@ -4,7 +4,7 @@ import type { Broker } from './broker.ts'
 import type { Context } from './context.ts'
 import { verifyWith } from './keys.ts'
 import { inTurns } from './many-orders.ts'
-import type { Sign } from './orders.ts'
+import { type Sign, spentAbove } from './orders.ts'
 import { counted } from './output.ts'
 import type { KeyFolder } from './signing/key-folder.ts'
 
@@ -22,8 +22,12 @@ interface Signed {
 interface Found {
   role: Role
   ours: Signed[]
-  /** Topics of what neither these keys nor the ones in force have signed: left alone. */
+  /** Left alone: topics of what neither these keys nor the ones in force have signed, or whose numbers a thief has spent. */
   foreign: string[]
+}
+
+function isSpent(payload: { sequence: number; generation?: number }): boolean {
+  return Math.max(payload.sequence, payload.generation ?? 0) > spentAbove
 }
 
 async function documentsOf(broker: Broker, role: Role, keys: RoleKeys, inForce?: RoleKeys): Promise<Found> {
@@ -34,6 +38,8 @@ async function documentsOf(broker: Broker, role: Role, keys: RoleKeys, inForce?:
   for (const [topic, jws] of await broker.retained(filters[role])) {
     try {
       const payload = await verifyWith(kind, keys, jws)
+      // Signed again, they would be spent under the new key too.
+      if (isSpent(payload)) throw new Error('its numbers are spent')
       found.ours.push({ topic, jws, again: (sign) => sign(kind, payload) })
     } catch {
       const isNew = inForce && (await verifyWith(kind, inForce, jws).catch(() => undefined))

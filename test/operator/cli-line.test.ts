@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { topics } from '../../module/control/topics.ts'
-import { parseUntil } from '../../scripts/operator/commands/line.ts'
+import { parseUntil } from '../../scripts/operator/commands/line-arguments.ts'
 import { nextNumbers } from '../../scripts/operator/orders.ts'
 import { CliBench } from './cli-bench.ts'
 

@@ -214,6 +214,39 @@ describe('on a broker with three lines', () => {
     expect((await bench.run('keys', 'sign-again', 'line', '--dry-run')).out).toContain('0 documents')
   })
 
+  it('numbers that a thief has spent: not signed again, and free after the rotation', async () => {
+    const keys = await KeyFolder.open(join(bench.folder, 'keys'))
+    const most = Number.MAX_SAFE_INTEGER
+    const spent = await keys.sign('desired', { ...order, generation: most, sequence: most })
+    const spentFleet = await keys.sign('fleet', {
+      v: 1,
+      sequence: most,
+      mode: 'run',
+      reason: 'x',
+      issuedAt: 1,
+    })
+    await bench.other(async (broker) => {
+      await broker.publish('securenet/v1/line/demo-3/desired', spent, true)
+      await broker.publish('securenet/v1/fleet', spentFleet, true)
+    })
+    for (const args of [
+      ['line', 'enable', 'demo-3'],
+      ['fleet', 'resume', '--yes'],
+    ])
+      expect((await bench.run(...args, '--json')).json()).toMatchObject({
+        error: { code: 'OPERATOR_NUMBERS_SPENT' },
+      })
+    const rotated = await bench.run('keys', 'rotate', 'line', 'fleet', '--yes')
+    expect(rotated.out).toContain('left alone: securenet/v1/line/demo-3/desired')
+    expect(rotated.out).toContain('left alone: securenet/v1/fleet')
+    const enabled = await bench.run('line', 'enable', 'demo-3', '--numbers', '1.1', '--json')
+    expect(enabled.json()).toMatchObject({ applied: true, generation: 1, sequence: 1 })
+    expect((await bench.run('fleet', 'resume', '--sequence', '1', '--yes')).exit).toBe(0)
+    expect((await bench.run('line', 'disable', 'demo-3')).out).toContain('generation 1, sequence 2')
+    expect((await bench.run('line', 'enable', 'demo', 'demo-2', '--numbers', '1.1', '--yes')).exit).toBe(2)
+    expect((await bench.run('line', 'enable', 'demo', '--numbers', '0.1')).exit).toBe(2)
+  })
+
   it('an order that is given while somebody thinks about a rotation is the one that is signed again', async () => {
     bench.answer = 'yes'
     bench.onAsk = () => bench.run('line', 'disable', 'demo')
