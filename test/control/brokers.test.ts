@@ -10,7 +10,7 @@ import { connectBroker } from '../../scripts/operator/broker.ts'
 import type { World } from '../../scripts/operator/context.ts'
 import { runOperator } from '../../scripts/operator/program.ts'
 import { signDocument } from '../../scripts/operator/signing/sign-document.ts'
-import { generateSigningKey } from '../../scripts/operator/signing/signing-key.ts'
+import { generateSigningKey, type SigningKey } from '../../scripts/operator/signing/signing-key.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { makeCertificates } from './broker.ts'
 import { kinds, type ModemOptions, type Operated, startControl, startProxy } from './control-bench.ts'
@@ -326,13 +326,11 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
     expect(answers.length).toBeLessThan(60)
   })
 
-  it('is asked by the operator’s tool, which shows a refusal at once, also one that cannot name the request', async () => {
-    const { operated, operator, backend, boot, folder } = await world()
-    await boot()
-    await until(() => backend.last()?.keysNumber === 1)
+  /** The operator's tool at this broker, with a key in its hand. */
+  const toolAt = (operated: Operated, folder: string) => {
     const profile = join(folder, 'operator.json')
     writeFileSync(profile, JSON.stringify({ ...operated.as('operator'), keysDir: 'k', archiveDir: 'a' }))
-    const ask = async (key = operator.of.request) => {
+    return async (key: SigningKey, ...args: string[]) => {
       let out = ''
       const surroundings: Partial<World> = {
         terminal: {
@@ -352,9 +350,39 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
         }),
       }
       const begin = performance.now()
-      const exit = await runOperator(['request', 'status', 'm1', '--json'], surroundings as World)
+      const exit = await runOperator([...args, '--json'], surroundings as World)
       return { exit, answer: JSON.parse(out), ms: performance.now() - begin }
     }
+  }
+
+  it('gives back by a rotation the numbers that a thief has spent', async () => {
+    const { operated, operator, backend, boot, folder } = await world()
+    const modem = await boot()
+    await until(() => backend.last()?.keysNumber === 1)
+    const tool = toolAt(operated, folder)
+    const most = Number.MAX_SAFE_INTEGER
+    const spent = { generation: most, sequence: most, service: 'disabled', reason: 'customer' } as const
+    await backend.publish(topics.desired('l1'), await operator.order(spent))
+    await until(() => backend.last()?.generation === most)
+    expect((await tool(operator.of.line, 'line', 'enable', 'l1')).answer.error.code).toBe(
+      'OPERATOR_NUMBERS_SPENT',
+    )
+    operator.of.line = generateSigningKey()
+    await backend.publish(topics.keys(2), await operator.keys(2))
+    await until(() => backend.last()?.keysNumber === 2)
+    const enabled = await tool(operator.of.line, 'line', 'enable', 'l1', '--numbers', '1.1')
+    expect(enabled).toMatchObject({ exit: 0, answer: { applied: true, generation: 1, sequence: 1 } })
+    expect(modem.service()).toBe('enabled')
+    const next = await tool(operator.of.line, 'line', 'disable', 'l1')
+    expect(next).toMatchObject({ exit: 0, answer: { applied: true, generation: 1, sequence: 2 } })
+  })
+
+  it('is asked by the operator’s tool, which shows a refusal at once, also one that cannot name the request', async () => {
+    const { operated, operator, backend, boot, folder } = await world()
+    await boot()
+    await until(() => backend.last()?.keysNumber === 1)
+    const tool = toolAt(operated, folder)
+    const ask = (key = operator.of.request) => tool(key, 'request', 'status', 'm1')
     expect(await ask()).toMatchObject({ exit: 0, answer: { ok: true, result: { serving: true } } })
     const refused = await ask(generateSigningKey())
     expect(refused).toMatchObject({ exit: 1, answer: { error: { code: 'DOC_UNKNOWN_KEY' } } })
