@@ -50,6 +50,8 @@ interface Flow {
   readonly target: Target
   payload?: Buffer
   refused?: boolean
+  /** Number of the keys that this payload was judged by; none while it waits for its turn. */
+  judgedBy?: number | undefined
 }
 
 const TICK_MS = 5000
@@ -140,6 +142,7 @@ export class Twin {
       if (payload.length === 0 || this.#stopped) return undefined
       this.#noteBurst()
       flow.payload = Buffer.from(payload)
+      flow.judgedBy = undefined
       return this.#process(flow, flow.payload)
     })
   }
@@ -175,6 +178,7 @@ export class Twin {
   async #judge(flow: Flow, payload: Buffer): Promise<() => void> {
     const { trust, floor, lineIds, onHead } = this.#options
     const context = { trust, target: flow.target, now: floor.trustedNow() }
+    flow.judgedBy = trust.number
     switch (flow.kind) {
       case 'keys': {
         const { payload: keys, outcome, replaced } = await trust.accept(payload)
@@ -261,9 +265,12 @@ export class Twin {
       this.#options.session.unsubscribe(flow.topic)
       this.#followKeys()
     }
-    for (const other of this.#flows.values())
-      if (other.payload && (other.refused || other.kind === 'head'))
+    const { number } = this.#options.trust
+    for (const other of this.#flows.values()) {
+      const isOutdated = other.judgedBy !== undefined && other.judgedBy < number
+      if (isOutdated && other.payload && (other.refused || other.kind === 'head'))
         this.#process(other, other.payload, !other.refused).catch(() => undefined)
+    }
     this.changed()
   }
 
