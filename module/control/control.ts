@@ -99,9 +99,9 @@ export class Control {
       clientId: modemId,
       keepaliveSeconds: mqtt.keepaliveSeconds,
       random,
-      // A modem without a clock waits for NTP: no certificate can be judged in 1970 (6-modem.md). Not the whole floor: a
-      // wrong hour of NTP, or a thief's signature, must not keep the modem from the keys that put it right.
-      clockSane: () => clock.now() / 1000 >= floor.sure() - CLOCK_SLACK_SECONDS,
+      // A modem without a clock waits for NTP (6-modem.md). Only build time counts, not the floor: a wrong clock beside a
+      // signer must not keep modems from the document that puts it right.
+      clockSane: () => !floor.wallIsUnset(),
       presence: this.#presence.document,
     })
     this.#trust = new Trust({
@@ -173,6 +173,3 @@ export class Control {
     this.#session.publish(topics.event(lineId), Buffer.from(JSON.stringify(event))).catch(() => undefined)
   }
 }
-
-/** A clock a little behind the newest keys document is only imprecise. */
-const CLOCK_SLACK_SECONDS = 300

@@ -50,6 +50,8 @@ interface Flow {
   readonly target: Target
   payload?: Buffer
   refused?: boolean
+  /** Number of the keys that this payload was judged by; none while it waits for its turn. */
+  judgedBy?: number | undefined
 }
 
 const TICK_MS = 5000
@@ -140,6 +142,7 @@ export class Twin {
       if (payload.length === 0 || this.#stopped) return undefined
       this.#noteBurst()
       flow.payload = Buffer.from(payload)
+      flow.judgedBy = undefined
       return this.#process(flow, flow.payload)
     })
   }
@@ -175,12 +178,13 @@ export class Twin {
   async #judge(flow: Flow, payload: Buffer): Promise<() => void> {
     const { trust, floor, lineIds, onHead } = this.#options
     const context = { trust, target: flow.target, now: floor.trustedNow() }
+    flow.judgedBy = trust.number
     switch (flow.kind) {
       case 'keys': {
-        const { payload: keys, replaced } = await trust.accept(payload)
+        const { payload: keys, outcome, replaced } = await trust.accept(payload)
         if (replaced.length > 0) floor.forgetRoles()
         floor.observe(keys.issuedAt, 'root')
-        if (replaced.length > 0) await floor.persist(true)
+        if (outcome === 'applied') await this.#persistFloor()
         return () => this.#keysAccepted(flow)
       }
       case 'head': {
@@ -261,9 +265,12 @@ export class Twin {
       this.#options.session.unsubscribe(flow.topic)
       this.#followKeys()
     }
-    for (const other of this.#flows.values())
-      if (other.payload && (other.refused || other.kind === 'head'))
+    const { number } = this.#options.trust
+    for (const other of this.#flows.values()) {
+      const isOutdated = other.judgedBy !== undefined && other.judgedBy < number
+      if (isOutdated && other.payload && (other.refused || other.kind === 'head'))
         this.#process(other, other.payload, !other.refused).catch(() => undefined)
+    }
     this.changed()
   }
 
@@ -287,6 +294,15 @@ export class Twin {
       this.#act(false)
     }
     await floor.persist()
+  }
+
+  /** Soon after the keys themselves; where the flash refuses, the next tick tries again. */
+  async #persistFloor(): Promise<void> {
+    try {
+      await this.#options.floor.persist(true)
+    } catch (error) {
+      this.#options.log.warn('clock-floor', { code: codeOf(error), message: messageOf(error) })
+    }
   }
 
   #noteBurst(): void {

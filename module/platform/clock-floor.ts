@@ -44,6 +44,8 @@ const mostAheadOfSignatures = 45 * 86_400
 /** So far may a role's document be ahead of what the modem knows without it (docs/adr/0007-clock-floor.md). */
 const mostLead = 3_600
 const storeEvery = 3_600
+/** A clock a little behind is only imprecise. */
+const slack = 300
 const year = 365.25 * 86_400
 
 /**
@@ -88,7 +90,9 @@ export class ClockFloor {
   observe(signed: number, by: TimeWitness): void {
     if (signed > this.#options.buildTime + mostYearsAfterBuild * year) return
     if (by === 'root') {
-      this.#rooted = Math.max(this.#rooted, signed)
+      // Keys documents come in the order of their numbers: the clock beside the roots was wrong before.
+      if (signed < this.#rooted) this.#forget(signed)
+      this.#rooted = signed
       this.#raise(signed)
     } else if (signed > this.#knownWithoutRoles() + mostLead) {
       this.#unbelieved = Math.max(this.#unbelieved, signed)
@@ -104,10 +108,14 @@ export class ClockFloor {
    * vouched for, said of the time counts no more. To be persisted with `force`.
    */
   forgetRoles(): void {
+    this.#forget(this.#rooted)
+  }
+
+  #forget(rooted: number): void {
     this.#signed = 0
     this.#stored = 0
     this.#unbelieved = 0
-    this.#base = this.sure()
+    this.#base = Math.max(this.#options.buildTime, rooted)
     this.#since = this.#options.clock.monotonic()
   }
 
@@ -115,9 +123,9 @@ export class ClockFloor {
     return Math.max(this.#reckoned(), this.#signed)
   }
 
-  /** What nobody but build and roots has said: below it a wall clock is wrong beyond doubt. */
-  sure(): number {
-    return Math.max(this.#options.buildTime, this.#rooted)
+  /** Below the build time a wall clock is wrong beyond doubt, and no certificate can be judged by it. */
+  wallIsUnset(): boolean {
+    return this.#wall() < this.#options.buildTime - slack
   }
 
   /** The newest time that a role's key has signed, where it is too far ahead to be believed. */
@@ -138,7 +146,8 @@ export class ClockFloor {
   /** Writes the floor if it moved by an hour, or always with `force` (a clean stop). @throws as StateFile.write */
   async persist(force = false): Promise<void> {
     const wall = this.#wall()
-    const credible = wall <= Math.max(this.#signed, this.sure()) + mostAheadOfSignatures
+    const { buildTime } = this.#options
+    const credible = wall <= Math.max(this.#signed, this.#rooted, buildTime) + mostAheadOfSignatures
     // Without the roles' lead: stored, it would be led on from at the next boot.
     const reckoned = this.#reckoned()
     const stored = credible ? Math.max(wall, reckoned) : reckoned

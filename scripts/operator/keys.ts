@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parsePayload, type RoleKind } from '../../module/control/documents.ts'
 import { checkSignatures, readJws } from '../../module/control/documents-jws.ts'
-import { type Payloads, type Role, type RoleKeys, roleOf } from '../../module/control/documents-kinds.ts'
+import { type Payloads, type RoleKeys, roleOf } from '../../module/control/documents-kinds.ts'
 import { topics } from '../../module/control/topics.ts'
 import { codeOf, messageOf } from '../../module/error.ts'
 import type { Broker } from './broker.ts'
@@ -84,35 +84,4 @@ export async function openKeys(profile: Profile): Promise<Signer> {
 /** Every one stays on the broker, for a modem that has slept for a year. */
 export async function publishKeys(broker: Broker, documents: readonly KeysDocument[]): Promise<void> {
   for (const { number, jws } of documents) await broker.publish(topics.keys(number), jws, true)
-}
-
-const filters = { line: topics.desired('+'), list: topics.head('+'), fleet: topics.fleet() } as const
-const kinds = { line: 'desired', list: 'head', fleet: 'fleet' } as const
-
-/** What is on the broker under a role's keys. */
-export interface Again {
-  /** topic -> signs its payload anew */
-  ours: Map<string, (sign: Sign) => Promise<string>>
-  /** Topics of what these keys have not signed: left alone. */
-  foreign: string[]
-}
-
-/**
- * Documents that keys to be replaced have signed, to be signed again with the new ones. A modem that reads them for the
- * first time would else find nothing that it may obey.
- */
-export async function documentsOf(broker: Broker, role: Role, keys: RoleKeys): Promise<Again> {
-  const again: Again = { ours: new Map(), foreign: [] }
-  // Requests live two minutes and are not retained.
-  if (role === 'request') return again
-  const kind = kinds[role]
-  for (const [topic, jws] of await broker.retained(filters[role])) {
-    try {
-      const payload = await verifyWith(kind, keys, jws)
-      again.ours.set(topic, (sign) => sign(kind, payload))
-    } catch {
-      again.foreign.push(topic)
-    }
-  }
-  return again
 }

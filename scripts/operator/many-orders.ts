@@ -16,7 +16,8 @@ export interface WaitOptions {
 
 const atOnce = 16
 
-async function inTurns<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<R[]> {
+/** So many at once, in order. */
+export async function inTurns<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
   for (let at = 0; at < items.length; at += atOnce)
     results.push(...(await Promise.all(items.slice(at, at + atOnce).map(act))))
@@ -25,7 +26,13 @@ async function inTurns<T, R>(items: readonly T[], act: (item: T) => Promise<R>):
 
 export async function viewsOf(context: Context, lineIds: readonly string[]): Promise<LineView[]> {
   const broker = await context.broker()
-  return inTurns(lineIds, (lineId) => viewLine(broker, lineId))
+  const progress = lineIds.length > atOnce ? context.output.progress('lines', lineIds.length) : () => {}
+  let count = 0
+  return inTurns(lineIds, async (lineId) => {
+    const view = await viewLine(broker, lineId)
+    progress(++count)
+    return view
+  })
 }
 
 /** Never throws for what one line's modem or numbers refuse: the others go on. */

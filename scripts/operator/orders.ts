@@ -77,6 +77,9 @@ export async function viewLine(broker: Broker, lineId: string): Promise<LineView
   return view
 }
 
+/** Above this, numbers are a thief's: he has spent them so that none would be left for us. */
+export const spentAbove = 2 ** 52
+
 const newer = (a: Numbers, b: Numbers) =>
   a.generation !== b.generation ? a.generation > b.generation : a.sequence > b.sequence
 
@@ -93,6 +96,12 @@ export function nextNumbers({ lineId, desired, reported }: LineView, service: De
     undefined,
   )
   if (!last) return { generation: 1, sequence: 1 }
+  if (last.generation > spentAbove || last.sequence > spentAbove)
+    throw refused(
+      'OPERATOR_NUMBERS_SPENT',
+      `line ${lineId} stands at generation ${last.generation}, sequence ${last.sequence}: somebody has spent the numbers`,
+      'Replace the key (`keys rotate line`): numbers count anew under it. Then order with --numbers 1.1.',
+    )
   if (last.service !== 'terminated' || service === 'terminated')
     return { generation: Math.max(1, last.generation), sequence: last.sequence + 1 }
   if (service === 'enabled') return { generation: last.generation + 1, sequence: 1 }
@@ -115,6 +124,9 @@ function refusedSince(before: Reported | undefined, reported: Reported): boolean
 
 /** The report as far as this order goes; throws where the modem has refused it or obeys a newer one. */
 function judge(order: Desired, before: Reported | undefined, reported: Reported): 'applied' | 'not-yet' {
+  // What it reported before is no answer; under a replaced key it may well have had higher numbers.
+  const isAsBefore = before && !newer(reported, before) && !newer(before, reported)
+  if (isAsBefore && newer(reported, order)) return 'not-yet'
   if (newer(reported, order))
     throw refused(
       'OPERATOR_SUPERSEDED',
@@ -187,15 +199,16 @@ async function awaitApplied(
 
 /**
  * Publishes an order with the next numbers and waits for what the modem measures.
- * @throws OperatorError OPERATOR_TIMED_OUT, OPERATOR_SUPERSEDED, OPERATOR_LINE_TERMINATED, or the modem's own code
+ * @throws OperatorError OPERATOR_TIMED_OUT, OPERATOR_SUPERSEDED, OPERATOR_LINE_TERMINATED,
+ *   OPERATOR_NUMBERS_SPENT, or the modem's own code
  */
 export async function giveOrder(
   tools: OrderTools,
   order: Order,
-  options: { wait: boolean; timeoutMs?: number; view?: LineView },
+  options: { wait: boolean; timeoutMs?: number; view?: LineView; numbers?: Numbers | undefined },
 ): Promise<Ordered> {
   const view = options.view ?? (await viewLine(tools.broker, order.lineId))
-  const numbers = nextNumbers(view, order.service)
+  const numbers = options.numbers ?? nextNumbers(view, order.service)
   const desired: Desired = { v: 1, ...order, ...numbers, issuedAt: Math.floor(tools.now() / 1000) }
   const jws = await tools.sign('desired', desired)
   const publish = () => tools.broker.publish(topics.desired(order.lineId), jws, true)

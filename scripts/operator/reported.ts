@@ -27,6 +27,8 @@ export interface Reported extends Numbers {
   }
   selfTest?: Record<string, string>
   interfaces?: { armed?: string[]; refused?: { name: string; why: string }[] }
+  /** Seconds; the module's docs/line-life-cycle.md says what each means. */
+  clock?: { floor?: number; steppedBy?: number; believed?: boolean; unbelieved?: number }
   refusals?: { kind: string; code: string; count: number }[]
 }
 

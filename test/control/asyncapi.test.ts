@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { payloads, type TopicName, topics } from '../../module/control/topics.ts'
+import { formFaults, sayingFaults } from './asyncapi-3.ts'
 
 const path = resolve(import.meta.dirname, '../../docs/asyncapi.yaml')
 const contract = parse(readFileSync(path, 'utf8'))
@@ -29,6 +30,52 @@ const placeholders: Record<TopicName, string[]> = {
 }
 
 describe('docs/asyncapi.yaml', () => {
+  it('is AsyncAPI 3.0.0, in form and in what its parts say of each other', () => {
+    expect(formFaults(contract)).toEqual([])
+    expect(sayingFaults(contract)).toEqual([])
+  })
+
+  /** What AsyncAPI 2 allowed, or a slip of the pen. */
+  const slips: [string, (broken: any) => void, RegExp][] = [
+    ['no title', ({ info }) => delete info.title, /info must have required property 'title'/],
+    ['a server by url', ({ servers }) => (servers.broker = { url: 'mqtts://b', protocol: 'mqtt' }), /'host'/],
+    ['a parameter with a schema', ({ components }) => (components.parameters.lineId.schema = {}), /schema/],
+    ['publish instead of an action', ({ operations }) => (operations.sendEvent.action = 'publish'), /action/],
+    [
+      'a channel without address parameters',
+      ({ channels }) => delete channels.event.parameters,
+      /event: parameters/,
+    ],
+    ['an unknown member', ({ channels }) => (channels.fleet.retained = true), /retained/],
+    [
+      'a bare schema',
+      ({ components }) => (components.messages.fleet.payload = { type: 'object' }),
+      /schemaFormat/,
+    ],
+    [
+      'another format',
+      ({ components }) => (components.messages.fleet.payload.schemaFormat = 'x'),
+      /schemaFormat/,
+    ],
+    [
+      'an expression of its own',
+      ({ components }) => (components.messages.request.correlationId.location = 'payload.id'),
+      /location must match/,
+    ],
+    [
+      'a reply from another channel',
+      ({ operations }) =>
+        (operations.receiveRequest.reply.messages[0].$ref = '#/components/messages/response'),
+      /receiveRequest: message/,
+    ],
+    ['a channel that is not there', ({ channels }) => delete channels.keys, /receiveKeys: channel/],
+  ]
+  it.each(slips)('would not pass with %s', (_what, slip, fault) => {
+    const broken = structuredClone(contract)
+    slip(broken)
+    expect([...formFaults(broken), ...sayingFaults(broken)].join('\n')).toMatch(fault)
+  })
+
   it('has every topic of the module, and no other', () => {
     expect(contract.asyncapi).toBe('3.0.0')
     expect(Object.keys(contract.channels).sort()).toEqual(Object.keys(topics).sort())

@@ -10,7 +10,7 @@ import { connectBroker } from '../../scripts/operator/broker.ts'
 import type { World } from '../../scripts/operator/context.ts'
 import { runOperator } from '../../scripts/operator/program.ts'
 import { signDocument } from '../../scripts/operator/signing/sign-document.ts'
-import { generateSigningKey } from '../../scripts/operator/signing/signing-key.ts'
+import { generateSigningKey, type SigningKey } from '../../scripts/operator/signing/signing-key.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { makeCertificates } from './broker.ts'
 import { kinds, type ModemOptions, type Operated, startControl, startProxy } from './control-bench.ts'
@@ -36,7 +36,7 @@ function optionsOf({ caFile, certFile, keyFile }: Broker): mqtt.IClientOptions {
 }
 
 /** The backend's connection: publishes, and hears what line l1 and modem m1 say. */
-async function backendOf(operated: Operated) {
+async function backendOf(operated: Operated, protocol: '5' | '3.1.1') {
   const broker = operated.as('operator')
   const client = await mqtt.connectAsync(broker.url, optionsOf(broker))
   closers.push(() => client.endAsync(true))
@@ -47,7 +47,16 @@ async function backendOf(operated: Operated) {
   await client.subscribeAsync([topics.reported('l1'), topics.presence('m1')], { qos: 1 })
   const publish = (topic: string, payload: string, retain = true) =>
     client.publishAsync(topic, payload, { qos: 1, retain })
-  return { client, reports, publish, last: () => reports.at(-1) }
+  /** One more connection of the backend's, of the newest version that the broker speaks. */
+  const follow = async () => {
+    const follower = await mqtt.connectAsync(broker.url, {
+      ...optionsOf(broker),
+      protocolVersion: protocol === '5' ? 5 : 4,
+    })
+    closers.push(() => follower.endAsync(true))
+    return follower
+  }
+  return { client, reports, publish, follow, last: () => reports.at(-1) }
 }
 
 describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
@@ -61,7 +70,7 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
       operated.test.remove()
     })
     const operator = makeOperator()
-    const backend = await backendOf(operated)
+    const backend = await backendOf(operated, protocol)
     await backend.publish(topics.keys(1), await operator.keys(1))
     const boot = async (more: Partial<ModemOptions> = {}) => {
       const modem = await startControl({ broker: operated.as('m1'), folder, operator, ...more })
@@ -234,7 +243,7 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
   })
 
   it('lives through a month offline: the last state rules, a suspension ends by itself, the newest order counts then', {
-    timeout: 40_000,
+    timeout: 80_000,
   }, async () => {
     const { operated, operator, backend, boot } = await world()
     const clock = new FakeClock(Date.now())
@@ -255,10 +264,10 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
       clock.advance(3_600_000)
       if (hour % 8 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
     }
-    await until(() => modem.service() === 'enabled')
+    await until(() => modem.service() === 'enabled', 15_000)
     expect(modem.control.status().connected).toBe(false)
     await operated.test.restart()
-    await until(() => backend.client.connected)
+    await until(() => backend.client.connected, 15_000)
     // The order that suspended the line a month ago is still retained: a repeat, no new suspension.
     await backend.publish(topics.desired('l1'), suspended)
     operator.of.line = generateSigningKey()
@@ -271,17 +280,57 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
       topics.desired('l1'),
       await operator.order({ sequence: 9, service: 'disabled', reason: 'customer' }),
     )
-    await until(() => backend.last()?.sequence === 9)
+    await until(() => backend.last()?.sequence === 9, 15_000)
     expect(modem.services).toEqual(['suspended', 'enabled', 'disabled'])
   })
 
-  it('is asked by the operator’s tool, which shows a refusal at once, also one that cannot name the request', async () => {
-    const { operated, operator, backend, boot, folder } = await world()
+  it('answers a request on its own topic alone, by its id and on MQTT 5 by correlation data; a flood by a code', async () => {
+    const { operator, backend, boot } = await world()
     await boot()
     await until(() => backend.last()?.keysNumber === 1)
+    const answers: { topic: string; id?: string; code?: string; refused?: number; correlation?: string }[] =
+      []
+    const follower = await backend.follow()
+    follower.on('message', (topic, payload, { properties }) => {
+      const { id, code, refused } = JSON.parse(payload.toString())
+      const correlation = properties?.correlationData?.toString()
+      answers.push({ topic, id, code, refused, ...(correlation && { correlation }) })
+    })
+    await follower.subscribeAsync(['securenet/v1/modem/+/response', 'elsewhere/#'], { qos: 1 })
+    const ask = async (id: string, responseTopic: string) =>
+      follower.publishAsync(topics.request('m1'), await operator.request({ id }), {
+        qos: 1,
+        ...(protocol === '5' && {
+          properties: { responseTopic, correlationData: Buffer.from(`mark-${id}`) },
+        }),
+      })
+    const own = topics.response('m1')
+    await ask('one', own)
+    await until(() => answers.length === 1)
+    const mark = protocol === '5' ? { correlation: 'mark-one' } : {}
+    expect(answers).toEqual([{ topic: own, id: 'one', code: undefined, refused: undefined, ...mark }])
+    if (protocol === '5') {
+      await ask('two', 'elsewhere/m1')
+      await until(() => answers.length === 2)
+      expect(answers[1]).toMatchObject({
+        topic: own,
+        code: 'REQUEST_RESPONSE_TOPIC',
+        correlation: 'mark-two',
+      })
+    }
+    answers.length = 0
+    await Promise.all(Array.from({ length: 200 }, (_, i) => ask(`flood-${i}`, own)))
+    const told = () => answers.reduce((sum, { refused }) => sum + (refused ?? 1), 0)
+    await until(() => told() === 200)
+    expect(answers.filter(({ code }) => code === undefined).length).toBeLessThanOrEqual(12)
+    expect(answers.length).toBeLessThan(60)
+  })
+
+  /** The operator's tool at this broker, with a key in its hand. */
+  const toolAt = (operated: Operated, folder: string) => {
     const profile = join(folder, 'operator.json')
     writeFileSync(profile, JSON.stringify({ ...operated.as('operator'), keysDir: 'k', archiveDir: 'a' }))
-    const ask = async (key = operator.of.request) => {
+    return async (key: SigningKey, ...args: string[]) => {
       let out = ''
       const surroundings: Partial<World> = {
         terminal: {
@@ -301,9 +350,39 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
         }),
       }
       const begin = performance.now()
-      const exit = await runOperator(['request', 'status', 'm1', '--json'], surroundings as World)
+      const exit = await runOperator([...args, '--json'], surroundings as World)
       return { exit, answer: JSON.parse(out), ms: performance.now() - begin }
     }
+  }
+
+  it('gives back by a rotation the numbers that a thief has spent', async () => {
+    const { operated, operator, backend, boot, folder } = await world()
+    const modem = await boot()
+    await until(() => backend.last()?.keysNumber === 1)
+    const tool = toolAt(operated, folder)
+    const most = Number.MAX_SAFE_INTEGER
+    const spent = { generation: most, sequence: most, service: 'disabled', reason: 'customer' } as const
+    await backend.publish(topics.desired('l1'), await operator.order(spent))
+    await until(() => backend.last()?.generation === most)
+    expect((await tool(operator.of.line, 'line', 'enable', 'l1')).answer.error.code).toBe(
+      'OPERATOR_NUMBERS_SPENT',
+    )
+    operator.of.line = generateSigningKey()
+    await backend.publish(topics.keys(2), await operator.keys(2))
+    await until(() => backend.last()?.keysNumber === 2)
+    const enabled = await tool(operator.of.line, 'line', 'enable', 'l1', '--numbers', '1.1')
+    expect(enabled).toMatchObject({ exit: 0, answer: { applied: true, generation: 1, sequence: 1 } })
+    expect(modem.service()).toBe('enabled')
+    const next = await tool(operator.of.line, 'line', 'disable', 'l1')
+    expect(next).toMatchObject({ exit: 0, answer: { applied: true, generation: 1, sequence: 2 } })
+  })
+
+  it('is asked by the operator’s tool, which shows a refusal at once, also one that cannot name the request', async () => {
+    const { operated, operator, backend, boot, folder } = await world()
+    await boot()
+    await until(() => backend.last()?.keysNumber === 1)
+    const tool = toolAt(operated, folder)
+    const ask = (key = operator.of.request) => tool(key, 'request', 'status', 'm1')
     expect(await ask()).toMatchObject({ exit: 0, answer: { ok: true, result: { serving: true } } })
     const refused = await ask(generateSigningKey())
     expect(refused).toMatchObject({ exit: 1, answer: { error: { code: 'DOC_UNKNOWN_KEY' } } })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { topics } from '../../module/control/topics.ts'
-import { parseUntil } from '../../scripts/operator/commands/line.ts'
+import { parseUntil } from '../../scripts/operator/commands/line-arguments.ts'
 import { nextNumbers } from '../../scripts/operator/orders.ts'
 import { CliBench } from './cli-bench.ts'
 
@@ -76,6 +76,17 @@ describe('line', () => {
     const { exit, out } = await bench.run('line', 'enable', 'demo')
     expect(exit).toBe(0)
     expect(out).toContain('not protecting: list-missing')
+  })
+
+  it('shows what is wrong with a modem’s clock, and nothing where it is right', async () => {
+    const report = { generation: 1, sequence: 1, outcome: 'applied', protecting: true }
+    await bench.modem.report('demo', { ...report, clock: { floor: 1_790_000_000 } })
+    expect((await bench.run('line', 'show', 'demo')).out).not.toContain('clock')
+    const clock = { floor: 1_790_000_000, steppedBy: -90, believed: false, unbelieved: 2_105_000_000 }
+    await bench.modem.report('demo', { ...report, clock })
+    expect((await bench.run('line', 'show', 'demo')).out).toContain(
+      'clock      stepped by -90 s, not believed; a document dated 2036-09-14T10:13:20Z is not believed about the time',
+    )
   })
 
   it('ends with 4 where nobody reports, and the order stays', async () => {

@@ -2,10 +2,13 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Desired } from '../../module/line/types.ts'
 import type { World } from '../../scripts/operator/context.ts'
 import { claimsOf } from '../../scripts/operator/orders.ts'
 import { createProgram } from '../../scripts/operator/program.ts'
 import { KeyFolder } from '../../scripts/operator/signing/key-folder.ts'
+import { signDocument } from '../../scripts/operator/signing/sign-document.ts'
+import { generateSigningKey } from '../../scripts/operator/signing/signing-key.ts'
 import { CliBench } from './cli-bench.ts'
 
 const unused = () => {
@@ -38,7 +41,7 @@ describe('every command that changes many lines', () => {
 
   it('is known', () => {
     expect(all.map(([name]) => name)).toEqual(expect.arrayContaining(harmless))
-    expect(all.length - harmless.length).toBe(15)
+    expect(all.length - harmless.length).toBe(16)
   })
 
   it.each(all.filter(([name]) => !harmless.includes(name)))('%s has a dry run and asks', (_name, command) => {
@@ -48,6 +51,19 @@ describe('every command that changes many lines', () => {
 })
 
 describe('on a broker with three lines', () => {
+  const kidOf = (jws: Buffer) =>
+    JSON.parse(Buffer.from(String(jws).split('.')[0]!, 'base64url').toString()).kid
+  const order: Desired = {
+    v: 1,
+    lineId: 'demo-3',
+    generation: 1,
+    sequence: 9,
+    service: 'disabled',
+    reason: 'customer',
+    by: 'support',
+    issuedAt: 1_790_000_000,
+  }
+
   let bench: CliBench
   beforeEach(async () => {
     bench = new CliBench()
@@ -174,6 +190,63 @@ describe('on a broker with three lines', () => {
     })
   })
 
+  it('a rotation that was broken off is brought to its end, and nothing else is signed', async () => {
+    const folder = join(bench.folder, 'keys')
+    // As far as a rotation comes whose broker went away: the document is there, and nobody has read it.
+    const keys = await KeyFolder.open(folder)
+    await keys.rotate({ replace: ['line'], now: Math.floor(bench.now / 1000) })
+    const foreign = await signDocument('desired', order, [generateSigningKey()])
+    await bench.other((broker) => broker.publish('securenet/v1/line/demo-3/desired', foreign, true))
+    expect((await bench.run('line', 'disable', 'demo')).exit).toBe(0)
+    expect((await bench.run('keys', 'sign-again', 'line', '--dry-run')).out).toContain('1 document that')
+    const { exit, out } = await bench.run('keys', 'sign-again', 'line', '--yes')
+    expect({ exit, out }).toEqual({
+      exit: 0,
+      out: 'line: 1 document signed again, left alone: securenet/v1/line/demo-3/desired\n',
+    })
+    await bench.other(async (broker) => {
+      const retained = await broker.retained('securenet/v1/line/+/desired')
+      const signers = [...retained].map(([topic, jws]) => `${topic.split('/')[3]} ${kidOf(jws)}`).sort()
+      const kid = keys.current.roles.line.keys[0]?.kid
+      expect(signers).toEqual([`demo ${kid}`, `demo-2 ${kid}`, expect.stringMatching('demo-3')])
+      expect([...(await broker.retained('securenet/v1/keys/+')).keys()].sort()).toHaveLength(2)
+    })
+    expect((await bench.run('keys', 'sign-again', 'line', '--dry-run')).out).toContain('0 documents')
+  })
+
+  it('numbers that a thief has spent: not signed again, and free after the rotation', async () => {
+    const keys = await KeyFolder.open(join(bench.folder, 'keys'))
+    const most = Number.MAX_SAFE_INTEGER
+    const spent = await keys.sign('desired', { ...order, generation: most, sequence: most })
+    const spentFleet = await keys.sign('fleet', {
+      v: 1,
+      sequence: most,
+      mode: 'run',
+      reason: 'x',
+      issuedAt: 1,
+    })
+    await bench.other(async (broker) => {
+      await broker.publish('securenet/v1/line/demo-3/desired', spent, true)
+      await broker.publish('securenet/v1/fleet', spentFleet, true)
+    })
+    for (const args of [
+      ['line', 'enable', 'demo-3'],
+      ['fleet', 'resume', '--yes'],
+    ])
+      expect((await bench.run(...args, '--json')).json()).toMatchObject({
+        error: { code: 'OPERATOR_NUMBERS_SPENT' },
+      })
+    const rotated = await bench.run('keys', 'rotate', 'line', 'fleet', '--yes')
+    expect(rotated.out).toContain('left alone: securenet/v1/line/demo-3/desired')
+    expect(rotated.out).toContain('left alone: securenet/v1/fleet')
+    const enabled = await bench.run('line', 'enable', 'demo-3', '--numbers', '1.1', '--json')
+    expect(enabled.json()).toMatchObject({ applied: true, generation: 1, sequence: 1 })
+    expect((await bench.run('fleet', 'resume', '--sequence', '1', '--yes')).exit).toBe(0)
+    expect((await bench.run('line', 'disable', 'demo-3')).out).toContain('generation 1, sequence 2')
+    expect((await bench.run('line', 'enable', 'demo', 'demo-2', '--numbers', '1.1', '--yes')).exit).toBe(2)
+    expect((await bench.run('line', 'enable', 'demo', '--numbers', '0.1')).exit).toBe(2)
+  })
+
   it('an order that is given while somebody thinks about a rotation is the one that is signed again', async () => {
     bench.answer = 'yes'
     bench.onAsk = () => bench.run('line', 'disable', 'demo')
@@ -181,11 +254,8 @@ describe('on a broker with three lines', () => {
     await bench.other(async (broker) => {
       const [jws] = [...(await broker.retained('securenet/v1/line/demo/desired')).values()]
       expect(claimsOf(jws!)).toMatchObject({ service: 'disabled', sequence: 2 })
-      const [header] = String(jws).split('.')
       const { current } = await KeyFolder.open(join(bench.folder, 'keys'))
-      expect(JSON.parse(Buffer.from(header!, 'base64url').toString()).kid).toBe(
-        current.roles.line.keys[0]?.kid,
-      )
+      expect(kidOf(jws!)).toBe(current.roles.line.keys[0]?.kid)
     })
   })
 })

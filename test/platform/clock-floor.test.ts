@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createLog } from '../../module/log.ts'
 import { ClockFloor, parseStoredFloor, type StoredFloor } from '../../module/platform/clock-floor.ts'
@@ -100,7 +101,7 @@ describe('ClockFloor', () => {
   it.each(['root', 'role'] as const)('a %s decades ahead is not believed', (by) => {
     const { floor } = floorAt(build + 30 * 366 * day)
     floor.observe(build + 30 * 366 * day, by)
-    expect([floor.floor(), floor.sure()]).toEqual([build, build])
+    expect(floor.floor()).toBe(build)
   })
 
   it('a file from before roots were told from roles is read', async () => {
@@ -157,6 +158,36 @@ describe('a role’s key in a thief’s hands', () => {
     }
   })
 
+  it('whatever it signs, over restarts and with the wall clock in 1970 or right: an hour ahead of the truth at most', async () => {
+    const lead = fc.oneof(fc.integer({ min: 0, max: 2 * hour }), fc.integer({ min: -day, max: 4000 * day }))
+    const event = fc.oneof(
+      fc.record({ what: fc.constant('sign' as const), by: lead }),
+      fc.record({ what: fc.constant('pass' as const), by: fc.integer({ min: 1, max: 3 * hour }) }),
+      fc.record({ what: fc.constant('restart' as const), by: fc.constantFrom(0, 1) }),
+      fc.record({ what: fc.constant('store' as const), by: fc.constant(0) }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 60 }), async (events) => {
+        const file = new Memory()
+        let truth = now
+        let modem = floorAt(truth, file)
+        for (const { what, by } of events) {
+          if (what === 'sign') modem.floor.observe(modem.floor.trustedNow() + by, 'role')
+          if (what === 'store') await modem.floor.persist(true)
+          if (what === 'pass') {
+            truth += by
+            modem.clock.advance(by * 1000)
+          }
+          if (what === 'restart') {
+            modem = floorAt(by === 1 ? truth : 0, file)
+            await modem.floor.load()
+          }
+          expect(modem.floor.trustedNow()).toBeLessThanOrEqual(truth + hour)
+        }
+      }),
+    )
+  })
+
   it('an honest signature that the wall clock has reached does move on with the monotonic clock', () => {
     const { floor, clock } = floorAt(now)
     floor.observe(now, 'role')
@@ -168,9 +199,27 @@ describe('a role’s key in a thief’s hands', () => {
   it('roots are believed, and what they know tells a wrong wall clock', () => {
     const { floor } = floorAt(0)
     floor.observe(now, 'root')
-    expect([floor.floor(), floor.sure()]).toEqual([now, now])
+    expect(floor.floor()).toBe(now)
     floor.observe(now + 2 * hour, 'role')
-    expect([floor.floor(), floor.sure(), floor.unbelieved()]).toEqual([now, now, now + 2 * hour])
+    expect([floor.floor(), floor.unbelieved()]).toEqual([now, now + 2 * hour])
+  })
+
+  it('roots whose own clock was ahead take it back by the next keys document', async () => {
+    const { floor, file, clock } = floorAt(now)
+    floor.observe(now + 300 * day, 'root')
+    await floor.persist(true)
+    expect(floor.floor()).toBe(now + 300 * day)
+    expect(floor.wallIsUnset()).toBe(false)
+    clock.advance(60_000)
+    floor.observe(now + 60, 'root')
+    await floor.persist(true)
+    expect(floor.trustedNow()).toBe(now + 60)
+    expect(file.value).toMatchObject({ rooted: now + 60, stored: now + 60 })
+  })
+
+  it('a wall clock before the build is none', () => {
+    expect(floorAt(build - 301).floor.wallIsUnset()).toBe(true)
+    expect(floorAt(build - 300).floor.wallIsUnset()).toBe(false)
   })
 
   it('together with a wrong NTP server moves the time, until the key is replaced', async () => {
@@ -181,7 +230,7 @@ describe('a role’s key in a thief’s hands', () => {
     clock.jumpTo(now * 1000)
     expect(floor.trustedNow()).toBe(wrong)
     // Not so far as to keep the modem from its broker.
-    expect(floor.sure()).toBe(build)
+    expect(floor.wallIsUnset()).toBe(false)
     floor.forgetRoles()
     floor.observe(now - day, 'root')
     await floor.persist(true)

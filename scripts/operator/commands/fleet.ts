@@ -4,10 +4,12 @@ import { topics } from '../../../module/control/topics.ts'
 import type { FleetMode, FleetOrder } from '../../../module/line/types.ts'
 import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
-import { claimsOf } from '../orders.ts'
+import { refused } from '../exit.ts'
+import { claimsOf, spentAbove } from '../orders.ts'
 import { linesText, timeText } from '../output.ts'
 
 interface FleetOptions extends ManyLines {
+  sequence?: number
   percent?: number
   reason: string
 }
@@ -35,11 +37,29 @@ function parsePercent(text: string): number {
   return percent
 }
 
+function parseSequence(text: string): number {
+  const sequence = Number(text)
+  if (!Number.isInteger(sequence) || sequence < 1 || sequence > spentAbove)
+    throw new InvalidArgumentError('A whole number, for example 1.')
+  return sequence
+}
+
 async function lastOrder(context: Context): Promise<FleetOrder | undefined> {
   const broker = await context.broker()
   const jws = (await broker.retained(topics.fleet())).get(topics.fleet())
   const claims = jws && (claimsOf(jws) as FleetOrder | undefined)
   return claims && Number.isSafeInteger(claims.sequence) ? claims : undefined
+}
+
+function nextSequence(last: FleetOrder | undefined): number {
+  const { sequence } = last ?? { sequence: 0 }
+  if (sequence > spentAbove)
+    throw refused(
+      'OPERATOR_NUMBERS_SPENT',
+      `the fleet stands at sequence ${sequence}: somebody has spent the numbers`,
+      'Replace the key (`keys rotate fleet`): numbers count anew under it. Then order with --sequence 1.',
+    )
+  return sequence + 1
 }
 
 async function orderFleet(context: Context, mode: FleetMode, options: FleetOptions): Promise<void> {
@@ -48,7 +68,7 @@ async function orderFleet(context: Context, mode: FleetMode, options: FleetOptio
   const { percent = 100 } = options
   const order: FleetOrder = {
     v: 1,
-    sequence: (last?.sequence ?? 0) + 1,
+    sequence: options.sequence ?? nextSequence(last),
     mode,
     // A fresh salt each time: else the same households would be first in every roll-out.
     ...(mode === 'run' ? {} : { percent, salt: randomBytes(8).toString('hex') }),
@@ -71,6 +91,11 @@ export const addFleetCommands: AddCommands = (program, world) => {
       .command(verb)
       .description(says)
       .addOption(new Option('--reason <text>', 'why, for the modems’ reports').default(reason))
+      .option(
+        '--sequence <n>',
+        'of the order, instead of the next one: after the fleet key was replaced because somebody had spent them',
+        parseSequence,
+      )
       .option(...manyLines.dryRun)
       .option(...manyLines.yes)
     if (mode !== 'run')

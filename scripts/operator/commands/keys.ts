@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { Argument, InvalidArgumentError } from 'commander'
-import { type PublicKey, type Role, roles } from '../../../module/control/documents-kinds.ts'
+import { type PublicKey, type Role, type RoleKeys, roles } from '../../../module/control/documents-kinds.ts'
 import { topics } from '../../../module/control/topics.ts'
 import { messageOf } from '../../../module/error.ts'
 import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
-import { type Again, documentsOf, keyAccess, openFolder, publishKeys } from '../keys.ts'
+import { keyAccess, openFolder, publishKeys } from '../keys.ts'
 import { counted, linesText, table, timeText } from '../output.ts'
+import { againRows, ToSignAgain } from '../sign-again.ts'
 import { KeyFolder } from '../signing/key-folder.ts'
 import type { GivenKeys } from '../signing/key-sets.ts'
 import { sshPublicKey } from '../signing/ssh-wire.ts'
@@ -116,38 +117,39 @@ async function rotate(
   const broker = await context.broker()
   const before = folder.current
   const lines = (await context.knownLines()).length
-  const toSign = async (): Promise<[Role, Again][]> => {
-    const found: [Role, Again][] = []
-    for (const role of roles)
-      if (replace.includes(role)) found.push([role, await documentsOf(broker, role, before.roles[role])])
-    return found
-  }
-  const count = (await toSign()).reduce((sum, [, { ours }]) => sum + ours.size, 0)
+  const asTheyWere = roles
+    .filter((role) => replace.includes(role))
+    .map((role) => [role, before.roles[role]] as const)
+  const toSign = new ToSignAgain(broker, new Map(asTheyWere))
+  const count = await toSign.count()
   const number = before.number + 1
   const what = `keys of ${replace.join(', ')} are replaced (document ${number}) and ${counted(count, 'document')} signed again, for the modems of ${linesText(lines)}`
   if (!(await context.agreed(what, flags, { lines, number, replaced: replace, toSign: count }))) return
   const document = await folder.rotate({ replace, given, now: nowSeconds(context) })
   // First the keys, then what they sign: a modem refuses a signature by a key that it has not been told of.
   await broker.publish(topics.keys(document.number), document.jws, true)
-  const progress = context.output.progress('sign', count)
-  let done = 0
-  // Read again: while a person thought, somebody may have given another order.
-  const again: Record<string, { signed: number; foreign: string[] }> = {}
-  for (const [role, { ours, foreign }] of await toSign()) {
-    for (const [topic, signable] of ours) {
-      await broker.publish(topic, await signable(folder.sign), true)
-      progress(++done)
-    }
-    again[role] = { signed: ours.size, foreign }
-  }
-  const rows = Object.entries(again).map(
-    ([role, { signed, foreign }]) =>
-      `${role}: ${counted(signed, 'document')} signed again${foreign.length > 0 ? `, left alone: ${foreign.join(', ')}` : ''}`,
-  )
+  const again = await toSign.sign(context, folder)
   context.output.result({ number: document.number, replaced: replace, again }, [
     `keys document ${document.number} is published`,
-    ...rows,
+    ...againRows(again),
   ])
+}
+
+async function resume(context: Context, chosen: readonly Role[], flags: ManyLines): Promise<void> {
+  const folder = await open(context)
+  const broker = await context.broker()
+  const earlier = new Map<Role, RoleKeys>()
+  for (const role of chosen) {
+    const keys = folder.keysBefore(role)
+    if (keys) earlier.set(role, keys)
+  }
+  const toSign = new ToSignAgain(broker, earlier)
+  const [count, lines] = [await toSign.count(), (await context.knownLines()).length]
+  const what = `${counted(count, 'document')} that the keys before have signed are signed again, for the modems of ${linesText(lines)}`
+  if (!(await context.agreed(what, flags, { lines, toSign: count }))) return
+  await publishKeys(broker, folder.documents)
+  const again = await toSign.sign(context, folder)
+  context.output.result({ again }, againRows(again))
 }
 
 async function publish(context: Context, flags: ManyLines): Promise<void> {
@@ -196,5 +198,14 @@ export const addKeysCommands: AddCommands = (program, world) => {
     .option(...manyLines.yes)
   rotating.action((replace: (Role | 'roots')[], flags: ManyLines & GivenFlag) =>
     within(world, rotating, (context) => rotate(context, replace, flags)),
+  )
+  const resuming = keys
+    .command('sign-again')
+    .description('what a rotation that was broken off has left under the keys before')
+    .addArgument(new Argument('<role...>').choices(roles))
+    .option(...manyLines.dryRun)
+    .option(...manyLines.yes)
+  resuming.action((chosen: Role[], flags: ManyLines) =>
+    within(world, resuming, (context) => resume(context, chosen, flags)),
   )
 }

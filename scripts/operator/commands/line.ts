@@ -1,12 +1,13 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { type Desired, type OrderedService, reasonsOf } from '../../../module/line/types.ts'
 import { type AddCommands, type ManyLines, manyLines, timeoutOption, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
 import { doneText, mustAllBeApplied, orderAll, viewsOf } from '../many-orders.ts'
-import { giveOrder, type LineView, type Order, type Ordered, viewLine } from '../orders.ts'
+import { giveOrder, type LineView, type Numbers, type Order, type Ordered, viewLine } from '../orders.ts'
 import { table, timeText } from '../output.ts'
 import { protectionText, type Reported } from '../reported.ts'
+import { parseLineId, parseNumbers, parseUntil } from './line-arguments.ts'
 
 interface OrderOptions extends ManyLines {
   reason: Desired['reason']
@@ -16,6 +17,7 @@ interface OrderOptions extends ManyLines {
   notices?: boolean
   wait: boolean
   timeout: number
+  numbers?: Numbers
 }
 
 const verbs = [
@@ -39,33 +41,6 @@ const verbs = [
     reason: 'contract-ended',
   },
 ] as const satisfies { verb: string; service: OrderedService; says: string; reason: Desired['reason'] }[]
-
-const unitSeconds = new Map([
-  ['s', 1],
-  ['m', 60],
-  ['h', 3600],
-  ['d', 86_400],
-])
-
-/** @param text `+90m`, `+2h`, `+1d` from now, or a date with time and zone (RFC 3339) @returns seconds since 1970 */
-export function parseUntil(text: string, nowMs: number): number {
-  const span = /^\+(\d+)([smhd])$/.exec(text)
-  const at = span
-    ? Math.floor(nowMs / 1000) + Number(span[1]) * unitSeconds.get(span[2]!)!
-    : /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text)
-      ? Math.floor(Date.parse(text) / 1000)
-      : Number.NaN
-  if (!Number.isSafeInteger(at))
-    throw usage(`--until ${text}: not a time`, 'For example +2h, +30m or 2026-12-01T06:00:00+01:00.')
-  if (at <= nowMs / 1000) throw usage(`--until ${text} has passed`)
-  return at
-}
-
-export function parseLineId(text: string): string {
-  if (!/^[A-Za-z0-9_.-]{1,64}$/.test(text))
-    throw new InvalidArgumentError('A line id is 1 to 64 letters, digits, "_", "." or "-".')
-  return text
-}
 
 export function orderedText(ordered: Ordered): string {
   const numbers = `generation ${ordered.generation}, sequence ${ordered.sequence}`
@@ -103,6 +78,11 @@ function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeo
     )
     .option('--no-wait', 'publish only; do not wait for what the modem measures')
     .addOption(timeoutOption('the modem'))
+    .option(
+      '--numbers <generation.sequence>',
+      'of the order, instead of the next ones: after the line key was replaced because somebody had spent them',
+      parseNumbers,
+    )
     .option(...manyLines.dryRun)
     .option(...manyLines.yes)
   if (entry.verb === 'suspend')
@@ -127,13 +107,14 @@ async function orderLines(
 ): Promise<void> {
   const [first] = lineIds
   if (!first) return
+  if (options.numbers && lineIds.length > 1) throw usage('--numbers goes with one line')
   const { service } = orderOf(first)
   const what = lineIds.length === 1 ? `line ${first}` : `${lineIds.length} lines`
   if (lineIds.length > 1 || options.dryRun)
     if (!(await context.agreed(`${what} will be ${service}`, options, { orders: lineIds.map(orderOf) })))
       return
   if (lineIds.length === 1) {
-    const wait = { wait: options.wait, timeoutMs: options.timeout }
+    const wait = { wait: options.wait, timeoutMs: options.timeout, numbers: options.numbers }
     const ordered = await giveOrder(await context.tools(), orderOf(first), wait)
     context.output.result(ordered, [orderedText(ordered)])
     return
@@ -151,6 +132,16 @@ function listText({ list }: Reported): string {
   if (list?.phase !== undefined && list.phase !== 'idle') parts.push(list.phase)
   if (list?.code !== undefined) parts.push(list.code)
   return parts.join(', ')
+}
+
+/** Only what is out of the ordinary. */
+function clockText({ clock }: Reported): string[] {
+  const said: string[] = []
+  if (clock?.steppedBy !== undefined)
+    said.push(`stepped by ${clock.steppedBy} s${clock.believed ? '' : ', not believed'}`)
+  if (clock?.unbelieved !== undefined)
+    said.push(`a document dated ${timeText(clock.unbelieved)} is not believed about the time`)
+  return said.length > 0 ? [`clock      ${said.join('; ')}`] : []
 }
 
 function shown({ lineId, desired, reported }: LineView): string[] {
@@ -176,6 +167,7 @@ function shown({ lineId, desired, reported }: LineView): string[] {
   if (tests.length > 0)
     lines.push(`self-test  ${tests.map(([path, result]) => `${path} ${result}`).join(', ')}`)
   for (const { name, why } of reported.interfaces?.refused ?? []) lines.push(`not armed  ${name}: ${why}`)
+  lines.push(...clockText(reported))
   for (const { kind, code, count } of reported.refusals ?? [])
     lines.push(`refused    ${kind}: ${code}, ${count} since its start`)
   return lines

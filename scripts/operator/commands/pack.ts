@@ -14,7 +14,7 @@ import { type Order, viewLine } from '../orders.ts'
 import { table } from '../output.ts'
 import { expandPack, linesOut, type Pack, readPack, type Step, writePack } from '../pack.ts'
 import { protectionText } from '../reported.ts'
-import { parseLineId } from './line.ts'
+import { parseLineId } from './line-arguments.ts'
 
 type SendOptions = ManyLines & WaitOptions
 

@@ -5,6 +5,7 @@ import {
   type Kind,
   type Payloads,
   type Role,
+  type RoleKeys,
   type RootSet,
   type RootsFile,
   roleOf,
@@ -158,6 +159,17 @@ export class KeyFolder {
   /** All of them, for topics keys/{n}: retained and never cleared. */
   get documents(): readonly KeysDocument[] {
     return this.#documents
+  }
+
+  /** The role's keys before those in force, if it ever had others. */
+  keysBefore(role: Role): RoleKeys | undefined {
+    const kids = (keys: RoleKeys) => keys.keys.map(({ kid }) => kid).join()
+    const inForce = this.#current.roles[role]
+    for (const document of this.#documents.toReversed()) {
+      const keys = payloadOf(document).roles[role]
+      if (kids(keys) !== kids(inForce)) return keys
+    }
+    return undefined
   }
 
   /**
