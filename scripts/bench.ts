@@ -55,7 +55,8 @@ interface Options {
   peers: string[]
   namesFile?: string
   bundle: string
-  scale?: boolean
+  /** Numbers of names; true for the usual ones. */
+  scale?: number[] | true
   nice?: number
   install?: boolean
   commit?: boolean
@@ -70,7 +71,12 @@ function whole(text: string): number {
   throw new InvalidArgumentError('a whole number above 0 is wanted')
 }
 
-const say = (text: string) => void process.stderr.write(`${text}\n`)
+/** With the time since the start: the full run takes about twenty minutes. */
+function say(text: string): void {
+  const seconds = Math.floor(performance.now() / 1000)
+  const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+  process.stderr.write(`${clock.padStart(5)}  ${text}\n`)
+}
 
 /** Lists that were taken before, by size; made anew when the bundle is. */
 const listFolder = (names: number, namesFile?: string) =>
@@ -110,24 +116,36 @@ async function openBench(options: Options, names: number, found: (measured: Meas
   return { bench, close }
 }
 
+const parts: readonly [string, (bench: Bench) => Promise<void>][] = [
+  ['threads', measureThreads],
+  ['stock', measureBehindStock],
+  ['latency', measureLatency],
+  ['start', measureStart],
+  ['memory', measureMemory],
+  ['idle', measureIdle],
+  ['change', measureChange],
+  ['list', (bench) => measureList(bench.prepared.names.length, bench.found)],
+  ['size', measureSize],
+]
+
 async function measureAll(bench: Bench, wanted: ReadonlySet<string>): Promise<void> {
-  const apart = new Set(['stock', 'threads'])
+  const apart = new Set(parts.map(([name]) => name))
   const rates = rateFigures.filter((figure) => !apart.has(figure) && wanted.has(figure))
   if (rates.length > 0) await measureRates(bench, new Set(rates))
-  if (wanted.has('threads')) await measureThreads(bench)
-  if (wanted.has('stock')) await measureBehindStock(bench)
-  if (wanted.has('latency')) await measureLatency(bench)
-  if (wanted.has('start')) await measureStart(bench)
-  if (wanted.has('memory')) await measureMemory(bench)
-  if (wanted.has('idle')) await measureIdle(bench)
-  if (wanted.has('change')) await measureChange(bench)
-  if (wanted.has('list')) await measureList(bench.prepared.names.length, bench.found)
-  if (wanted.has('size')) await measureSize(bench)
+  for (const [name, measure] of parts) {
+    if (!wanted.has(name)) continue
+    bench.say(`${name} …`)
+    await measure(bench)
+  }
 }
 
 /** Other sizes of list, the module alone: what must not grow with it. */
-async function measureScale(options: Options, found: (measured: Measured) => void): Promise<void> {
-  for (const names of scaleSizes) {
+async function measureScale(
+  sizes: readonly number[],
+  options: Options,
+  found: (measured: Measured) => void,
+): Promise<void> {
+  for (const names of sizes) {
     const { bench, close } = await openBench({ ...options, peers: [] }, names, found)
     try {
       await measureStart(bench)
@@ -199,7 +217,7 @@ async function run(given: Options): Promise<void> {
   } finally {
     await close()
   }
-  if (options.scale) await measureScale(options, found)
+  if (options.scale) await measureScale(options.scale === true ? scaleSizes : options.scale, options, found)
   report(rows, options)
   if (options.quick && !runGuard(rows, options)) process.exitCode = 1
 }
@@ -217,11 +235,13 @@ const program = new Command('bench')
   .option('--only <figures>', `of ${figures.join(', ')}`, list)
   .option('--names <count>', 'names on the list', whole, 1_000_000)
   .option('--rounds <count>', 'rounds of A B A B', whole, 3)
-  .option('--seconds <count>', 'of one drive', whole, 4)
+  .option('--seconds <count>', 'of one drive', whole, 3)
   .option('--peers <names>', 'of dnsmasq, unbound, dnsdist', list, ['dnsmasq', 'unbound', 'dnsdist'])
   .option('--names-file <file>', 'real names, one a line or hosts format, gzipped or not')
   .option('--bundle <file>', 'the module', join(projectRoot, 'dist', 'securenet', 'securenet.cjs'))
-  .option('--scale', 'memory and start at 10 k, 100 k and 5 M names too')
+  .option('--scale [sizes]', `memory and start with so many names too (${scaleSizes.join(',')})`, (text) =>
+    list(text).map(whole),
+  )
   .option('--nice <level>', 'of all that is measured alike, for a machine that others use: -20 to 19', Number)
   .option('--install', 'install missing peers with apt-get')
   .option('--commit', 'with --quick: keep the figures as scripts/bench/committed.json')

@@ -35,10 +35,15 @@ export interface ModuleOptions {
   nodeFlags?: readonly string[]
 }
 
+const runDirs: string[] = []
+process.once('exit', () => {
+  for (const path of runDirs) rmSync(path, { recursive: true, force: true })
+})
+
 /** Short, as a Unix socket's path must be; gone with this process. */
 function ownRunDir(): string {
   const path = mkdtempSync(join(tmpdir(), 'securenet-bench-run-'))
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }))
+  runDirs.push(path)
   return path
 }
 
