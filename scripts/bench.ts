@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { messageOf } from '../module/error.ts'
 import { measureAllocations } from './bench/allocations.ts'
+import { measureArmed } from './bench/armed-figures.ts'
 import { measureChange } from './bench/change-figures.ts'
 import { type Bench, makeOrigin } from './bench/field.ts'
 import { serveFloor } from './bench/floors.ts'
@@ -35,7 +36,7 @@ import {
 import { makeWorld } from './bench/traffic.ts'
 import { projectRoot } from './household/settings.ts'
 
-const others = ['latency', 'start', 'memory', 'idle', 'change', 'list', 'size'] as const
+const others = ['latency', 'start', 'memory', 'idle', 'armed', 'change', 'list', 'size'] as const
 const figures = [...rateFigures, ...others]
 const scaleSizes = [10_000, 100_000, 5_000_000]
 const quick = {
@@ -123,6 +124,7 @@ const parts: readonly [string, (bench: Bench) => Promise<void>][] = [
   ['start', measureStart],
   ['memory', measureMemory],
   ['idle', measureIdle],
+  ['armed', measureArmed],
   ['change', measureChange],
   ['list', (bench) => measureList(bench.prepared.names.length, bench.found)],
   ['size', measureSize],

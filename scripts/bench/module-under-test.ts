@@ -31,6 +31,12 @@ export interface ModuleOptions {
   name?: string
   /** Threads that answer; the default where left out. */
   threads?: number
+  /** Where it listens; 127.0.0.1 where left out. */
+  address?: string
+  /** Whose DNS it takes over, with nftables; nobody's where left out. */
+  interfaces?: readonly string[]
+  /** A command that runs the module with its arguments, in another network for example. */
+  within?: readonly string[]
   /** Of Node, before those that it has on a modem. */
   nodeFlags?: readonly string[]
 }
@@ -66,6 +72,7 @@ function nodeFlags(): readonly string[] {
 /** The shipped bundle as a modem starts it, under default settings, with a copy of the stored list and order; not started yet. */
 export async function startModule(options: ModuleOptions): Promise<ServerProcess> {
   const { home, folder, bundle, upstream, inFlight, mqttUrl, threads, name = 'securenet' } = options
+  const { address = '127.0.0.1', interfaces = [], within = [] } = options
   const dataDir = join(folder, 'data')
   mkdirSync(folder, { recursive: true })
   cpSync(home.dataDir, dataDir, { recursive: true })
@@ -76,10 +83,10 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
     dataDir,
     runDir: ownRunDir(),
     lines: [{ id: household.lineId }],
-    dns: { listen: [{ address: '127.0.0.1', port }], ...(threads ? { threads } : {}) },
+    dns: { listen: [{ address, port }], ...(threads ? { threads } : {}) },
     upstream: { servers: [{ address: '127.0.0.1', port: upstream }], ...(inFlight ? { inFlight } : {}) },
-    page: { listen: [{ address: '127.0.0.1', port: pagePort }], ipv4: blockAddress },
-    interception: { backend: 'none' },
+    page: { listen: [{ address, port: pagePort }], ipv4: blockAddress },
+    interception: { backend: interfaces.length > 0 ? 'nftables' : 'none', interfaces },
     list: { name: 'securenet', probationSeconds: 0 },
     trust: { rootsFile: home.rootsFile },
     ...(mqttUrl ? { mqtt: { url: mqttUrl } } : {}),
@@ -87,7 +94,7 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
   const configFile = join(folder, 'config.json')
   writeFileSync(configFile, JSON.stringify(config))
   const flags = [...(options.nodeFlags ?? []), ...nodeFlags()]
-  const command = [process.execPath, ...flags, bundle, 'run', '--config', configFile]
+  const command = [...within, process.execPath, ...flags, bundle, 'run', '--config', configFile]
   return new ServerProcess({
     name,
     port,
