@@ -47,6 +47,8 @@ interface Slot extends ThreadStatus {
   /** Monotonic ms of its start. */
   since: number
   retryMs: number
+  /** Wipes that it has not confirmed: what it says it has counted is from before. */
+  wipes: number
 }
 
 const FIRST_RETRY_MS = 1000
@@ -78,6 +80,7 @@ export class QueryThreads {
       timer: null,
       since: 0,
       retryMs: FIRST_RETRY_MS,
+      wipes: 0,
     }))
   }
 
@@ -112,7 +115,9 @@ export class QueryThreads {
     this.#tell({ kind: 'state', state })
   }
 
+  /** Nothing that was counted before this comes in any more. */
   wipe(): void {
+    for (const slot of this.#slots) if (slot.handle) slot.wipes++
     this.#tell({ kind: 'wipe' })
   }
 
@@ -189,7 +194,11 @@ export class QueryThreads {
         slot.state = 'serving'
         log.info('thread-serving', { thread })
         return
+      case 'wiped':
+        slot.wipes--
+        return
       case 'counted':
+        if (slot.wipes > 0) return
         slot.questions += message.counted.received
         onCounted(message.counted)
         for (const blocked of message.blocked) onBlocked(blocked)
@@ -206,6 +215,7 @@ export class QueryThreads {
     const { clock, log } = this.#options
     slot.handle = null
     slot.state = 'waiting'
+    slot.wipes = 0
     if (!this.#running) return
     slot.deaths++
     if (clock.monotonic() - slot.since >= STEADY_MS) slot.retryMs = FIRST_RETRY_MS

@@ -128,6 +128,18 @@ describe('query threads', () => {
     ])
   })
 
+  it('leave nothing of what they counted before a wipe', () => {
+    const { threads, made, counted } = rig()
+    const report = { received: 1, counted: new Counters(() => 0).takeAll(), latency: null }
+    const say = () => made[0]!.say({ kind: 'counted', counted: report, blocked: [] })
+    threads.wipe()
+    say()
+    expect(counted).toEqual([])
+    made[0]!.say({ kind: 'wiped' })
+    say()
+    expect(counted).toEqual([report])
+  })
+
   it('pass a probe that they answer', async () => {
     const { threads, made } = rig()
     made[0]!.say({ kind: 'serving' })
