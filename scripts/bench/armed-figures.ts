@@ -44,7 +44,7 @@ export async function measureArmed(bench: Bench): Promise<void> {
     upstream: stock.port,
     name: 'armed',
     interfaces: ['br-lan'],
-    address: blockAddress,
+    addresses: [blockAddress],
     within: modemNetwork(`${folder}/dnsmasq.conf`),
   })
   ours.spawn()

@@ -31,8 +31,8 @@ export interface ModuleOptions {
   name?: string
   /** Threads that answer; the default where left out. */
   threads?: number
-  /** Where it listens; 127.0.0.1 where left out. */
-  address?: string
+  /** Where it listens, with the page on the first; 127.0.0.1 where left out. */
+  addresses?: readonly [string, ...string[]]
   /** Whose DNS it takes over, with nftables; nobody's where left out. */
   interfaces?: readonly string[]
   /** A command that runs the module with its arguments, in another network for example. */
@@ -72,7 +72,7 @@ function nodeFlags(): readonly string[] {
 /** The shipped bundle as a modem starts it, under default settings, with a copy of the stored list and order; not started yet. */
 export async function startModule(options: ModuleOptions): Promise<ServerProcess> {
   const { home, folder, bundle, upstream, inFlight, mqttUrl, threads, name = 'securenet' } = options
-  const { address = '127.0.0.1', interfaces = [], within = [] } = options
+  const { addresses = ['127.0.0.1'], interfaces = [], within = [] } = options
   const dataDir = join(folder, 'data')
   mkdirSync(folder, { recursive: true })
   cpSync(home.dataDir, dataDir, { recursive: true })
@@ -83,9 +83,9 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
     dataDir,
     runDir: ownRunDir(),
     lines: [{ id: household.lineId }],
-    dns: { listen: [{ address, port }], ...(threads ? { threads } : {}) },
+    dns: { listen: addresses.map((address) => ({ address, port })), ...(threads ? { threads } : {}) },
     upstream: { servers: [{ address: '127.0.0.1', port: upstream }], ...(inFlight ? { inFlight } : {}) },
-    page: { listen: [{ address, port: pagePort }], ipv4: blockAddress },
+    page: { listen: [{ address: addresses[0], port: pagePort }], ipv4: blockAddress },
     interception: { backend: interfaces.length > 0 ? 'nftables' : 'none', interfaces },
     list: { name: 'securenet', probationSeconds: 0 },
     trust: { rootsFile: home.rootsFile },
