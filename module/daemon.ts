@@ -6,7 +6,6 @@ import type { Head } from './blocklist/head.ts'
 import { ListPolicy } from './blocklist/list-policy.ts'
 import { listState } from './blocklist/list-state.ts'
 import { createMatcher } from './blocklist/matcher.ts'
-import type { Store } from './blocklist/store.ts'
 import { Updater } from './blocklist/update.ts'
 import { createHealthGate } from './blocklist/update-gate.ts'
 import { pageAnswers } from './blockpage/page-check.ts'
@@ -52,7 +51,7 @@ import { type Notice, Notices } from './telemetry/notices.ts'
 import type { QueryCounts } from './telemetry/query-counts.ts'
 import { SelfTest } from './telemetry/self-test.ts'
 import { TelemetryLoop } from './telemetry/telemetry-loop.ts'
-import { createQueryThreads } from './threads/create.ts'
+import { createQueryThreads, sharedSockets } from './threads/create.ts'
 import type { QueryThreads } from './threads/query-threads.ts'
 import { ModemUpstream } from './upstream/modem-upstream.ts'
 import { released, version } from './version.ts'
@@ -127,11 +126,7 @@ class Modem implements Daemon {
   #headEpoch = 0
   #backend: Interceptor['name'] = 'none'
   readonly #upstream: ModemUpstream
-  readonly #program: string
-  #threads: QueryThreads | null = null
-  #store: Store | null = null
-  #allow: readonly string[] = []
-  #resolvers: readonly string[] = []
+  readonly #threads: QueryThreads | null
   /** What the one decision said last, and since when (ms). */
   #decision: { armed: boolean; why: string; since: number } = {
     armed: false,
@@ -141,7 +136,6 @@ class Modem implements Daemon {
 
   constructor(config: Config, log: Log, ring: LogRing, program: string) {
     this.#config = config
-    this.#program = program
     this.#log = log
     this.#ring = ring
     this.#uplink = new Uplink({ runDir: config.runDir, log })
@@ -152,6 +146,12 @@ class Modem implements Daemon {
     this.#counts = createQueryCounts(config, this.#clock, (query) =>
       this.#blocked(query.reason, query.category, () => nameOf(query)),
     )
+    this.#threads = createQueryThreads(config, program, {
+      clock: this.#clock,
+      log,
+      onCounted: (counted) => this.#counts.add(counted),
+      onBlocked: ({ reason, category, name }) => this.#blocked(reason, category, () => name),
+    })
     this.#history = new CounterHistory({
       counters: this.#counts.counters,
       file: new StateFile({ folder: config.dataDir, name: 'counters.state', parse: parseStoredCounters }),
@@ -230,12 +230,12 @@ class Modem implements Daemon {
       clock,
     })
     this.#cache = cache
-    const sockets: UdpListener[] = []
+    const listeners: UdpListener[] = []
     const { limits } = config.dns
     for (const { address, port } of config.dns.listen) {
       const udp = new UdpListener({ address, port, handle, log })
       await this.#run(`udp ${address}`, udp)
-      sockets.push(udp)
+      listeners.push(udp)
       await this.#run(
         `tcp ${address}`,
         new TcpListener({
@@ -250,7 +250,12 @@ class Modem implements Daemon {
         }),
       )
     }
-    if (config.dns.threads > 1) await this.#startThreads(sockets)
+    const threads = this.#threads
+    if (threads)
+      await this.#run('query threads', {
+        start: () => threads.start(sharedSockets(listeners)),
+        stop: () => threads.stop(),
+      })
     const { listen, branding } = config.page
     await this.#run('page', createBlockPage({ listen, branding, data: this.#pageData(), clock, log }))
   }
@@ -275,15 +280,13 @@ class Modem implements Daemon {
       gate: createHealthGate({ testZone: dns.testZone, neverBlock: dns.neverBlock }),
       onSwitch: (store) => {
         this.#matcher.setStore(store)
-        this.#store = store
-        this.#tellThreads()
+        this.#threads?.change({ list: store && join(this.#lockFolder, basename(store.path)) })
         this.#listSince = store ? statSync(store.path).mtimeMs : null
         void this.#decide()
       },
       onAllow: (names) => {
         this.#matcher.setAllow(names)
-        this.#allow = [...names]
-        this.#tellThreads()
+        this.#threads?.change({ allow: [...names] })
       },
       onStatus: () => this.#control?.changed(),
     })
@@ -308,37 +311,10 @@ class Modem implements Daemon {
     if (this.#config.upstream.mode !== 'wan') return
     const uplink = this.#activeLine()?.interface
     const interfaces = uplink ? [uplink] : this.#config.lines.map((line) => line.interface)
-    this.#resolvers = await findResolvers({ ubus: createUbus(), interfaces, log: this.#log })
-    this.#upstream.setResolvers(this.#resolvers)
-    this.#log.info('resolvers', { count: this.#resolvers.length })
-    this.#tellThreads()
-  }
-
-  /** Beside the main thread, which goes on answering; loaded nowhere else (docs/adr/0009-query-threads.md). */
-  async #startThreads(sockets: readonly UdpListener[]): Promise<void> {
-    const threads = createQueryThreads({
-      config: this.#config,
-      program: this.#program,
-      sockets,
-      clock: this.#clock,
-      log: this.#log,
-      onCounted: (counted) => this.#counts.add(counted),
-      onBlocked: ({ reason, category, name }) => this.#blocked(reason, category, () => name),
-    })
-    this.#threads = threads
-    this.#tellThreads()
-    if (threads) await this.#run('query threads', threads)
-  }
-
-  #tellThreads(): void {
-    const store = this.#store
-    this.#threads?.set({
-      protecting: this.#policy.protecting,
-      list: store && join(this.#lockFolder, basename(store.path)),
-      allow: this.#allow,
-      resolvers: this.#resolvers,
-      notices: this.#noticedLine !== null,
-    })
+    const resolvers = await findResolvers({ ubus: createUbus(), interfaces, log: this.#log })
+    this.#upstream.setResolvers(resolvers)
+    this.#threads?.change({ resolvers })
+    this.#log.info('resolvers', { count: resolvers.length })
   }
 
   /** Of a client's query. The name is made into text only for those who need it: this is on the way of every block. */
@@ -608,7 +584,7 @@ class Modem implements Daemon {
     const { armed, why } = protection(input)
     // A failing self-test must not turn verdicts off, or it could never pass again: it ends the lease alone.
     this.#policy.protecting = protection({ ...input, selfTest: 'passing' }).armed
-    this.#tellThreads()
+    this.#threads?.change({ protecting: this.#policy.protecting, notices: this.#noticedLine !== null })
     if (armed !== this.#decision.armed || why !== this.#decision.why) {
       this.#decision = { armed, why, since: this.#clock.now() }
       this.#log.info('protection', { armed, why })

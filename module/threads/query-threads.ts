@@ -1,7 +1,14 @@
 import type { Log } from '../log.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { QueriesCounted } from '../telemetry/query-counts.ts'
-import type { BlockedName, Channel, FromQueryThread, QueryState, ToQueryThread } from './messages.ts'
+import type {
+  BlockedName,
+  Channel,
+  FromQueryThread,
+  QueryState,
+  SharedSocket,
+  ToQueryThread,
+} from './messages.ts'
 import { isBlockedWith, isForwarded, probeQuestion } from './probe.ts'
 
 /** A thread as the main thread sees it. */
@@ -15,7 +22,7 @@ export interface ThreadHandle extends Channel<ToQueryThread, FromQueryThread> {
 export interface QueryThreadsOptions {
   /** Beside the main thread. */
   count: number
-  make: () => ThreadHandle
+  make: (sockets: readonly SharedSocket[]) => ThreadHandle
   clock: Clock
   log: Log
   onCounted: (counted: QueriesCounted) => void
@@ -66,6 +73,7 @@ export class QueryThreads {
   readonly #slots: Slot[]
   readonly #replies = new Map<number, (reply: Uint8Array | null) => void>()
   #state: QueryState = { protecting: false, list: null, allow: [], resolvers: [], notices: false }
+  #sockets: readonly SharedSocket[] = []
   #lastProbe = 0
   #running = false
 
@@ -84,8 +92,14 @@ export class QueryThreads {
     }))
   }
 
-  start(): void {
+  /** @param sockets bound by the main thread, which keeps them open as long as these run; none: it answers alone */
+  start(sockets: readonly SharedSocket[]): void {
+    if (sockets.length === 0) {
+      this.#options.log.error('threads-off', { why: 'this Node does not tell the descriptors of sockets' })
+      return
+    }
     this.#running = true
+    this.#sockets = sockets
     for (const slot of this.#slots) this.#startThread(slot)
   }
 
@@ -108,8 +122,9 @@ export class QueryThreads {
     )
   }
 
-  /** Tells every thread, and those to come. */
-  set(state: QueryState): void {
+  /** Tells every thread what is new, and those to come. */
+  change(changed: Partial<QueryState>): void {
+    const state = { ...this.#state, ...changed }
     if (JSON.stringify(state) === JSON.stringify(this.#state)) return
     this.#state = state
     this.#tell({ kind: 'state', state })
@@ -177,7 +192,7 @@ export class QueryThreads {
 
   #startThread(slot: Slot): void {
     const { make, clock } = this.#options
-    const handle = make()
+    const handle = make(this.#sockets)
     slot.handle = handle
     slot.state = 'starting'
     slot.since = clock.monotonic()
