@@ -40,7 +40,6 @@ import { createUbus } from './platform/ubus.ts'
 import { Uplink } from './platform/uplink.ts'
 import type { Cache } from './query/cache.ts'
 import type { Query } from './query/query.ts'
-import type { Reason } from './query/reason.ts'
 import { createQueryCounts, createServing } from './serving.ts'
 import { CounterHistory, parseStoredCounters } from './telemetry/counter-history.ts'
 import { explainName } from './telemetry/explain-name.ts'
@@ -52,6 +51,7 @@ import type { QueryCounts } from './telemetry/query-counts.ts'
 import { SelfTest } from './telemetry/self-test.ts'
 import { TelemetryLoop } from './telemetry/telemetry-loop.ts'
 import { createQueryThreads, sharedSockets } from './threads/create.ts'
+import type { BlockedName } from './threads/messages.ts'
 import type { QueryThreads } from './threads/query-threads.ts'
 import { ModemUpstream } from './upstream/modem-upstream.ts'
 import { released, version } from './version.ts'
@@ -89,8 +89,10 @@ function withoutSecrets(config: Config): Config {
   return { ...config, mqtt: { ...config.mqtt, url: url.href } }
 }
 
-/** Of a query that has its answer now: `Question.name` is its name until the next is read. */
-const nameOf = ({ nameLength }: Query) => nameToText(Question.name.subarray(0, nameLength))
+/** Of a query that has its answer now, `Question.name` is the name until the next is read. */
+function nameOf(blocked: Query | BlockedName): string {
+  return 'name' in blocked ? blocked.name : nameToText(Question.name.subarray(0, blocked.nameLength))
+}
 
 /** The parts of one modem, put together here and nowhere else; each is started and stopped in `start` and `stop`. */
 class Modem implements Daemon {
@@ -143,14 +145,12 @@ class Modem implements Daemon {
     this.#matcher = createMatcher({ store: null, allow: [], core: [...core, ...config.dns.neverBlock] })
     this.#notices = new Notices({ clock: this.#clock, send: (notice) => this.#sendNotice(notice) })
     this.#upstream = this.#createUpstream()
-    this.#counts = createQueryCounts(config, this.#clock, (query) =>
-      this.#blocked(query.reason, query.category, () => nameOf(query)),
-    )
+    this.#counts = createQueryCounts(config, this.#clock, (query) => this.#blocked(query))
     this.#threads = createQueryThreads(config, program, {
       clock: this.#clock,
       log,
       onCounted: (counted) => this.#counts.add(counted),
-      onBlocked: ({ reason, category, name }) => this.#blocked(reason, category, () => name),
+      onBlocked: (blocked) => this.#blocked(blocked),
     })
     this.#history = new CounterHistory({
       counters: this.#counts.counters,
@@ -318,10 +318,11 @@ class Modem implements Daemon {
   }
 
   /** Of a client's query. The name is made into text only for those who need it: this is on the way of every block. */
-  #blocked(reason: Reason, category: number, name: () => string): void {
+  #blocked(blocked: Query | BlockedName): void {
+    const { reason, category } = blocked
     if (reason === 'blocked-target' || reason === 'blocked-upstream')
-      this.#recentBlocks.add(name(), categoryName(category))
-    this.#notice(reason, category, name)
+      this.#recentBlocks.add(nameOf(blocked), categoryName(category))
+    this.#notice(blocked)
   }
 
   /** The line that carries the traffic, if its order asks for notices. */
@@ -331,10 +332,12 @@ class Modem implements Daemon {
   }
 
   /** A notice for what a page cannot show, if the line's order asks for it (7-household.md); coalesced by name. */
-  #notice(reason: Reason, category: number, name: () => string): void {
+  #notice(blocked: Query | BlockedName): void {
+    const { reason, category } = blocked
     if (category === RESOLVER_BYPASS || reason === 'resolver-bypass') return
     const lineId = this.#noticedLine
-    if (lineId !== null) this.#notices.add({ lineId, name: name(), category: categoryName(category) })
+    if (lineId === null) return
+    this.#notices.add({ lineId, name: nameOf(blocked), category: categoryName(category) })
   }
 
   #sendNotice({ lineId, name, category }: Notice): void {
