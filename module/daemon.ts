@@ -1,13 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { buildOnThread, startBuilderThread } from './blocklist/build-off-thread.ts'
+import { buildOnThread, type OpenBuilder, startBuilderThread } from './blocklist/build-off-thread.ts'
 import { core } from './blocklist/core.ts'
 import { type Head, ranksBelow } from './blocklist/head.ts'
 import { ListPolicy } from './blocklist/list-policy.ts'
 import { listState } from './blocklist/list-state.ts'
 import { createMatcher } from './blocklist/matcher.ts'
-import type { Store } from './blocklist/store.ts'
 import { Updater } from './blocklist/update.ts'
 import { createHealthGate } from './blocklist/update-gate.ts'
 import { pageAnswers } from './blockpage/page-check.ts'
@@ -46,7 +45,6 @@ import { createUbus } from './platform/ubus.ts'
 import { Uplink } from './platform/uplink.ts'
 import type { Cache } from './query/cache.ts'
 import type { Query } from './query/query.ts'
-import type { Reason } from './query/reason.ts'
 import { createQueryCounts, createServing } from './serving.ts'
 import { CounterHistory, parseStoredCounters } from './telemetry/counter-history.ts'
 import { explainName } from './telemetry/explain-name.ts'
@@ -58,7 +56,8 @@ import type { QueryCounts } from './telemetry/query-counts.ts'
 import { QuickClient } from './telemetry/quick-client.ts'
 import { SelfTest } from './telemetry/self-test.ts'
 import { TelemetryLoop } from './telemetry/telemetry-loop.ts'
-import { createQueryThreads } from './threads/create.ts'
+import { createQueryThreads, sharedSockets } from './threads/create.ts'
+import type { BlockedName } from './threads/messages.ts'
 import type { QueryThreads } from './threads/query-threads.ts'
 import { ModemUpstream } from './upstream/modem-upstream.ts'
 import { released, version } from './version.ts'
@@ -89,8 +88,10 @@ function makeFolder(path: string): void {
 
 const resolverBypass = categoryName(RESOLVER_BYPASS)
 
-/** Of a query that has its answer now: `Question.name` is its name until the next is read. */
-const nameOf = ({ nameLength }: Query) => nameToText(Question.name.subarray(0, nameLength))
+/** Of a query that has its answer now, `Question.name` is the name until the next is read. */
+function nameOf(blocked: Query | BlockedName): string {
+  return 'name' in blocked ? blocked.name : nameToText(Question.name.subarray(0, blocked.nameLength))
+}
 
 /** The parts of one modem, put together here and nowhere else; each is started and stopped in `start` and `stop`. */
 class Modem implements Daemon {
@@ -130,11 +131,8 @@ class Modem implements Daemon {
   #headEpoch = 0
   #backend: Interceptor['name'] = 'none'
   readonly #upstream: ModemUpstream
-  readonly #program: string
-  #threads: QueryThreads | null = null
-  #store: Store | null = null
-  #allow: readonly string[] = []
-  #resolvers: readonly string[] = []
+  readonly #openBuilder: OpenBuilder
+  readonly #threads: QueryThreads | null
   /** What the one decision said last, and since when (ms). */
   #decision: { armed: boolean; why: string; since: number } = {
     armed: false,
@@ -143,8 +141,8 @@ class Modem implements Daemon {
   }
 
   constructor(config: Config, log: Log, ring: LogRing, program: string) {
+    this.#openBuilder = buildOnThread(startBuilderThread(program))
     this.#config = config
-    this.#program = program
     this.#log = log
     this.#ring = ring
     this.#uplink = new Uplink({ runDir: config.runDir, log })
@@ -152,9 +150,13 @@ class Modem implements Daemon {
     this.#matcher = createMatcher({ store: null, allow: [], core: [...core, ...config.dns.neverBlock] })
     this.#notices = new Notices({ clock: this.#clock, send: (notice) => this.#sendNotice(notice) })
     this.#upstream = this.#createUpstream()
-    this.#counts = createQueryCounts(config, this.#clock, (query) =>
-      this.#blocked(query.reason, query.category, () => nameOf(query)),
-    )
+    this.#counts = createQueryCounts(config, this.#clock, (query) => this.#blocked(query))
+    this.#threads = createQueryThreads(config, program, {
+      clock: this.#clock,
+      log,
+      onCounted: (counted) => this.#counts.add(counted),
+      onBlocked: (blocked) => this.#blocked(blocked),
+    })
     this.#history = new CounterHistory({
       counters: this.#counts.counters,
       file: new StateFile({ folder: config.dataDir, name: 'counters.state', parse: parseStoredCounters }),
@@ -234,12 +236,12 @@ class Modem implements Daemon {
       clock,
     })
     this.#cache = cache
-    const sockets: UdpListener[] = []
+    const listeners: UdpListener[] = []
     const { limits } = config.dns
     for (const { address, port } of config.dns.listen) {
       const udp = new UdpListener({ address, port, handle, log })
       await this.#run(`udp ${address}`, udp)
-      sockets.push(udp)
+      listeners.push(udp)
       await this.#run(
         `tcp ${address}`,
         new TcpListener({
@@ -254,7 +256,12 @@ class Modem implements Daemon {
         }),
       )
     }
-    if (config.dns.threads > 1) await this.#startThreads(sockets)
+    const threads = this.#threads
+    if (threads)
+      await this.#run('query threads', {
+        start: () => threads.start(sharedSockets(listeners)),
+        stop: () => threads.stop(),
+      })
     const { listen, branding } = config.page
     const passage = this.#passage
     if (passage) await this.#run('passage', { start: () => {}, stop: () => passage.close() })
@@ -277,22 +284,20 @@ class Modem implements Daemon {
       quotaBytes: list.quotaBytes,
       probationSeconds: list.probationSeconds,
       source: { fetch: (ref) => this.#control?.chunks.fetch(ref) ?? Promise.reject(missing()) },
-      openBuilder: buildOnThread(startBuilderThread(this.#program)),
+      openBuilder: this.#openBuilder,
       clock: this.#clock,
       floor: () => floor.trustedNow() * 1000,
       log: this.#log,
       gate: createHealthGate({ testZone: dns.testZone, neverBlock: dns.neverBlock }),
       onSwitch: (store) => {
         this.#matcher.setStore(store)
-        this.#store = store
-        this.#tellThreads()
+        this.#threads?.change({ list: store && join(this.#lockFolder, basename(store.path)) })
         this.#listSince = store ? statSync(store.path).mtimeMs : null
         void this.#decide()
       },
       onAllow: (names) => {
         this.#matcher.setAllow(names)
-        this.#allow = [...names]
-        this.#tellThreads()
+        this.#threads?.change({ allow: [...names] })
       },
       onStatus: () => this.#control?.changed(),
     })
@@ -339,44 +344,18 @@ class Modem implements Daemon {
     if (!this.#upstream.asksOperator) return
     const uplink = this.#activeLine()?.interface
     const interfaces = uplink ? [uplink] : this.#config.lines.map((line) => line.interface)
-    this.#resolvers = await findResolvers({ ubus: createUbus(), interfaces, log: this.#log })
-    this.#upstream.setResolvers(this.#resolvers)
-    this.#log.info('resolvers', { count: this.#resolvers.length })
-    this.#tellThreads()
-  }
-
-  /** Beside the main thread, which goes on answering; loaded nowhere else (docs/adr/0009-query-threads.md). */
-  async #startThreads(sockets: readonly UdpListener[]): Promise<void> {
-    const threads = createQueryThreads({
-      config: this.#config,
-      program: this.#program,
-      sockets,
-      clock: this.#clock,
-      log: this.#log,
-      onCounted: (counted) => this.#counts.add(counted),
-      onBlocked: ({ reason, category, name }) => this.#blocked(reason, category, () => name),
-    })
-    this.#threads = threads
-    this.#tellThreads()
-    if (threads) await this.#run('query threads', threads)
-  }
-
-  #tellThreads(): void {
-    const store = this.#store
-    this.#threads?.set({
-      protecting: this.#policy.protecting,
-      list: store && join(this.#lockFolder, basename(store.path)),
-      allow: this.#allow,
-      resolvers: this.#resolvers,
-      notices: this.#noticedLine !== null,
-    })
+    const resolvers = await findResolvers({ ubus: createUbus(), interfaces, log: this.#log })
+    this.#upstream.setResolvers(resolvers)
+    this.#threads?.change({ resolvers })
+    this.#log.info('resolvers', { count: resolvers.length })
   }
 
   /** Of a client's query. The name is made into text only for those who need it: this is on the way of every block. */
-  #blocked(reason: Reason, category: number, name: () => string): void {
+  #blocked(blocked: Query | BlockedName): void {
+    const { reason, category } = blocked
     if (reason === 'blocked-target' || reason === 'blocked-upstream')
-      this.#recentBlocks.add(name(), categoryName(category))
-    this.#notice(reason, category, name)
+      this.#recentBlocks.add(nameOf(blocked), categoryName(category))
+    this.#notice(blocked)
   }
 
   /** The line that carries the traffic, if its order asks for notices. */
@@ -386,10 +365,12 @@ class Modem implements Daemon {
   }
 
   /** A notice for what a page cannot show, if the line's order asks for it (7-household.md); coalesced by name. */
-  #notice(reason: Reason, category: number, name: () => string): void {
+  #notice(blocked: Query | BlockedName): void {
+    const { reason, category } = blocked
     if (category === RESOLVER_BYPASS || reason === 'resolver-bypass') return
     const lineId = this.#noticedLine
-    if (lineId !== null) this.#notices.add({ lineId, name: name(), category: categoryName(category) })
+    if (lineId === null) return
+    this.#notices.add({ lineId, name: nameOf(blocked), category: categoryName(category) })
   }
 
   #sendNotice({ lineId, name, category }: Notice): void {
@@ -646,7 +627,7 @@ class Modem implements Daemon {
     // A failing self-test must not turn verdicts off, or it could never pass again: it ends the lease alone.
     const before = this.#policy.protecting
     this.#policy.protecting = protection({ ...input, selfTest: 'passing' }).armed
-    this.#tellThreads()
+    this.#threads?.change({ protecting: this.#policy.protecting, notices: this.#noticedLine !== null })
     if (this.#policy.protecting) void this.#passage?.close()
     if (armed !== this.#decision.armed || why !== this.#decision.why) {
       this.#decision = { armed, why, since: this.#clock.now() }

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { messageOf } from '../module/error.ts'
 import { measureAllocations } from './bench/allocations.ts'
+import { measureArmed } from './bench/armed-figures.ts'
 import { measureChange } from './bench/change-figures.ts'
 import { type Bench, makeOrigin } from './bench/field.ts'
 import { serveFloor } from './bench/floors.ts'
@@ -37,7 +38,7 @@ import {
 import { makeWorld } from './bench/traffic.ts'
 import { projectRoot } from './household/settings.ts'
 
-const others = ['latency', 'start', 'memory', 'idle', 'change', 'list', 'size'] as const
+const others = ['latency', 'start', 'memory', 'idle', 'armed', 'change', 'list', 'size'] as const
 const figures = [...rateFigures, ...others]
 const scaleSizes: readonly number[] = [10_000, 100_000, 1_000_000, 5_000_000]
 const quick = {
@@ -72,7 +73,12 @@ function whole(text: string): number {
   throw new InvalidArgumentError('a whole number above 0 is wanted')
 }
 
-const say = (text: string) => void process.stderr.write(`${text}\n`)
+/** With the time since the start: the full run takes about twenty minutes. */
+function say(text: string): void {
+  const seconds = Math.floor(performance.now() / 1000)
+  const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+  process.stderr.write(`${clock.padStart(5)}  ${text}\n`)
+}
 
 /** Lists that were taken before, by size; made anew when the bundle is. */
 const listFolder = (names: number, namesFile?: string) =>
@@ -112,19 +118,28 @@ async function openBench(options: Options, names: number, found: (measured: Meas
   return { bench, close }
 }
 
+const parts: readonly [string, (bench: Bench) => Promise<void>][] = [
+  ['threads', measureThreads],
+  ['stock', measureBehindStock],
+  ['latency', measureLatency],
+  ['start', measureStart],
+  ['memory', measureMemory],
+  ['idle', measureIdle],
+  ['armed', measureArmed],
+  ['change', measureChange],
+  ['list', (bench) => measureList(bench.prepared.names.length, bench.found)],
+  ['size', measureSize],
+]
+
 async function measureAll(bench: Bench, wanted: ReadonlySet<string>): Promise<void> {
-  const apart = new Set(['stock', 'threads'])
+  const apart = new Set(parts.map(([name]) => name))
   const rates = rateFigures.filter((figure) => !apart.has(figure) && wanted.has(figure))
   if (rates.length > 0) await measureRates(bench, new Set(rates))
-  if (wanted.has('threads')) await measureThreads(bench)
-  if (wanted.has('stock')) await measureBehindStock(bench)
-  if (wanted.has('latency')) await measureLatency(bench)
-  if (wanted.has('start')) await measureStart(bench)
-  if (wanted.has('memory')) await measureMemory(bench)
-  if (wanted.has('idle')) await measureIdle(bench)
-  if (wanted.has('change')) await measureChange(bench)
-  if (wanted.has('list')) await measureList(bench.prepared.names.length, bench.found)
-  if (wanted.has('size')) await measureSize(bench)
+  for (const [name, measure] of parts) {
+    if (!wanted.has(name)) continue
+    bench.say(`${name} …`)
+    await measure(bench)
+  }
 }
 
 /** The list alone, at several sizes: what must not grow with it. All four sizes also go into the documentation. */
@@ -218,7 +233,7 @@ const program = new Command('bench')
   .option('--only <figures>', `of ${figures.join(', ')}`, list)
   .option('--names <count>', 'names on the list', whole, 1_000_000)
   .option('--rounds <count>', 'rounds of A B A B', whole, 3)
-  .option('--seconds <count>', 'of one drive', whole, 4)
+  .option('--seconds <count>', 'of one drive', whole, 3)
   .option('--peers <names>', 'of dnsmasq, unbound, dnsdist', list, ['dnsmasq', 'unbound', 'dnsdist'])
   .option('--names-file <file>', 'real names, one a line or hosts format, gzipped or not')
   .option('--bundle <file>', 'the module', join(projectRoot, 'dist', 'securenet', 'securenet.cjs'))

@@ -1,5 +1,6 @@
-import { Flag, HEADER_BYTES, UDP_BYTES } from './constants.ts'
+import { Flag, HEADER_BYTES, Type, UDP_BYTES } from './constants.ts'
 import type { Question } from './question.ts'
+import { copyOctets } from './reply.ts'
 
 const OPT_BYTES = 11
 
@@ -10,13 +11,19 @@ const OPT_BYTES = 11
  */
 export function forwardable(question: Question): Buffer {
   const { message, end, flags } = question
-  const query = Buffer.alloc(end + OPT_BYTES)
-  message.copy(query, HEADER_BYTES, HEADER_BYTES, end)
-  query.writeUInt16BE((flags & (Flag.RD | Flag.CD)) | Flag.AD, 2)
+  // From Node's pool: an ArrayBuffer of its own for each query costs more than all the rest.
+  const query = Buffer.allocUnsafe(end + OPT_BYTES)
+  query.fill(0, 0, HEADER_BYTES)
+  copyOctets(message, HEADER_BYTES, end, query, HEADER_BYTES)
+  query.fill(0, end)
+  const word = (flags & (Flag.RD | Flag.CD)) | Flag.AD
+  query[2] = word >> 8
+  query[3] = word & 0xff
   query[5] = 1
   query[11] = 1
-  query[end + 2] = 41
-  query.writeUInt16BE(UDP_BYTES, end + 3)
+  query[end + 2] = Type.OPT
+  query[end + 3] = UDP_BYTES >> 8
+  query[end + 4] = UDP_BYTES & 0xff
   if (question.dnssecOk) query[end + 7] = 0x80
   return query
 }

@@ -64,6 +64,14 @@ export class UdpListener implements Listener {
     this.#sender = sender
   }
 
+  get address(): string {
+    return this.#options.address
+  }
+
+  get port(): number {
+    return this.#options.port
+  }
+
   /** For other threads to read the same socket; null where Node does not tell. */
   get descriptor(): number | null {
     return this.#socket && descriptorOf(this.#socket)

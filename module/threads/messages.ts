@@ -48,6 +48,8 @@ export type ToQueryThread =
 export type FromQueryThread =
   /** It has the state and answers on every socket. */
   | { kind: 'serving' }
+  /** All that was counted before is to be forgotten. */
+  | { kind: 'wiped' }
   | { kind: 'counted'; counted: QueriesCounted; blocked: readonly BlockedName[] }
   | { kind: 'reply'; id: number; reply: Uint8Array | null }
   | { kind: 'log'; level: Level; event: string; fields: Fields }

@@ -103,6 +103,7 @@ export class QueryThread {
         this.#counts.wipe()
         this.#serving.cache.clear()
         this.#blocked = []
+        this.#options.channel.post({ kind: 'wiped' })
         return
       case 'stop':
         void this.#stop()

@@ -1,7 +1,14 @@
 import type { Log } from '../log.ts'
 import type { Clock, Timer } from '../platform/clock.ts'
 import type { QueriesCounted } from '../telemetry/query-counts.ts'
-import type { BlockedName, Channel, FromQueryThread, QueryState, ToQueryThread } from './messages.ts'
+import type {
+  BlockedName,
+  Channel,
+  FromQueryThread,
+  QueryState,
+  SharedSocket,
+  ToQueryThread,
+} from './messages.ts'
 import { isBlockedWith, isForwarded, probeQuestion } from './probe.ts'
 
 /** A thread as the main thread sees it. */
@@ -15,7 +22,7 @@ export interface ThreadHandle extends Channel<ToQueryThread, FromQueryThread> {
 export interface QueryThreadsOptions {
   /** Beside the main thread. */
   count: number
-  make: () => ThreadHandle
+  make: (sockets: readonly SharedSocket[]) => ThreadHandle
   clock: Clock
   log: Log
   onCounted: (counted: QueriesCounted) => void
@@ -47,6 +54,8 @@ interface Slot extends ThreadStatus {
   /** Monotonic ms of its start. */
   since: number
   retryMs: number
+  /** Wipes that it has not confirmed: what it says it has counted is from before. */
+  wipes: number
 }
 
 const FIRST_RETRY_MS = 1000
@@ -64,6 +73,7 @@ export class QueryThreads {
   readonly #slots: Slot[]
   readonly #replies = new Map<number, (reply: Uint8Array | null) => void>()
   #state: QueryState = { protecting: false, list: null, allow: [], resolvers: [], notices: false }
+  #sockets: readonly SharedSocket[] = []
   #lastProbe = 0
   #running = false
 
@@ -78,11 +88,18 @@ export class QueryThreads {
       timer: null,
       since: 0,
       retryMs: FIRST_RETRY_MS,
+      wipes: 0,
     }))
   }
 
-  start(): void {
+  /** @param sockets bound by the main thread, which keeps them open as long as these run; none: it answers alone */
+  start(sockets: readonly SharedSocket[]): void {
+    if (sockets.length === 0) {
+      this.#options.log.error('threads-off', { why: 'this Node does not tell the descriptors of sockets' })
+      return
+    }
     this.#running = true
+    this.#sockets = sockets
     for (const slot of this.#slots) this.#startThread(slot)
   }
 
@@ -105,14 +122,17 @@ export class QueryThreads {
     )
   }
 
-  /** Tells every thread, and those to come. */
-  set(state: QueryState): void {
+  /** Tells every thread what is new, and those to come. */
+  change(changed: Partial<QueryState>): void {
+    const state = { ...this.#state, ...changed }
     if (JSON.stringify(state) === JSON.stringify(this.#state)) return
     this.#state = state
     this.#tell({ kind: 'state', state })
   }
 
+  /** Nothing that was counted before this comes in any more. */
   wipe(): void {
+    for (const slot of this.#slots) if (slot.handle) slot.wipes++
     this.#tell({ kind: 'wipe' })
   }
 
@@ -172,7 +192,7 @@ export class QueryThreads {
 
   #startThread(slot: Slot): void {
     const { make, clock } = this.#options
-    const handle = make()
+    const handle = make(this.#sockets)
     slot.handle = handle
     slot.state = 'starting'
     slot.since = clock.monotonic()
@@ -189,7 +209,11 @@ export class QueryThreads {
         slot.state = 'serving'
         log.info('thread-serving', { thread })
         return
+      case 'wiped':
+        slot.wipes--
+        return
       case 'counted':
+        if (slot.wipes > 0) return
         slot.questions += message.counted.received
         onCounted(message.counted)
         for (const blocked of message.blocked) onBlocked(blocked)
@@ -206,6 +230,7 @@ export class QueryThreads {
     const { clock, log } = this.#options
     slot.handle = null
     slot.state = 'waiting'
+    slot.wipes = 0
     if (!this.#running) return
     slot.deaths++
     if (clock.monotonic() - slot.since >= STEADY_MS) slot.retryMs = FIRST_RETRY_MS

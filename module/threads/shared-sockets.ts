@@ -10,20 +10,17 @@ const FIRST_FD = 4
 const CHILD_MS = 20_000
 
 /**
- * Sends back, each as a descriptor of its own, the sockets that it was born with. It takes libuv's handles and not
- * dgram's sockets: those would read, and swallow what the household asks meanwhile.
+ * Sends back, each as a descriptor of its own, the sockets that it was born with, and stays until we have them. It takes
+ * libuv's handles and not dgram's sockets: those would read, and swallow what the household asks meanwhile.
  */
 const childCode = `
 const { UDP, constants } = process.binding('udp_wrap')
 const count = Number(process.argv[1])
-let left = count
+process.on('disconnect', () => process.exit(0))
 for (let i = 0; i < count; i++) {
   const handle = new UDP(constants.SOCKET)
   if (handle.open(${FIRST_FD} + i) < 0) process.exit(1)
-  process.send(i, handle, (error) => {
-    if (error) process.exit(1)
-    if (--left === 0) process.disconnect()
-  })
+  process.send(i, handle, (error) => error && process.exit(1))
 }`
 
 export type TakeSockets = (
@@ -66,11 +63,13 @@ export const takeSharedSockets: TakeSockets = (sockets, take) =>
       } catch (error) {
         fail(messageOf(error))
       }
+      if (taken < sockets.length) return
+      child.disconnect()
+      resolve()
     })
     child.on('error', (error) => fail(messageOf(error)))
-    child.on('close', (code) => {
+    child.on('exit', (code) => {
       clearTimeout(timer)
-      if (taken === sockets.length) resolve()
-      else fail(`${taken} of ${sockets.length} sockets came, exit code ${code}`)
+      fail(`${taken} of ${sockets.length} sockets came, exit code ${code}`)
     })
   })

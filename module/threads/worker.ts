@@ -6,7 +6,7 @@ import type { ThreadHandle } from './query-threads.ts'
 /** MB of V8's heap that one thread may take: more would be a leak, and ends that thread alone. */
 const OLD_MB = 32
 /** As the modem's own flags give the main thread (docs/adr/0005-memory.md). */
-const YOUNG_MB = 6
+const YOUNG_MB = 3
 
 /** @param bundle this program's own file, whose `runThread` takes it from there */
 export function startWorker(bundle: string, data: QueryThreadData): ThreadHandle {

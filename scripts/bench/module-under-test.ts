@@ -31,14 +31,25 @@ export interface ModuleOptions {
   name?: string
   /** Threads that answer; the default where left out. */
   threads?: number
+  /** Where it listens, with the page on the first; 127.0.0.1 where left out. */
+  addresses?: readonly [string, ...string[]]
+  /** Whose DNS it takes over, with nftables; nobody's where left out. */
+  interfaces?: readonly string[]
+  /** A command that runs the module with its arguments, in another network for example. */
+  within?: readonly string[]
   /** Of Node, before those that it has on a modem. */
   nodeFlags?: readonly string[]
 }
 
+const runDirs: string[] = []
+process.once('exit', () => {
+  for (const path of runDirs) rmSync(path, { recursive: true, force: true })
+})
+
 /** Short, as a Unix socket's path must be; gone with this process. */
 function ownRunDir(): string {
   const path = mkdtempSync(join(tmpdir(), 'securenet-bench-run-'))
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }))
+  runDirs.push(path)
   return path
 }
 
@@ -61,6 +72,7 @@ function nodeFlags(): readonly string[] {
 /** The shipped bundle as a modem starts it, under default settings, with a copy of the stored list and order; not started yet. */
 export async function startModule(options: ModuleOptions): Promise<ServerProcess> {
   const { home, folder, bundle, upstream, inFlight, mqttUrl, threads, name = 'securenet' } = options
+  const { addresses = ['127.0.0.1'], interfaces = [], within = [] } = options
   const dataDir = join(folder, 'data')
   mkdirSync(folder, { recursive: true })
   cpSync(home.dataDir, dataDir, { recursive: true })
@@ -71,10 +83,10 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
     dataDir,
     runDir: ownRunDir(),
     lines: [{ id: household.lineId }],
-    dns: { listen: [{ address: '127.0.0.1', port }], ...(threads ? { threads } : {}) },
+    dns: { listen: addresses.map((address) => ({ address, port })), ...(threads ? { threads } : {}) },
     upstream: { servers: [{ address: '127.0.0.1', port: upstream }], ...(inFlight ? { inFlight } : {}) },
-    page: { listen: [{ address: '127.0.0.1', port: pagePort }], ipv4: blockAddress },
-    interception: { backend: 'none' },
+    page: { listen: [{ address: addresses[0], port: pagePort }], ipv4: blockAddress },
+    interception: { backend: interfaces.length > 0 ? 'nftables' : 'none', interfaces },
     list: { name: 'securenet', probationSeconds: 0 },
     trust: { rootsFile: home.rootsFile },
     ...(mqttUrl ? { mqtt: { url: mqttUrl } } : {}),
@@ -82,7 +94,7 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
   const configFile = join(folder, 'config.json')
   writeFileSync(configFile, JSON.stringify(config))
   const flags = [...(options.nodeFlags ?? []), ...nodeFlags()]
-  const command = [process.execPath, ...flags, bundle, 'run', '--config', configFile]
+  const command = [...within, process.execPath, ...flags, bundle, 'run', '--config', configFile]
   return new ServerProcess({
     name,
     port,

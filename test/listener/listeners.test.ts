@@ -9,6 +9,7 @@ import { UdpListener } from '../../module/listener/udp.ts'
 import { createLog } from '../../module/log.ts'
 import { systemClock } from '../../module/platform/clock.ts'
 import { DROP, PENDING } from '../../module/query/query.ts'
+import { freePort } from '../../scripts/bench/server-process.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { header, query } from '../helpers/wire.ts'
 
@@ -21,15 +22,6 @@ afterEach(async () => {
 const refuse: Handler = (asked) => {
   asked.read()
   return replyWith(asked, tails.refused)
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  return port
 }
 
 async function startUdp(handle: Handler, address = '127.0.0.1') {

@@ -44,7 +44,10 @@ describe('two threads', { timeout: 60_000 }, () => {
   const status = async () => (await askDaemon(module.runDir, '/status')) as Status
 
   /** Asks all at once, again where nothing comes. @returns the different addresses that they got, and how often it asked */
-  const askAll = async (asked: readonly string[]): Promise<{ addresses: Set<string>; sent: number }> => {
+  const askAll = async (
+    asked: readonly string[],
+    to = '127.0.0.1',
+  ): Promise<{ addresses: Set<string>; sent: number }> => {
     let sent = 0
     const socket = createSocket('udp4')
     const got = new Map<number, string>()
@@ -54,7 +57,7 @@ describe('two threads', { timeout: 60_000 }, () => {
     while (got.size < asked.length) {
       asked.forEach((name, id) => {
         if (got.has(id)) return
-        socket.send(questionFor(name, id), module.port, '127.0.0.1')
+        socket.send(questionFor(name, id), module.port, to)
         sent++
       })
       await sleep(100)
@@ -68,7 +71,8 @@ describe('two threads', { timeout: 60_000 }, () => {
     const before = (await status()).threads
     const got = new Set<string>()
     for (;;) {
-      for (const address of (await askAll(asked)).addresses) got.add(address)
+      for (const to of ['127.0.0.1', '127.0.0.2'])
+        for (const address of (await askAll(asked, to)).addresses) got.add(address)
       // A thread reports its counts four times a second.
       await sleep(300)
       const { threads } = await status()
@@ -103,6 +107,7 @@ describe('two threads', { timeout: 60_000 }, () => {
       upstream: port,
       mqttUrl: broker.url,
       threads: 2,
+      addresses: ['127.0.0.1', '127.0.0.2'],
       nodeFlags: ['--require', join(import.meta.dirname, 'saboteur.cjs')],
     })
     module.spawn()

@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { createLog } from '../../module/log.ts'
 import { Counters } from '../../module/telemetry/counters.ts'
 import type { QueriesCounted } from '../../module/telemetry/query-counts.ts'
-import type { BlockedName, FromQueryThread, ToQueryThread } from '../../module/threads/messages.ts'
+import type {
+  BlockedName,
+  FromQueryThread,
+  SharedSocket,
+  ToQueryThread,
+} from '../../module/threads/messages.ts'
 import { QueryThreads, type ThreadHandle } from '../../module/threads/query-threads.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
@@ -55,7 +60,9 @@ class StandIn implements ThreadHandle {
   }
 }
 
-function rig(count = 1) {
+const socket: SharedSocket = { fd: 7, type: 'udp4', address: '127.0.0.1', port: 5353 }
+
+function rig(count = 1, sockets = [socket]) {
   const clock = new FakeClock()
   const made: StandIn[] = []
   const lines: string[] = []
@@ -73,17 +80,17 @@ function rig(count = 1) {
     onCounted: (of) => counted.push(of),
     onBlocked: (of) => blocked.push(of),
   })
-  threads.set(state)
-  threads.start()
+  threads.change(state)
+  threads.start(sockets)
   return { threads, clock, made, lines, counted, blocked }
 }
 
 describe('query threads', () => {
   it('are told the state at their start, and again when it has changed', () => {
     const { threads, made } = rig(2)
-    threads.set({ ...state })
+    threads.change({ ...state })
     const off = { ...state, protecting: false }
-    threads.set(off)
+    threads.change({ protecting: false })
     for (const { told } of made)
       expect(told).toEqual([
         { kind: 'state', state },
@@ -98,7 +105,7 @@ describe('query threads', () => {
     expect(threads.status(0)[1]).toMatchObject({ state: 'waiting', deaths: 1 })
     expect(lines.at(-1)).toBe('error thread-died thread=1 why="out of memory" againMs=1000\n')
     const off = { ...state, protecting: false }
-    threads.set(off)
+    threads.change({ protecting: false })
     clock.advance(1000)
     expect(made[1]!.told).toEqual([{ kind: 'state', state: off }])
     made[1]!.die('again')
@@ -126,6 +133,18 @@ describe('query threads', () => {
       [0, 3],
       [1, 7],
     ])
+  })
+
+  it('leave nothing of what they counted before a wipe', () => {
+    const { threads, made, counted } = rig()
+    const report = { received: 1, counted: new Counters(() => 0).takeAll(), latency: null }
+    const say = () => made[0]!.say({ kind: 'counted', counted: report, blocked: [] })
+    threads.wipe()
+    say()
+    expect(counted).toEqual([])
+    made[0]!.say({ kind: 'wiped' })
+    say()
+    expect(counted).toEqual([report])
   })
 
   it('pass a probe that they answer', async () => {
@@ -174,6 +193,14 @@ describe('query threads', () => {
     expect(made).toHaveLength(2)
     // Not serving yet, so that there is nothing to fail.
     expect(await threads.probe(probe)).toEqual([])
+  })
+
+  it('are none where there is no socket to share, and the module says so', async () => {
+    const { threads, made, lines } = rig(1, [])
+    expect(made).toEqual([])
+    expect(lines.join()).toContain('threads-off')
+    expect(threads.status(5)[0]).toMatchObject({ thread: 0, questions: 5 })
+    await threads.stop()
   })
 
   it('are stopped, and stay so', async () => {
