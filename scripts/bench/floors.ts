@@ -1,8 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { freePort } from '../free-port.ts'
 import { demoAnswer } from '../household/demo-upstream.ts'
-import { freePort, ServerProcess } from './server-process.ts'
+import { ServerProcess } from './server-process.ts'
 
 /** What Node itself costs: bare programs that check nothing. Each is a process of its own, this very file as a child. */
 export const floorRoles = ['echo', 'relay', 'origin'] as const

@@ -11,11 +11,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../free-port.ts'
 import type { Home } from '../household/home.ts'
 import { household } from '../household/module-config.ts'
 import { modemRuntime } from '../household/runtime.ts'
 import { blockAddress } from './peers.ts'
-import { freePort, ServerProcess } from './server-process.ts'
+import { ServerProcess } from './server-process.ts'
 
 export interface ModuleOptions {
   home: Home

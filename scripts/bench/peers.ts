@@ -3,7 +3,8 @@ import { createWriteStream, existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
-import { freePort, ServerProcess } from './server-process.ts'
+import { freePort } from '../free-port.ts'
+import { ServerProcess } from './server-process.ts'
 
 export const blockAddress = '198.18.0.53'
 

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const ticksPerSecond = Number(spawnSync('getconf', ['CLK_TCK']).stdout?.toString() || 100)
@@ -32,24 +31,6 @@ export function memoryOf(rollup: string): Memory {
     Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0) / 1024
   const dirty = mb('Private_Dirty')
   return { residentMb: mb('Rss'), privateMb: dirty + mb('Private_Clean'), unreclaimableMb: dirty }
-}
-
-/** A port that is free for UDP and TCP. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as { port: number }
-    const socket = createSocket('udp4')
-    const bound = await new Promise<boolean>((resolve) => {
-      socket.once('error', () => resolve(false))
-      socket.bind(port, '127.0.0.1', () => resolve(true))
-    })
-    socket.close()
-    server.close()
-    await once(server, 'close')
-    if (bound) return port
-  }
 }
 
 const typeA = 1

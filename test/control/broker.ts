@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Aedes } from 'aedes'
 import type { Broker } from '../../module/control/session-transport.ts'
+import { freePort } from '../../scripts/free-port.ts'
 
 /** Whether a real mosquitto is there; a test that is skipped for want of it says so. */
 export const mosquittoMissing = (() => {
@@ -28,15 +29,6 @@ export interface TestBroker {
   restart(): Promise<void>
   /** Leaves no files behind; after stop(). */
   remove(): void
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** The embedded broker of `npm start`: 3.1.1 only. */

@@ -16,10 +16,11 @@ import { validate as validateResponse } from '../../module/control/schemas/respo
 import { validate as validateTelemetry } from '../../module/control/schemas/telemetry.json?compiled'
 import { topics } from '../../module/control/topics.ts'
 import { bucketOf } from '../../module/line/fleet.ts'
+import { freePort } from '../../scripts/free-port.ts'
 import { DemoUpstream } from '../../scripts/household/demo-upstream.ts'
 import { setOf, testNames } from '../../scripts/operator/list/build.ts'
 import { makeRelease } from '../../scripts/operator/list/release.ts'
-import { freePort, makeCertificates, mosquittoMissing } from './broker.ts'
+import { makeCertificates, mosquittoMissing } from './broker.ts'
 import { kinds, type Operated } from './control-bench.ts'
 import { makeOperator, seconds } from './rig.ts'
 

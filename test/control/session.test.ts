@@ -14,9 +14,9 @@ import { FrameGuard } from '../../module/control/session-frames.ts'
 import { MAX_PACKET } from '../../module/control/session-transport.ts'
 import { createLog } from '../../module/log.ts'
 import { systemClock } from '../../module/platform/clock.ts'
+import { freePort } from '../../scripts/free-port.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import {
-  freePort,
   makeCertificates,
   mosquittoMissing,
   recordPubacks,

@@ -11,8 +11,8 @@ import type { Outcome, Query } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
 import type { ServersUpstream } from '../../module/upstream/upstream.ts'
+import { freePort } from '../../scripts/free-port.ts'
 import { WireClient } from '../conformance/wire-client.ts'
-import { freePort } from '../household/household-bench.ts'
 
 export interface ForwarderOptions {
   upstreamPort: number

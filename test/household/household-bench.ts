@@ -1,27 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import dns2 from 'dns2'
+import { freePort } from '../../scripts/free-port.ts'
 import { DemoUpstream } from '../../scripts/household/demo-upstream.ts'
 import { projectRoot } from '../../scripts/household/settings.ts'
-
-/** Free for UDP and TCP a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  const udp = createSocket('udp4').bind(port, '127.0.0.1')
-  await once(udp, 'listening')
-  udp.close()
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 export interface Ran {
   code: number | null

@@ -9,7 +9,7 @@ import { UdpListener } from '../../module/listener/udp.ts'
 import { createLog } from '../../module/log.ts'
 import { systemClock } from '../../module/platform/clock.ts'
 import { DROP, PENDING } from '../../module/query/query.ts'
-import { freePort } from '../../scripts/bench/server-process.ts'
+import { freePort } from '../../scripts/free-port.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { header, query } from '../helpers/wire.ts'
 

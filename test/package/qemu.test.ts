@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../scripts/free-port.ts'
 import { Backend } from '../../scripts/household/backend.ts'
 import { EmbeddedBroker } from '../../scripts/household/broker.ts'
 import { DemoUpstream } from '../../scripts/household/demo-upstream.ts'
@@ -12,7 +13,6 @@ import { writeModuleConfig } from '../../scripts/household/module-config.ts'
 import { ModuleProcess } from '../../scripts/household/module-process.ts'
 import { Parts } from '../../scripts/household/parts.ts'
 import { ModuleWatch } from '../../scripts/household/watch-module.ts'
-import { freePort } from '../household/household-bench.ts'
 
 const run = promisify(execFile)
 const project = join(import.meta.dirname, '..', '..')

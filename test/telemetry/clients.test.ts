@@ -13,6 +13,7 @@ import {
   type Target,
 } from '../../module/telemetry/independent-client.ts'
 import { QuickClient } from '../../module/telemetry/quick-client.ts'
+import { freePort } from '../../scripts/free-port.ts'
 
 const log = createLog(() => undefined)
 const closing: (() => unknown)[] = []
@@ -28,15 +29,6 @@ const blocking: Handler = (query) => {
 const refusing: Handler = (query) => {
   query.read()
   return replyWith(query, tails.refused)
-}
-
-async function freePort(host: string): Promise<number> {
-  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
-  socket.bind(0, host)
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  return port
 }
 
 async function listen(

@@ -1,26 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../module/platform/clock.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
+import { freePort } from '../../scripts/free-port.ts'
 import { queryFor } from '../helpers/hostile-upstream.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 const folder = mkdtempSync(join(tmpdir(), 'securenet-upstream-'))
 const children: ChildProcess[] = []
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  return port
-}
 
 /** Asks as a stub does: again, where a datagram is lost to a full receive buffer. */
 function straight(port: number, query: Buffer, tries = 5): Promise<Buffer | null> {
