@@ -315,6 +315,19 @@ describe('building', () => {
       execFileSync('umount', [small])
     }
   })
+
+  test('a version in the middle of a chain, of which no head knows the result, has as many entries as it says', async () => {
+    const set = setOf(manyEntries(100))
+    const [chunk] = encodeSnapshot(set, { list: 'threats', version: 1, key }) as [Buffer]
+    const options = { list: 'threats', release: { version: 1, key }, chunks: 1 }
+    await expect(run({ ...options, path: fresh() }, [chunk])).resolves.toMatchObject({ names: set.count })
+    // docs/list-format.md §3: magic, format, kind, list, key and both versions come before the number of entries.
+    const lying = Buffer.from(chunk)
+    lying.writeUInt32BE(set.count + 1, 4 + 1 + 1 + 1 + 'threats'.length + 8 + 8 + 8)
+    await expect(run({ ...options, path: fresh() }, [lying])).rejects.toMatchObject({
+      code: 'LIST_RESULT_MISMATCH',
+    })
+  })
 })
 
 describe('a delta', () => {
