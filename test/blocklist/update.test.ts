@@ -225,7 +225,7 @@ describe('an update', () => {
     const quotaBytes = 200_000
     const modem = modemOn(source, { quotaBytes })
     await modem.updater.onHead(source.head({ ...release, names: 10, snapshot: { bytes: 1000, chunks } }))
-    await modem.until(() => modem.updater.status().lastError !== null)
+    await modem.until(() => modem.updater.status().lastError !== null && modem.clock.waiting > 0)
     expect(modem.updater.status()).toMatchObject({ version: null, lastError: 'LIST_QUOTA' })
     // Not all of them were fetched before it was seen.
     expect(source.asked.length).toBeLessThan(chunks.length)
@@ -392,7 +392,7 @@ describe('probation', () => {
     }
     expect(listFiles(modem)).toHaveLength(2)
     await modem.until(() => modem.updater.status().phase === 'idle', 60_000)
-    expect(listFiles(modem)).toHaveLength(1)
+    await modem.until(() => listFiles(modem).length === 1)
     expect(modem.blocks('b.example')).toBe(true)
     expect(await modem.updater.reportFailure('too late')).toBe(false)
   })
