@@ -22,6 +22,7 @@ import { encodeDelta, encodeSnapshot } from '../../module/blocklist/codec.ts'
 import { type EntrySet, resultOf } from '../../module/blocklist/entries.ts'
 import { digestFile, openStore, removeStore, type Store, verifyFile } from '../../module/blocklist/store.ts'
 import { type BuildOptions, createStoreBuilder } from '../../module/blocklist/store-builder.ts'
+import { SeededRandom } from '../helpers/seeded-random.ts'
 import { listOf, manyEntries, setOf } from './entries-of.ts'
 import { type Entry, sorted } from './reference-reader.ts'
 
@@ -442,7 +443,9 @@ describe('kill -9', () => {
       JSON.stringify(releaseOf(set)),
     ]
     const starts: number[] = []
+    const random = new SeededRandom(Number(process.env['SECURENET_SEED'] ?? 5))
     for (let i = 0; i < 25; i += 1) {
+      const [after, delayMs] = [random.below(14), random.below(15)]
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
       const exit = once(child, 'exit')
       let lines = 0
@@ -450,7 +453,7 @@ describe('kill -9', () => {
         if (lines === 0) starts.push(Number(/next (\d+)/.exec(String(text))?.[1]))
         lines += String(text).split('\n').length - 1
         // Somewhere between this chunk and the next.
-        if (lines > i % 14) setTimeout(() => child.kill('SIGKILL'), (i * 7) % 15)
+        if (lines > after) setTimeout(() => child.kill('SIGKILL'), delayMs)
       })
       await exit
     }
