@@ -15,7 +15,7 @@ export type DiskOperation =
   | { act: 'truncate'; inode: number; size: number }
   | { act: 'sync'; inode: number }
   | { act: 'sync-folder' }
-  | { act: 'rename'; from: string; to: string }
+  | { act: 'rename'; from: string; to: string; inode: number }
   | { act: 'unlink'; name: string }
 
 export interface DiskRecord {
@@ -163,15 +163,19 @@ class Reading {
       this.#names.delete(from)
       this.#operations.push({ act: 'unlink', name: from })
     } else if (to !== undefined) {
-      this.#names.set(to, this.#names.get(from) as number)
+      const inode = this.#names.get(from) as number
+      this.#names.set(to, inode)
       this.#names.delete(from)
-      this.#operations.push({ act: 'rename', from, to })
+      this.#operations.push({ act: 'rename', from, to, inode })
     }
   }
 }
 
-/** What of the operations that nothing had yet forced onto the medium got there all the same. */
-export type Survival = 'all' | 'none' | 'torn' | 'random'
+/**
+ * What of the operations that nothing had yet forced onto the medium got there all the same. `random`: some writes, and
+ * names up to some moment, as a journal keeps them; `shuffled`: names in no order either, which POSIX allows.
+ */
+export type Survival = 'all' | 'none' | 'torn' | 'random' | 'shuffled'
 
 /** The folder's files as a power cut before operation `cut` may leave them. @param random 0 <= x < 1 */
 export function afterPowerCut(
@@ -235,26 +239,38 @@ class Disk {
   }
 
   after(survival: Survival, random: () => number): Map<string, Buffer> {
-    const unsure = this.#log.length - this.#durableLog
-    const lasted =
-      survival === 'none' ? 0 : survival === 'random' ? Math.floor(random() * (unsure + 1)) : unsure
     const names = new Map(this.#names)
-    for (const operation of this.#log.slice(0, this.#durableLog + lasted)) {
+    const unsure = this.#log.slice(this.#durableLog)
+    for (const operation of [
+      ...this.#log.slice(0, this.#durableLog),
+      ...namesThatLast(unsure, survival, random),
+    ]) {
       if (operation.act === 'create') names.set(operation.name, operation.inode)
       if (operation.act === 'unlink') names.delete(operation.name)
       if (operation.act === 'rename') {
-        names.set(operation.to, names.get(operation.from) as number)
+        names.set(operation.to, operation.inode)
         names.delete(operation.from)
       }
     }
     const files = new Map<string, Buffer>()
     for (const [name, number] of names) {
       const { durable, pending } = this.#inodes[number] as Inode
-      const kept = pending.filter(() => survival !== 'none' && (survival !== 'random' || random() < 0.5))
+      const chance = survival === 'random' || survival === 'shuffled'
+      const kept = pending.filter(() => survival !== 'none' && (!chance || random() < 0.5))
       files.set(name, kept.reduce(overlaid, durable))
     }
     return files
   }
+}
+
+function namesThatLast(
+  unsure: readonly NameOperation[],
+  survival: Survival,
+  random: () => number,
+): readonly NameOperation[] {
+  if (survival === 'none') return []
+  if (survival === 'random') return unsure.slice(0, Math.floor(random() * (unsure.length + 1)))
+  return survival === 'shuffled' ? unsure.filter(() => random() < 0.5) : unsure
 }
 
 function overlaid(file: Buffer, { at, bytes }: { at: number; bytes: Buffer }): Buffer {
