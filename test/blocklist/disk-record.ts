@@ -173,9 +173,10 @@ class Reading {
 
 /**
  * What of the operations that nothing had yet forced onto the medium got there all the same. `random`: some writes, and
- * names up to some moment, as a journal keeps them; `shuffled`: names in no order either, which POSIX allows.
+ * names up to some moment, as a journal keeps them; `shuffled`: names in no order either, which POSIX allows; `latest`: of
+ * the names the last one alone, the worst of those orders.
  */
-export type Survival = 'all' | 'none' | 'torn' | 'random' | 'shuffled'
+export type Survival = 'all' | 'none' | 'torn' | 'random' | 'shuffled' | 'latest'
 
 /** The folder's files as a power cut before operation `cut` may leave them. @param random 0 <= x < 1 */
 export function afterPowerCut(
@@ -269,6 +270,7 @@ function namesThatLast(
   random: () => number,
 ): readonly NameOperation[] {
   if (survival === 'none') return []
+  if (survival === 'latest') return unsure.slice(-1)
   if (survival === 'random') return unsure.slice(0, Math.floor(random() * (unsure.length + 1)))
   return survival === 'shuffled' ? unsure.filter(() => random() < 0.5) : unsure
 }

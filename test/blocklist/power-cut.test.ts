@@ -15,7 +15,7 @@ const names = someNames(every ? 80_000 : 4_000)
 const seed = Number(process.env['SECURENET_SEED'] ?? 11)
 /** What is laid out for each moment; more of what is left to chance with SECURENET_POWER_CUTS=all. */
 const chances = Array.from({ length: every ? 8 : 2 }, () => ['random', 'shuffled'] as const).flat()
-const survivals: readonly Survival[] = ['all', 'none', 'torn', ...chances]
+const survivals: readonly Survival[] = ['all', 'none', 'torn', 'latest', ...chances]
 
 function randomOf(start: number): () => number {
   let state = start >>> 0 || 1
