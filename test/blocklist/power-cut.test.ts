@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { afterPowerCut, type DiskRecord, hasStrace, recordWrites, type Survival } from './disk-record.ts'
+import {
+  afterPowerCut,
+  type DiskRecord,
+  hasStrace,
+  longestRunMs,
+  recordWrites,
+  type Survival,
+} from './disk-record.ts'
 import type { Afterwards } from './power-cut-child.ts'
 import { keyA, keyB, Publisher, someNames } from './update-world.ts'
 
@@ -67,14 +74,8 @@ async function recordUpdate(kind: string, key: string, probation: string): Promi
   writeFileSync(at('one.json'), JSON.stringify(one))
   writeFileSync(at('two.json'), JSON.stringify(two))
   const args = (head: string) => [updateChild, at('list'), at('published'), at(head), probation, '1']
-  const first = spawnSync(process.execPath, [
-    updateChild,
-    at('list'),
-    at('published'),
-    at('one.json'),
-    '0',
-    '1',
-  ])
+  const run = [updateChild, at('list'), at('published'), at('one.json'), '0', '1']
+  const first = spawnSync(process.execPath, run, { timeout: longestRunMs })
   expect(String(first.stdout)).toContain('done 1 null')
   const record = recordWrites(at('list'), process.execPath, args('two.json'))
   expect(record.output).toContain('done 2 null')
@@ -100,6 +101,7 @@ function lookInto(world: string, folders: readonly string[]): { reports: Afterwa
   for (let left = folders; left.length > 0; ) {
     const { stdout, status, stderr } = spawnSync(process.execPath, [checkChild, world], {
       input: left.join('\n'),
+      timeout: 5 * longestRunMs,
       encoding: 'utf8',
     })
     const lines = stdout.trim().split('\n')
