@@ -5,7 +5,7 @@ import { createEntryBuffer, type EntrySet, type EntrySetBuilder, type Tag } from
 import type { Digest } from './head.ts'
 import { openStoreFile, type StoreFile } from './store-file.ts'
 
-export { removeStore } from './store-file.ts'
+export { removeStore, removeStoreAside } from './store-file.ts'
 export { digestFile, verifyFile } from './verify-file.ts'
 
 /** The record that says what the store is; bucket n is under key n + 1. */

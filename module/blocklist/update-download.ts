@@ -6,7 +6,7 @@ import type { Building, OpenBuilder } from './build-off-thread.ts'
 import { MAX_CHUNK_BYTES } from './chunk.ts'
 import type { ChunkRef, ChunkSource } from './chunk-source.ts'
 import type { Release } from './head.ts'
-import { openStore, removeStore, type Store } from './store.ts'
+import { openStore, removeStoreAside, type Store } from './store.ts'
 import type { BuiltStore } from './store-builder.ts'
 import type { Cancel } from './update-cancel.ts'
 import { type Step, storeBytes } from './update-plan.ts'
@@ -144,5 +144,5 @@ export async function download(options: DownloadOptions): Promise<BuiltStore> {
 async function discard(store: Store | null, { base, locks }: DownloadOptions): Promise<void> {
   if (!store || store === base) return
   await store.close()
-  removeStore(store.path, locks)
+  await removeStoreAside(store.path, locks)
 }

@@ -1,11 +1,33 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openStore, removeStore, type Store, verifyFile } from './store.ts'
+import { openStore, removeStore, removeStoreAside, type Store, verifyFile } from './store.ts'
 import { freshState, type ListFile, type UpdateState } from './update-state.ts'
 
 const builtFile = /^(\d+)-\d+\.mdb$/
 /** What LMDB and the builder lay beside a file. */
 const companion = /-(lock|tries|room)$/
+
+/** Whether a file that the state does not name stays. */
+export type Keep = (file: string) => boolean
+
+/** What an interrupted update left may be of use after a start: a newer version, half built. */
+export function keepNewer(state: UpdateState): Keep {
+  const failed = new Set(state.failed)
+  return (name) => {
+    const version = Number(builtFile.exec(name)?.[1] ?? Number.NaN)
+    return version > (state.current?.version ?? -1) && !failed.has(version)
+  }
+}
+
+const ownerOf = (name: string) => name.replace(companion, '')
+
+function straysAmong(names: readonly string[], state: UpdateState, keep: Keep): string[] {
+  // The state may be on its way to the medium at this very moment.
+  const named = new Set(['state.json', 'state.json.tmp'])
+  for (const entry of [state.current, state.previous]) if (entry) named.add(entry.file)
+  return names.filter((name) => !named.has(ownerOf(name)) && !keep(ownerOf(name)))
+}
 
 /** The folder of a list: the state, the files it names, and at most one half-built file. */
 export class ListFolder {
@@ -39,26 +61,20 @@ export class ListFolder {
     }
   }
 
-  /** Removes every file that is neither the state, nor named by it, nor kept by `keep`. */
-  sweep(state: UpdateState, keep: (file: string) => boolean): void {
-    // The state may be on its way to the medium at this very moment.
-    const named = new Set(['state.json', 'state.json.tmp'])
-    for (const entry of [state.current, state.previous]) if (entry) named.add(entry.file)
-    for (const name of readdirSync(this.path)) {
-      const owner = name.replace(companion, '')
-      if (named.has(owner) || keep(owner)) continue
-      removeStore(join(this.path, owner), this.locks)
+  /** Removes every file that is neither the state, nor named by it, nor kept by `keep`; before anybody is served. */
+  sweep(state: UpdateState, keep: Keep): void {
+    for (const name of straysAmong(readdirSync(this.path), state, keep)) {
+      removeStore(join(this.path, ownerOf(name)), this.locks)
       rmSync(join(this.path, name), { recursive: true, force: true })
     }
   }
 
-  /** After a start, what an interrupted update left may be of use: a newer version, half built. */
-  sweepAtStart(state: UpdateState): void {
-    const failed = new Set(state.failed)
-    this.sweep(state, (name) => {
-      const version = Number(builtFile.exec(name)?.[1] ?? Number.NaN)
-      return version > (state.current?.version ?? -1) && !failed.has(version)
-    })
+  /** As sweep, off this thread: queries do not wait for a file system that removes a large file. */
+  async tidy(state: UpdateState, keep: Keep): Promise<void> {
+    for (const name of straysAmong(await readdir(this.path), state, keep)) {
+      await removeStoreAside(join(this.path, ownerOf(name)), this.locks)
+      await rm(join(this.path, name), { recursive: true, force: true })
+    }
   }
 
   remove({ file }: ListFile): void {

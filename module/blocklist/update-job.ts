@@ -87,13 +87,13 @@ export class UpdateJob {
     failures: number,
   ): Promise<'retry' | 'snapshot' | 'give-up'> {
     const { folder, keeper } = this.#options
-    if (spoilsFile(code)) folder.sweep(keeper.value, () => false)
+    if (spoilsFile(code)) await folder.tidy(keeper.value, () => false)
     if (steps[0]?.kind === 'delta' && snapshotInstead(code, failures)) {
       this.#snapshotOnly = true
       return 'snapshot'
     }
     if (worthRetrying(code)) return 'retry'
-    folder.sweep(keeper.value, () => false)
+    await folder.tidy(keeper.value, () => false)
     await keeper.save({ failed: withFailed(keeper.value.failed, this.release.version) })
     return 'give-up'
   }
@@ -102,7 +102,7 @@ export class UpdateJob {
     const { list, source, openBuilder, folder, keeper, quotaBytes, serving, cancel, onPhase } = this.#options
     const files = new Set(steps.map(stepFile))
     folder.create()
-    folder.sweep(keeper.value, (file) => files.has(file))
+    await folder.tidy(keeper.value, (file) => files.has(file))
     this.progress.done = 0
     this.progress.of = steps.reduce((sum, { chunks }) => sum + chunks.length, 0)
     onPhase('downloading')

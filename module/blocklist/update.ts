@@ -3,7 +3,7 @@ import { buildHere } from './build-off-thread.ts'
 import { type Head, type Release, ranksBelow } from './head.ts'
 import type { Store } from './store.ts'
 import { type Cancel, createCancel } from './update-cancel.ts'
-import { ListFolder } from './update-folder.ts'
+import { keepNewer, ListFolder } from './update-folder.ts'
 import { type JobPhase, UpdateJob } from './update-job.ts'
 import type { UpdaterOptions, UpdateStatus } from './update-options.ts'
 import { chooseRelease, judgeRelease, spreadDelay } from './update-plan.ts'
@@ -34,6 +34,8 @@ export class Updater {
   #lastError: string | null = null
   #considering: Promise<void> = Promise.resolve()
   #running = false
+  /** Files that nobody needs any more are on their way out. */
+  #tidying: Promise<void> = Promise.resolve()
 
   constructor(options: UpdaterOptions) {
     this.#options = options
@@ -57,7 +59,7 @@ export class Updater {
       this.#attempt(() => this.#folder.sweep(freshState, () => false))
     const before = this.#keeper.value
     this.#attempt(() => this.#restore())
-    this.#attempt(() => this.#folder.sweepAtStart(this.#keeper.value))
+    this.#attempt(() => this.#folder.sweep(this.#keeper.value, keepNewer(this.#keeper.value)))
     if (this.#keeper.value !== before) void this.#keeper.save({}).catch((error) => this.#fail(error))
     if (this.#store) this.#options.onSwitch(this.#store)
     this.#attempt(() => this.#options.onAllow?.(this.#keeper.value.allow))
@@ -112,6 +114,7 @@ export class Updater {
     if (probation)
       await this.#keeper.save({ probation: { ...probation, starts: 0 } }).catch((error) => this.#fail(error))
     await this.#keeper.settled()
+    await this.#tidying
     await this.#store?.close()
     this.#store = null
   }
@@ -121,6 +124,7 @@ export class Updater {
     await this.#considering
     await this.#job?.over
     await this.#keeper.settled()
+    await this.#tidying
   }
 
   /**
@@ -260,8 +264,14 @@ export class Updater {
 
   async #proven(): Promise<void> {
     await this.#keeper.save({ probation: null, previous: null })
-    this.#folder.sweepAtStart(this.#keeper.value)
+    await this.#tidy()
     this.#options.onStatus?.()
+  }
+
+  #tidy(): Promise<void> {
+    const state = this.#keeper.value
+    this.#tidying = this.#folder.tidy(state, keepNewer(state)).catch((error) => this.#fail(error))
+    return this.#tidying
   }
 
   /** The self-test has passed with the list that serves: earlier starts of the process did not end because of it. */
@@ -296,7 +306,7 @@ export class Updater {
     this.#keeper.assume({ ...state, ...patch })
     await this.#keeper.save(patch).catch((error) => this.#fail(error))
     await former?.close()
-    this.#folder.sweepAtStart(this.#keeper.value)
+    await this.#tidy()
     this.#probation.ended()
     const wanted = this.#wanted()
     if (wanted && wanted.version !== current.version) await this.#consider()
@@ -319,6 +329,7 @@ export class Updater {
     await this.#keeper.settled()
     this.#lastError = null
     const { epoch, sequence } = this.#keeper.value
+    await this.#tidying
     // The files first: they are what a full medium needs the room of.
     this.#folder.wipe()
     await this.#keeper.replace({ ...freshState, epoch, sequence }).catch((error) => this.#fail(error))

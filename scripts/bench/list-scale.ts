@@ -53,7 +53,7 @@ function watchMemory(pid: number): { before: number; stop(): number } {
   let most = before
   const timer = setInterval(() => {
     most = Math.max(most, look())
-  }, 20)
+  }, 100)
   return {
     before,
     stop() {
@@ -101,10 +101,11 @@ async function takeVersions(
   const asker = start(scripts.asker, [String(port)])
   const answers = text(asker.stdout)
   await sleep(1000)
+  // Looked at without an update too: looking holds the process up a little.
+  const memory = watchMemory(child.pid as number)
   const idleFrom = performance.timeOrigin + performance.now()
   await sleep(idleMs)
   const idleTo = idleFrom + idleMs
-  const memory = watchMemory(child.pid as number)
   const delta = await take(published.heads.delta)
   await sleep(500)
   const snapshot = await take(published.heads.snapshot)

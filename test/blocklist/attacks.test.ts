@@ -152,5 +152,7 @@ describe('endless data', () => {
     await modem.updater.onHead(source.head(release))
     await modem.until(() => modem.clock.waiting > 0 && modem.updater.status().lastError === 'LIST_CHUNK_BAD')
     expect(source.asked.length).toBeLessThanOrEqual(3)
+    // Refused for its size, not after it was hashed.
+    expect(modem.logged.join('\n')).toContain('it has 1048576 octets')
   })
 })

@@ -123,7 +123,10 @@ describe('a thread that dies', () => {
     expect(modem.updater.status()).toMatchObject({ version: 10, lastError: null })
     const next = source.head(await source.version(11, ['first.example', 'second.example']))
     await modem.updater.onHead(next)
-    await modem.until(() => modem.updater.status().phase === 'waiting')
+    await modem.until(() => {
+      const { phase, lastError } = modem.updater.status()
+      return phase === 'waiting' && lastError !== null
+    })
     expect(modem.updater.status()).toMatchObject({ version: 10, lastError: 'LIST_BUILDER_DIED' })
     expect(modem.blocks('first.example')).toBe(true)
     await modem.until(() => modem.updater.status().version === 11, 60_000)

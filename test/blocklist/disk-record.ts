@@ -15,7 +15,7 @@ export type DiskOperation =
   | { act: 'truncate'; inode: number; size: number }
   | { act: 'sync'; inode: number }
   | { act: 'sync-folder' }
-  | { act: 'rename'; from: string; to: string }
+  | { act: 'rename'; from: string; to: string; inode: number }
   | { act: 'unlink'; name: string }
 
 export interface DiskRecord {
@@ -27,6 +27,9 @@ export interface DiskRecord {
 
 const calls =
   'open,openat,creat,close,lseek,write,pwrite64,writev,pwritev,ftruncate,truncate,fallocate,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,mkdir,symlink,link'
+
+/** An update that never ends must be a failed test, not one that hangs. */
+export const longestRunMs = 120_000
 
 export function hasStrace(): boolean {
   return spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
@@ -52,7 +55,7 @@ export function recordWrites(folder: string, command: string, args: readonly str
     const { status, stdout, stderr } = spawnSync(
       'strace',
       [...options, '-o', join(traces, 't'), command, ...args],
-      { encoding: 'utf8', env: { ...process.env, UV_USE_IO_URING: '0' } },
+      { encoding: 'utf8', env: { ...process.env, UV_USE_IO_URING: '0' }, timeout: longestRunMs },
     )
     if (status !== 0) throw new Error(`the recorded program failed: ${stderr}`)
     const lines = readdirSync(traces).flatMap((name) =>
@@ -163,15 +166,20 @@ class Reading {
       this.#names.delete(from)
       this.#operations.push({ act: 'unlink', name: from })
     } else if (to !== undefined) {
-      this.#names.set(to, this.#names.get(from) as number)
+      const inode = this.#names.get(from) as number
+      this.#names.set(to, inode)
       this.#names.delete(from)
-      this.#operations.push({ act: 'rename', from, to })
+      this.#operations.push({ act: 'rename', from, to, inode })
     }
   }
 }
 
-/** What of the operations that nothing had yet forced onto the medium got there all the same. */
-export type Survival = 'all' | 'none' | 'torn' | 'random'
+/**
+ * What of the operations that nothing had yet forced onto the medium got there all the same. `random`: some writes, and
+ * names up to some moment, as a journal keeps them; `shuffled`: names in no order either, which POSIX allows; `latest`: of
+ * the names the last one alone, the worst of those orders.
+ */
+export type Survival = 'all' | 'none' | 'torn' | 'random' | 'shuffled' | 'latest'
 
 /** The folder's files as a power cut before operation `cut` may leave them. @param random 0 <= x < 1 */
 export function afterPowerCut(
@@ -235,26 +243,39 @@ class Disk {
   }
 
   after(survival: Survival, random: () => number): Map<string, Buffer> {
-    const unsure = this.#log.length - this.#durableLog
-    const lasted =
-      survival === 'none' ? 0 : survival === 'random' ? Math.floor(random() * (unsure + 1)) : unsure
     const names = new Map(this.#names)
-    for (const operation of this.#log.slice(0, this.#durableLog + lasted)) {
+    const unsure = this.#log.slice(this.#durableLog)
+    for (const operation of [
+      ...this.#log.slice(0, this.#durableLog),
+      ...namesThatLast(unsure, survival, random),
+    ]) {
       if (operation.act === 'create') names.set(operation.name, operation.inode)
       if (operation.act === 'unlink') names.delete(operation.name)
       if (operation.act === 'rename') {
-        names.set(operation.to, names.get(operation.from) as number)
+        names.set(operation.to, operation.inode)
         names.delete(operation.from)
       }
     }
     const files = new Map<string, Buffer>()
     for (const [name, number] of names) {
       const { durable, pending } = this.#inodes[number] as Inode
-      const kept = pending.filter(() => survival !== 'none' && (survival !== 'random' || random() < 0.5))
+      const chance = survival === 'random' || survival === 'shuffled'
+      const kept = pending.filter(() => survival !== 'none' && (!chance || random() < 0.5))
       files.set(name, kept.reduce(overlaid, durable))
     }
     return files
   }
+}
+
+function namesThatLast(
+  unsure: readonly NameOperation[],
+  survival: Survival,
+  random: () => number,
+): readonly NameOperation[] {
+  if (survival === 'none') return []
+  if (survival === 'latest') return unsure.slice(-1)
+  if (survival === 'random') return unsure.slice(0, Math.floor(random() * (unsure.length + 1)))
+  return survival === 'shuffled' ? unsure.filter(() => random() < 0.5) : unsure
 }
 
 function overlaid(file: Buffer, { at, bytes }: { at: number; bytes: Buffer }): Buffer {

@@ -22,6 +22,7 @@ import { encodeDelta, encodeSnapshot } from '../../module/blocklist/codec.ts'
 import { type EntrySet, resultOf } from '../../module/blocklist/entries.ts'
 import { digestFile, openStore, removeStore, type Store, verifyFile } from '../../module/blocklist/store.ts'
 import { type BuildOptions, createStoreBuilder } from '../../module/blocklist/store-builder.ts'
+import { SeededRandom } from '../helpers/seeded-random.ts'
 import { listOf, manyEntries, setOf } from './entries-of.ts'
 import { type Entry, sorted } from './reference-reader.ts'
 
@@ -315,6 +316,19 @@ describe('building', () => {
       execFileSync('umount', [small])
     }
   })
+
+  test('a version in the middle of a chain, of which no head knows the result, has as many entries as it says', async () => {
+    const set = setOf(manyEntries(100))
+    const [chunk] = encodeSnapshot(set, { list: 'threats', version: 1, key }) as [Buffer]
+    const options = { list: 'threats', release: { version: 1, key }, chunks: 1 }
+    await expect(run({ ...options, path: fresh() }, [chunk])).resolves.toMatchObject({ names: set.count })
+    // docs/list-format.md §3: magic, format, kind, list, key and both versions come before the number of entries.
+    const lying = Buffer.from(chunk)
+    lying.writeUInt32BE(set.count + 1, 4 + 1 + 1 + 1 + 'threats'.length + 8 + 8 + 8)
+    await expect(run({ ...options, path: fresh() }, [lying])).rejects.toMatchObject({
+      code: 'LIST_RESULT_MISMATCH',
+    })
+  })
 })
 
 describe('a delta', () => {
@@ -429,7 +443,9 @@ describe('kill -9', () => {
       JSON.stringify(releaseOf(set)),
     ]
     const starts: number[] = []
+    const random = new SeededRandom(Number(process.env['SECURENET_SEED'] ?? 5))
     for (let i = 0; i < 25; i += 1) {
+      const [after, delayMs] = [random.below(14), random.below(15)]
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
       const exit = once(child, 'exit')
       let lines = 0
@@ -437,7 +453,7 @@ describe('kill -9', () => {
         if (lines === 0) starts.push(Number(/next (\d+)/.exec(String(text))?.[1]))
         lines += String(text).split('\n').length - 1
         // Somewhere between this chunk and the next.
-        if (lines > i % 14) setTimeout(() => child.kill('SIGKILL'), (i * 7) % 15)
+        if (lines > after) setTimeout(() => child.kill('SIGKILL'), delayMs)
       })
       await exit
     }

@@ -6,10 +6,12 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Head } from '../../module/blocklist/head.ts'
+import { SeededRandom } from '../helpers/seeded-random.ts'
 import { keyB, Modem, Publisher, someNames } from './update-world.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'securenet-damage-'))
 const names = someNames(20_000)
+const random = new SeededRandom(Number(process.env['SECURENET_SEED'] ?? 37))
 const source = new Publisher()
 const base = join(root, 'base')
 let one: Head
@@ -55,8 +57,8 @@ describe('the list file at start', () => {
     (region) =>
       repairs(
         modemAfter((octets) => {
-          const at = Math.floor(((region + 0.37) * octets.length) / regions.length)
-          octets[at] = (octets[at] as number) ^ (1 << (region & 7))
+          const at = Math.floor(((region + random.next()) * octets.length) / regions.length)
+          octets[at] = (octets[at] as number) ^ (1 << random.below(8))
           return octets
         }),
       ),

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { chunkTopic } from '../../module/control/topics.ts'
 import { keyB, Modem, Publisher, someNames } from './update-world.ts'
 
 const modems: Modem[] = []
@@ -182,17 +184,21 @@ describe('an update', () => {
     expect(modem.updater.status().lastError).toBe('LIST_VERSION_FAILED')
   })
 
-  it('content of more than the quota is not fetched', async () => {
+  it.each([
+    ['octets on the wire', { names: 10 }],
+    ['names', { snapshot: { bytes: 1000 } }],
+  ])('content of more than the quota is not fetched: too many %s', async (_, understated) => {
     const source = new Publisher()
     const release = await source.version(1, many)
-    const modem = modemOn(source, { quotaBytes: 200_000 })
-    await modem.updater.onHead(source.head(release))
+    const snapshot = { ...release.snapshot, ...('snapshot' in understated ? understated.snapshot : {}) }
+    const modem = modemOn(source, { quotaBytes: 150_000 })
+    await modem.updater.onHead(source.head({ ...release, ...understated, snapshot }))
     await modem.until(() => modem.updater.status().lastError !== null)
     expect(modem.updater.status()).toMatchObject({ version: null, lastError: 'LIST_QUOTA' })
     expect(source.asked).toHaveLength(0)
   })
 
-  it('a head that understates its bytes cannot fill the disk', async () => {
+  it('a head that understates its names is refused with the first chunk', async () => {
     const source = new Publisher()
     const release = await source.version(1, many)
     const modem = modemOn(source, { quotaBytes: 200_000 })
@@ -201,6 +207,28 @@ describe('an update', () => {
     )
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: null, failedVersions: [1] })
+    expect(source.asked).toHaveLength(1)
+    expect(listFiles(modem)).toEqual([])
+  })
+
+  it('a head and chunks that understate their names together cannot fill the disk', async () => {
+    const source = new Publisher()
+    const release = await source.version(1, someNames(80_000))
+    // docs/list-format.md §3: where a chunk says how many entries there are.
+    const namesAt = 4 + 1 + 1 + 1 + 'securenet'.length + 8 + 8 + 8
+    const chunks = release.snapshot.chunks.map((_, index) => {
+      const topic = chunkTopic({ list: 'securenet', version: 1, kind: 'snapshot', index })
+      const chunk = source.retained.get(topic) as Buffer
+      chunk.writeUInt32BE(10, namesAt)
+      return createHash('sha256').update(chunk).digest('base64url')
+    })
+    const quotaBytes = 200_000
+    const modem = modemOn(source, { quotaBytes })
+    await modem.updater.onHead(source.head({ ...release, names: 10, snapshot: { bytes: 1000, chunks } }))
+    await modem.until(() => modem.updater.status().lastError !== null && modem.clock.waiting > 0)
+    expect(modem.updater.status()).toMatchObject({ version: null, lastError: 'LIST_QUOTA' })
+    // Not all of them were fetched before it was seen.
+    expect(source.asked.length).toBeLessThan(chunks.length)
     expect(listFiles(modem)).toEqual([])
   })
 })
@@ -364,7 +392,7 @@ describe('probation', () => {
     }
     expect(listFiles(modem)).toHaveLength(2)
     await modem.until(() => modem.updater.status().phase === 'idle', 60_000)
-    expect(listFiles(modem)).toHaveLength(1)
+    await modem.until(() => listFiles(modem).length === 1)
     expect(modem.blocks('b.example')).toBe(true)
     expect(await modem.updater.reportFailure('too late')).toBe(false)
   })

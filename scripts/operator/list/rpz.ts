@@ -29,22 +29,32 @@ function policy(type: string, data: string, sink: Sink): Sink['block'] | undefin
 
 /** Response policy zone: a plain owner is that name alone, `*.name` the tree. */
 export function rpzParser(): LineParser {
+  /** Of the SOA, or what the first $ORIGIN says; triggers are relative to it. */
+  let zone: string | undefined
+  /** What relative owners are relative to; unknown, it is the zone. A master file may change it again and again. */
   let origin: string | undefined
   let owner = ''
   let depth = 0
 
+  const absolute = (text: string): string => {
+    if (text.endsWith('.')) return text.slice(0, -1).toLowerCase()
+    if (origin === undefined || origin === '') return text.toLowerCase()
+    return text === '@' ? origin : `${text.toLowerCase()}.${origin}`
+  }
+
   /** @returns the trigger within the zone, or undefined if the owner lies outside of it */
   const inZone = (text: string): string | undefined => {
-    if (!text.endsWith('.')) return text
-    const full = text.slice(0, -1).toLowerCase()
-    if (!origin) return full
-    return full.endsWith(`.${origin}`) ? full.slice(0, -origin.length - 1) : undefined
+    const full = absolute(text)
+    if (zone === undefined || zone === '') return full
+    if (origin === undefined && !text.endsWith('.')) return full
+    if (full === zone) return '@'
+    return full.endsWith(`.${zone}`) ? full.slice(0, -zone.length - 1) : undefined
   }
 
   const record = (words: readonly string[], sink: Sink) => {
     const { type, data } = typeAndData(words)
     if (/^(SOA|NS|RRSIG|DNSKEY|NSEC|TXT)$/.test(type)) {
-      if (type === 'SOA' && owner.endsWith('.')) origin ??= owner.slice(0, -1).toLowerCase()
+      if (type === 'SOA' && (owner.endsWith('.') || origin !== undefined)) zone = absolute(owner)
       return
     }
     const take = policy(type, data, sink)
@@ -63,7 +73,8 @@ export function rpzParser(): LineParser {
     depth = Math.max(0, depth)
     if (inside || words.length === 0) return
     if (words[0]?.toUpperCase() === '$ORIGIN') {
-      origin = (words[1] ?? '').replace(/\.$/, '').toLowerCase()
+      origin = absolute(words[1] ?? '')
+      zone ??= origin
       return
     }
     if (words[0]?.startsWith('$')) return

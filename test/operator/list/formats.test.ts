@@ -189,6 +189,35 @@ describe('each format', () => {
     ).toEqual(['=evil.example', '+evil.example', '!out-of-zone', '!out-of-zone'])
   })
 
+  it('an RPZ zone whose origin changes on the way, as BIND writes it', () => {
+    expect(
+      said(
+        'rpz',
+        '$ORIGIN .',
+        'rpz.example IN SOA localhost. root.localhost. 1 3600 600 86400 300',
+        '$ORIGIN example.rpz.example.',
+        'evil CNAME .',
+        '*.evil CNAME .',
+        '$ORIGIN evil.com.rpz.example.',
+        'www CNAME .',
+        '@ CNAME .',
+        '$ORIGIN net',
+        'evil.com CNAME .',
+        '$ORIGIN rpz.example.',
+        'last.example CNAME .',
+        '@ CNAME .',
+      ),
+    ).toEqual([
+      '=evil.example',
+      '+evil.example',
+      '=www.evil.com',
+      '=evil.com',
+      '=evil.com.net.evil.com',
+      '=last.example',
+      '!not-understood',
+    ])
+  })
+
   it('no line makes a parser throw, and no line is passed over in silence but a comment', () => {
     fc.assert(
       fc.property(
