@@ -65,6 +65,8 @@ import { released, version } from './version.ts'
 /** For one try of the self-test. */
 const SELF_TEST_MS = 1500
 const FULL_TEST_MS = 60_000
+/** A chunk takes the thread that answers a millisecond: not one in a hundred queries is to meet one (docs/list-updates.md). */
+const CHUNK_PAUSE_MS = 150
 
 export interface Daemon {
   /** @throws SecureNetError LISTEN_*, PAGE_LISTEN_FAILED, ROOTS_*, STATE_*, INTERCEPT_*; the LAN is left alone then */
@@ -285,6 +287,7 @@ class Modem implements Daemon {
       probationSeconds: list.probationSeconds,
       source: { fetch: (ref) => this.#control?.chunks.fetch(ref) ?? Promise.reject(missing()) },
       openBuilder: this.#openBuilder,
+      pauseMs: CHUNK_PAUSE_MS,
       clock: this.#clock,
       floor: () => floor.trustedNow() * 1000,
       log: this.#log,

@@ -86,7 +86,7 @@ function giveWay(): void {
 }
 
 const workMs = 0.5
-const napMs = 0.1
+const napMs = 1
 
 /**
  * A low priority alone is not enough: Linux since 6.6 lets a thread finish its slice of 3 ms before one that wakes gets

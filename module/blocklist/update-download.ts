@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { SecureNetError } from '../error.ts'
+import type { Clock } from '../platform/clock.ts'
 import type { Building, OpenBuilder } from './build-off-thread.ts'
 import { MAX_CHUNK_BYTES } from './chunk.ts'
 import type { ChunkRef, ChunkSource } from './chunk-source.ts'
@@ -24,6 +25,9 @@ export interface DownloadOptions {
   base: Store | null
   /** Octets that may be added to the folder. */
   room: number
+  clock: Clock
+  /** ms between two chunks. */
+  pauseMs: number
   cancel: Cancel
   onChunk: (done: number) => void
   onVerify: () => void
@@ -83,7 +87,7 @@ function checkRoom({ release, steps, room }: DownloadOptions): void {
 }
 
 async function runStep(builder: Building, step: Step, done: number, options: DownloadOptions): Promise<void> {
-  const { source, list, folder, cancel, room, onChunk } = options
+  const { source, list, folder, clock, pauseMs, cancel, room, onChunk } = options
   const { kind, from, to: version, chunks } = step
   onChunk(done + builder.next)
   while (builder.next < chunks.length) {
@@ -95,6 +99,7 @@ async function runStep(builder: Building, step: Step, done: number, options: Dow
     const { size } = statSync(join(folder, stepFile(step)))
     if (size > room) throw quotaError(size, room)
     cancel.check()
+    await cancel.pause(clock, pauseMs)
   }
 }
 

@@ -21,6 +21,7 @@ export interface JobOptions {
   source: ChunkSource
   openBuilder: OpenBuilder
   clock: Clock
+  pauseMs: number
   gate: HealthGate
   random: () => number
   folder: ListFolder
@@ -99,7 +100,20 @@ export class UpdateJob {
   }
 
   async #attempt(steps: readonly Step[]): Promise<void> {
-    const { list, source, openBuilder, folder, keeper, quotaBytes, serving, cancel, onPhase } = this.#options
+    const {
+      list,
+      source,
+      openBuilder,
+      folder,
+      keeper,
+      quotaBytes,
+      serving,
+      clock,
+      pauseMs,
+      cancel,
+      onPhase,
+    } = this.#options
+    const base = serving()
     const files = new Set(steps.map(stepFile))
     folder.create()
     await folder.tidy(keeper.value, (file) => files.has(file))
@@ -114,7 +128,10 @@ export class UpdateJob {
       locks: folder.locks,
       release: this.release,
       steps,
-      base: serving(),
+      base,
+      // A household without a list waits for it; one that is protected must not notice.
+      pauseMs: base ? pauseMs : 0,
+      clock,
       room: quotaBytes - folder.used(keeper.value),
       cancel,
       onChunk: (done) => {

@@ -19,6 +19,8 @@ export interface UpdaterOptions {
   source: ChunkSource
   /** Default: on this thread. */
   openBuilder?: OpenBuilder
+  /** ms between two chunks while a list serves; 0 where left out. */
+  pauseMs?: number
   clock: Clock
   /** The time that it is at least, ms since 1970: a clock that is behind does not count. */
   floor: () => number

@@ -9,7 +9,7 @@ import { openBroker, publish } from './prepared-list.ts'
 import { linesOf, writeTraffic } from './traffic.ts'
 
 const rate = 500
-const changeSeconds = 20
+const changeSeconds = 30
 
 /** The whole list is replaced by a snapshot under another key while the household goes on asking. */
 export async function measureChange(bench: Bench): Promise<void> {

@@ -82,6 +82,26 @@ describe('an update', () => {
     expect(modem.blocks(many[5] as string)).toBe(true)
   })
 
+  it('takes its time between chunks while a list serves, and none where there is no list yet', async () => {
+    const source = new Publisher()
+    const modem = modemOn(source, { probationSeconds: 0, pauseMs: 150 })
+    await modem.updater.onHead(source.head(await source.version(1, many)))
+    await modem.updater.settled()
+    expect(modem.updater.status()).toMatchObject({ version: 1 })
+    source.asked.length = 0
+    const release = await source.version(2, many, { key: keyB })
+    expect(release.snapshot.chunks.length).toBeGreaterThan(2)
+    await modem.updater.onHead(source.head(release))
+    for (let chunk = 1; chunk <= 2; chunk++) {
+      await modem.until(() => source.asked.length === chunk && modem.clock.waiting > 0)
+      modem.clock.advance(149)
+      expect(source.asked.length).toBe(chunk)
+      modem.clock.advance(1)
+    }
+    await modem.until(() => modem.updater.status().version === 2, 150)
+    expect(source.asked.length).toBe(release.snapshot.chunks.length)
+  })
+
   it('fetches a tampered chunk again, alone', async () => {
     const source = new Publisher()
     const release = await source.version(1, many)
