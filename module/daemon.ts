@@ -8,6 +8,7 @@ import { ListPolicy } from './blocklist/list-policy.ts'
 import { listState } from './blocklist/list-state.ts'
 import { createMatcher } from './blocklist/matcher.ts'
 import { Updater } from './blocklist/update.ts'
+import { CHUNK_PAUSE_MS } from './blocklist/update-download.ts'
 import { createHealthGate } from './blocklist/update-gate.ts'
 import { pageAnswers } from './blockpage/page-check.ts'
 import type { PageData } from './blockpage/page-data.ts'
@@ -65,8 +66,6 @@ import { released, version } from './version.ts'
 /** For one try of the self-test. */
 const SELF_TEST_MS = 1500
 const FULL_TEST_MS = 60_000
-/** A chunk takes the thread that answers a millisecond: not one in a hundred queries is to meet one (docs/list-updates.md). */
-const CHUNK_PAUSE_MS = 150
 
 export interface Daemon {
   /** @throws SecureNetError LISTEN_*, PAGE_LISTEN_FAILED, ROOTS_*, STATE_*, INTERCEPT_*; the LAN is left alone then */

@@ -41,6 +41,12 @@ export function stepFile({ to, from = 0 }: Step): string {
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('base64url')
 const triesAChunk = 3
 
+/**
+ * On a modem, while a list serves: whatever one chunk takes the two cores of, not one query in a hundred is to meet it
+ * (docs/list-updates.md).
+ */
+export const CHUNK_PAUSE_MS = 150
+
 /** One chunk, right in size and hash. A bad one is asked for again, alone, a few times. */
 async function fetchChunk(
   source: ChunkSource,

@@ -13,6 +13,7 @@ import type { Head } from '../../module/blocklist/head.ts'
 import { createMatcher, type Matcher } from '../../module/blocklist/matcher.ts'
 import type { Store } from '../../module/blocklist/store.ts'
 import { Updater } from '../../module/blocklist/update.ts'
+import { CHUNK_PAUSE_MS } from '../../module/blocklist/update-download.ts'
 import { chunkTopic } from '../../module/control/topics.ts'
 import { nameFromText } from '../../module/dns/name.ts'
 import { systemClock } from '../../module/platform/clock.ts'
@@ -85,6 +86,7 @@ function createUpdater(folder: string, published: string, matcher: Matcher): Upd
         return readFileSync(join(published, encodeURIComponent(chunkTopic(ref))))
       },
     },
+    pauseMs: CHUNK_PAUSE_MS,
     openBuilder: process.env['SECURENET_BUILD_HERE']
       ? buildHere
       : buildOnThread(startBuilderThread(process.argv[1] as string)),
