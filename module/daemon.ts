@@ -420,6 +420,7 @@ class Modem implements Daemon {
     const log = this.#log
     const [page] = this.#config.page.listen
     const quickClient = new QuickClient({ clock, randomId: () => randomInt(65_536) })
+    await this.#run('quick client', { start: () => {}, stop: () => quickClient.close() })
     const selfTest = new SelfTest({
       client: askIndependently,
       quickClient: quickClient.ask,

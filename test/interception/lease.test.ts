@@ -13,6 +13,8 @@ const settle = async () => {
 function bench({ earned = 'pass' as Earned } = {}) {
   const clock = new FakeClock()
   const kernel = { until: -1, renewals: 0, disarms: 0, sent: 0, own: 0, running: 0, most: 0, rebuilt: false }
+  /** Renewals by datagram: they do not look at the count, and tell whether anybody asked. */
+  const datagrams = { on: false, asked: false, looks: 0 }
   const hands = {
     earned: async (): Promise<Earned> => earned,
     renew: async (): Promise<void> => {},
@@ -31,6 +33,7 @@ function bench({ earned = 'pass' as Earned } = {}) {
       }
       kernel.renewals++
       kernel.until = clock.monotonic() + 6000
+      if (datagrams.on) return { armed: interfaces, refused: [], rebuilt: false, asked: datagrams.asked }
       return { armed: interfaces, refused: [], rebuilt: kernel.rebuilt, translated: kernel.sent }
     },
     async disarm() {
@@ -39,7 +42,10 @@ function bench({ earned = 'pass' as Earned } = {}) {
       kernel.until = -1
     },
     remove: async () => {},
-    translated: async () => kernel.sent,
+    async translated() {
+      datagrams.looks++
+      return kernel.sent
+    },
   }
   const told: LeaseStatus[] = []
   const lines: string[] = []
@@ -61,7 +67,7 @@ function bench({ earned = 'pass' as Earned } = {}) {
     }
   }
   const armed = () => clock.monotonic() < kernel.until
-  return { clock, kernel, hands, lease, told, lines, pass, armed }
+  return { clock, kernel, datagrams, hands, lease, told, lines, pass, armed }
 }
 
 async function started(options = {}) {
@@ -88,6 +94,26 @@ describe('lease', () => {
     expect(kernel.renewals).toBe(11)
     expect(armed()).toBe(true)
     expect(lease.status()).toMatchObject({ armed: ['br-lan'], why: 'pass', interruptions: 0 })
+  })
+
+  test('by datagram: the count is looked at only where somebody asked and nothing came', async () => {
+    const { kernel, datagrams, pass, lease, armed } = await started()
+    datagrams.on = true
+    await pass(10_000)
+    datagrams.asked = true
+    for (let round = 0; round < 5; round++) {
+      kernel.sent += 4
+      kernel.own += 4
+      await pass(2000)
+    }
+    expect(datagrams.looks).toBe(0)
+    for (let round = 0; round < 7; round++) {
+      kernel.sent += 4
+      await pass(2000)
+    }
+    expect(datagrams.looks).toBeGreaterThan(0)
+    expect(armed()).toBe(false)
+    expect(lease.status()).toMatchObject({ armed: [], why: 'held-off', interruptions: 1 })
   })
 
   test('disarms at once, also while a check is under way, whose outcome then counts for nothing', async () => {

@@ -416,13 +416,18 @@ export function interceptionList({ title, backend, variant, kills: few }: BackEn
               () => askLan(),
               (answer) => answer === who.module,
             )
-            const ms = Math.round(performance.now() - began)
-            console.log(`${breach.join(' ')}: protected again after ${ms} ms`)
-            expect(ms).toBeLessThan(renewMs + 1000)
+            const ms = () => Math.round(performance.now() - began)
+            const protectedAfter = ms()
             await home.until(
               () => module.status(),
               (status) => status.rebuilt === index + 1,
             )
+            const mendedAfter = ms()
+            console.log(
+              `${breach.join(' ')}: protected after ${protectedAfter} ms, mended after ${mendedAfter} ms`,
+            )
+            // Without the datagram's way through the chains it would be the fifth renewal.
+            expect(mendedAfter).toBeLessThan(renewMs + 1000)
           }
           home.loadFirewall()
           const steady = (text: string) => text.replace(/packets \d+ bytes \d+/g, '')
