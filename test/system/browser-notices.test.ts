@@ -86,7 +86,9 @@ describe.skipIf(missing.length > 0)('what a page cannot show', { timeout: 30_000
       `const real = globalThis.setTimeout
        globalThis.setTimeout = (run, ms, ...more) => real(run, ms === 3_600_000 ? 2000 : ms, ...more)`,
     )
-    await modem.start(modem.configFile, ['--require', hour])
+    const started = await modem.start(modem.configFile, ['--require', hour])
+    // Events are not kept for a broker that is not there yet.
+    await started.line((line) => line.startsWith('info mqtt-connected'))
     await home.until(
       () => ask(listed),
       (answer) => answer === addresses.service4,
