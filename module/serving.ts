@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import type { Config } from './config/config.ts'
 import { addressBytes } from './dns/address.ts'
 import { isWithin, nameFromText } from './dns/name.ts'
@@ -73,7 +74,11 @@ export function createServing({ config, policy, upstream, counts, clock }: Servi
   const exempt = [...dns.localZones, ...dns.rebindExempt].map(wireOf)
   const rebindExempt = (name: Uint8Array, length: number) =>
     exempt.some((zone) => isWithin(name, length, zone))
-  const cache = new Cache({ clock, bytes: Math.floor(dns.cacheBytes / dns.threads) })
+  const cache = new Cache({
+    clock,
+    bytes: Math.floor(dns.cacheBytes / dns.threads),
+    seed: randomInt(2 ** 32),
+  })
   const chain = createChain({
     policy,
     clock,

@@ -2,61 +2,74 @@ import { type Answer, OPT_BYTES, patchHead, readAnswer, type Serving, serve, wri
 import type { Question } from './question.ts'
 
 /**
- * An answer as the cache keeps it: a string and a few numbers. A Buffer of its own costs some 300 bytes beside its
- * octets and a view of each record a hundred more; most answers are shorter than that (docs/adr/0005-memory.md).
+ * An answer as the cache keeps it, among others in one buffer: no object of its own to allocate, to move and to
+ * collect. From `start`: the answer's octets with its counts put right; the offset of each record's TTL, two octets
+ * each, so that it is served without being read again; its EDE options.
  */
 export interface StoredAnswer {
-  /** Latin-1: the answer's octets with its counts put right, then the offset of each record's TTL, two octets each. */
-  readonly text: string
+  readonly octets: Buffer
+  readonly start: number
   /** Octets of the answer alone. */
   readonly length: number
+  readonly ttlCount: number
+  readonly errorsLength: number
   readonly questionEnd: number
   readonly rcode: number
   readonly authenticData: boolean
-  readonly errors: Buffer
 }
 
-const MESSAGE_MOST = 65_535
-/** A record has eleven octets at least. */
-const scratch = Buffer.allocUnsafeSlow(MESSAGE_MOST + Math.ceil((MESSAGE_MOST / 11) * 2))
+const NO_ERRORS = Buffer.alloc(0)
 
-export function storeAnswer(answer: Answer): StoredAnswer {
-  const { bytes, records, answers, authorities, questionEnd, rcode, authenticData, errors } = answer
-  const { length } = bytes
-  bytes.copy(scratch)
+/** @returns octets that the answer takes once stored */
+export function storedBytes({ bytes, records, errors }: Answer): number {
+  return bytes.length + records.length * 2 + errors.length
+}
+
+/** Writes `storedBytes(answer)` octets from `start`. */
+export function storeAnswer(answer: Answer, octets: Buffer, start: number): void {
+  const { bytes, records, answers, authorities, errors } = answer
+  bytes.copy(octets, start)
   // What was left out of it is still counted there.
-  scratch.writeUInt16BE(answers, 6)
-  scratch.writeUInt16BE(authorities, 8)
-  scratch.writeUInt16BE(records.length - answers - authorities, 10)
-  let end = length
+  octets.writeUInt16BE(answers, start + 6)
+  octets.writeUInt16BE(authorities, start + 8)
+  octets.writeUInt16BE(records.length - answers - authorities, start + 10)
+  let end = start + bytes.length
   for (let i = 0; i < records.length; i++) {
     const { ttlAt } = records[i]!
-    scratch[end++] = ttlAt >> 8
-    scratch[end++] = ttlAt & 0xff
+    octets[end++] = ttlAt >> 8
+    octets[end++] = ttlAt & 0xff
   }
-  return { text: scratch.toString('latin1', 0, end), length, questionEnd, rcode, authenticData, errors }
+  errors.copy(octets, end)
 }
 
-/** The answer as it was when it was stored. */
-export function restoreAnswer({ text, length, questionEnd, errors }: StoredAnswer): Answer {
-  const answer = readAnswer(Buffer.from(text.slice(0, length), 'latin1'), questionEnd)
+function errorsOf({ octets, start, length, ttlCount, errorsLength }: StoredAnswer): Buffer {
+  if (errorsLength === 0) return NO_ERRORS
+  const at = start + length + ttlCount * 2
+  return octets.subarray(at, at + errorsLength)
+}
+
+/** A copy of the answer as it was when it was stored. */
+export function restoreAnswer(stored: StoredAnswer): Answer {
+  const { octets, start, length, questionEnd } = stored
+  const answer = readAnswer(Buffer.from(octets.subarray(start, start + length)), questionEnd)
   if (answer === null) throw new Error('what was stored was read before')
-  return { ...answer, errors }
+  return { ...answer, errors: Buffer.from(errorsOf(stored)) }
 }
 
 /** As `serve`, without reading the answer again. */
 export function serveStored(question: Question, stored: StoredAnswer, serving: Serving): Buffer {
-  const { text, length } = stored
-  const errors = serving.errors ?? stored.errors
+  const { octets, start, length, ttlCount } = stored
+  const errors = serving.errors ?? errorsOf(stored)
   const optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0
   if (length + optBytes > serving.limit) return serve(question, restoreAnswer(stored), serving)
   const reply = Buffer.allocUnsafe(length + optBytes)
-  reply.write(text, 0, length, 'latin1')
+  octets.copy(reply, 0, start, start + length)
   patchHead(reply, question, stored, false)
   const { age, ttl } = serving
   if (age !== 0 || ttl !== undefined) {
-    for (let i = length; i < text.length; i += 2) {
-      const at = (text.charCodeAt(i) << 8) | text.charCodeAt(i + 1)
+    const end = start + length + ttlCount * 2
+    for (let i = start + length; i < end; i += 2) {
+      const at = (octets[i]! << 8) | octets[i + 1]!
       const left = (ttl ?? reply.readUInt32BE(at) - age) | 0
       reply.writeUInt32BE(Math.max(left, 0), at)
     }

@@ -1,56 +1,62 @@
 import type { Answer } from '../dns/answer.ts'
 import { Rcode } from '../dns/constants.ts'
-import { type StoredAnswer, storeAnswer } from '../dns/stored-answer.ts'
 import type { Clock } from '../platform/clock.ts'
+import { Entry, type EntryMemory, entryBytes, entryMemory } from './cache-entry.ts'
+import { CacheIndex, hashOf } from './cache-index.ts'
 
-/** An answer with its times; `at` and `expires` are monotonic seconds. */
-export interface Entry extends StoredAnswer {
-  readonly at: number
-  readonly expires: number
-  /** The policy's epoch under which its names and targets were judged. */
-  epoch: number
-  /** Asked for since the hand of SIEVE last passed. */
-  visited: boolean
-  /** A refresh is under way. */
-  refreshing: boolean
-  /** Until then a stale answer is served at once: upstream has just failed (RFC 8767 §5, failure recheck). */
-  staleUntil: number
-  readonly bytes: number
-}
+export type { Entry } from './cache-entry.ts'
 
 export interface CacheOptions {
   clock: Clock
-  /** Bytes that entries may hold, their own cost included. */
+  /** Bytes for entries; the index takes a sixteenth more. */
   bytes: number
+  /** Not to be known outside: where keys lie in the index depends on it. */
+  seed?: number
 }
 
-/** What an entry costs beside its octets: object, numbers, headers of strings, map slot; 320 measured (docs/adr/0005-memory.md). */
-const ENTRY_BYTES = 400
+const FNV_BASIS = 0x811c9dc5
 /** RFC 8767 §4: at most three days past its end. */
 const STALE_SECONDS = 259_200
+/** Spared for one that comes in, at most: no query waits until a whole cache of hot entries has been gone through. */
+const SPARED_MOST = 256
+/** RFC 1035 §2.3.4, and what the key has behind the name. */
+const KEY_BYTES = 255 + 4
 
 /**
- * Raw replies bounded in bytes. Eviction is SIEVE: a hand goes round from the oldest, spares what was asked for since
- * it last passed and takes the first that was not; so a flood of random names evicts itself and hot entries stay.
+ * Raw replies in a ring of fixed size. A new entry is written at its head; what it reaches there goes, unless it was
+ * asked for since it was written: then it is spared once more, as if it were new (CLOCK). So a flood of random names
+ * drives itself out and hot entries stay, and neither costs an object (docs/adr/0012-cache-ring.md).
  */
 export class Cache {
   readonly #clock: Clock
-  readonly #most: number
-  readonly #entries = new Map<string, Entry>()
-  #hand: MapIterator<[string, Entry]> | null = null
+  readonly #seed: number
+  readonly #memory: EntryMemory
+  readonly #index: CacheIndex
+  readonly #key = Buffer.alloc(KEY_BYTES)
+  /** Where the next entry is written. */
+  #head = 0
+  /** The oldest entry; 0 unless wrapped. */
+  #tail = 0
+  /** The head has begun anew: entries lie from the tail to `#end`, and from 0 to the head. */
+  #wrapped = false
+  #end = 0
+  #size = 0
   #bytes = 0
 
-  constructor({ clock, bytes }: CacheOptions) {
+  constructor({ clock, bytes, seed = FNV_BASIS }: CacheOptions) {
     this.#clock = clock
-    this.#most = bytes
+    this.#seed = seed
+    this.#memory = entryMemory(bytes)
+    this.#index = new CacheIndex(this.#memory)
   }
 
+  /** Of the entries that can be found. */
   get bytes(): number {
     return this.#bytes
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#size
   }
 
   /** Monotonic seconds, as entries count them. */
@@ -58,79 +64,113 @@ export class Cache {
     return this.#clock.monotonic() / 1000
   }
 
-  /** The entry, fresh or not: the caller compares `expires`. */
+  /** The entry, fresh or not: the caller compares `expires`. Valid until the next `set`. */
+  find(key: Uint8Array, keyLength: number): Entry | undefined {
+    return this.#index.find(key, keyLength, hashOf(key, keyLength, this.#seed))
+  }
+
+  /** @param key the same octets as a Latin-1 string */
   get(key: string): Entry | undefined {
-    return this.#entries.get(key)
+    return this.find(this.#key, this.#key.write(key, 'latin1'))
+  }
+
+  /** The expired entry that may still serve when nobody answers; failures are not worth keeping. */
+  stale(key: string): Entry | null {
+    const entry = this.get(key)
+    if (!entry || entry.rcode === Rcode.SERVFAIL) return null
+    return this.seconds() < entry.expires + STALE_SECONDS ? entry : null
   }
 
   /** @param ttl seconds, more than 0 */
   set(key: string, answer: Answer, ttl: number, epoch: number): void {
     this.delete(key)
-    const { text, length, questionEnd, rcode, authenticData, errors } = storeAnswer(answer)
-    const bytes = ENTRY_BYTES + text.length + key.length + errors.length
-    if (bytes > this.#most / 8) return
+    const keyLength = this.#key.write(key, 'latin1')
+    const size = entryBytes(keyLength, answer)
+    if (size > this.#memory.octets.length / 8) return
     const at = this.seconds()
-    const entry: Entry = {
-      text,
-      length,
-      questionEnd,
-      rcode,
-      authenticData,
-      errors,
-      at,
-      expires: at + ttl,
-      epoch,
-      visited: false,
-      refreshing: false,
-      staleUntil: 0,
-      bytes,
-    }
-    this.#entries.set(key, entry)
-    this.#bytes += bytes
-    while (this.#bytes > this.#most) this.#evict(at)
-  }
-
-  /** Judged again: some of it may be left out from now on. */
-  rejudged(entry: Entry, answer: Answer, epoch: number): void {
-    entry.epoch = epoch
-    if (answer.bytes.length < entry.length) Object.assign(entry, storeAnswer(answer))
+    this.#makeRoom(size, at)
+    const entry = new Entry(this.#memory, this.#head)
+    const hash = hashOf(this.#key, keyLength, this.#seed)
+    entry.write({ key: this.#key, keyLength, hash, answer, at, expires: at + ttl, epoch }, size)
+    this.#head += size
+    this.#count(size, 1)
+    const pushedOut = this.#index.add(entry.offset)
+    if (pushedOut) this.#leave(pushedOut)
   }
 
   delete(key: string): void {
-    const entry = this.#entries.get(key)
+    const entry = this.get(key)
     if (!entry) return
-    this.#bytes -= entry.bytes
-    this.#entries.delete(key)
+    this.#index.remove(entry.offset)
+    this.#leave(entry)
   }
 
   clear(): void {
-    this.#entries.clear()
-    this.#hand = null
+    this.#index.clear()
+    this.#head = 0
+    this.#tail = 0
+    this.#wrapped = false
+    this.#size = 0
     this.#bytes = 0
   }
 
-  #evict(now: number): void {
+  /** No longer found; its octets go when the head comes to them. */
+  #leave(entry: Entry): void {
+    entry.live = false
+    this.#count(-entry.size, -1)
+  }
+
+  #count(bytes: number, entries: number): void {
+    this.#bytes += bytes
+    this.#size += entries
+  }
+
+  #makeRoom(size: number, now: number): void {
+    let spared = 0
     for (;;) {
-      this.#hand ??= this.#entries.entries()
-      const { value } = this.#hand.next()
-      if (!value) {
-        this.#hand = null
-        if (this.#entries.size === 0) return
-        continue
-      }
-      const [key, entry] = value
-      if (entry.visited && now < entry.expires + STALE_SECONDS) entry.visited = false
-      else {
-        this.delete(key)
-        return
+      if (this.#wrapped) {
+        if (this.#head + size <= this.#tail) return
+        if (this.#passOldest(spared < SPARED_MOST, now)) spared++
+      } else {
+        if (this.#head + size <= this.#memory.octets.length) return
+        this.#wrap()
       }
     }
   }
 
-  /** The expired entry that may still serve when nobody answers; failures are not worth keeping. */
-  stale(key: string): Entry | null {
-    const entry = this.#entries.get(key)
-    if (!entry || entry.rcode === Rcode.SERVFAIL) return null
-    return this.seconds() < entry.expires + STALE_SECONDS ? entry : null
+  #wrap(): void {
+    this.#end = this.#head
+    this.#head = 0
+    this.#wrapped = true
+  }
+
+  /** @returns whether it was spared */
+  #passOldest(maySpare: boolean, now: number): boolean {
+    const entry = new Entry(this.#memory, this.#tail)
+    const { live, size } = entry
+    this.#tail += size
+    if (this.#tail === this.#end) {
+      this.#tail = 0
+      this.#wrapped = false
+    }
+    if (!live) return false
+    if (maySpare && entry.visited && now < entry.expires + STALE_SECONDS) {
+      this.#spare(entry, size)
+      return true
+    }
+    this.#index.remove(entry.offset)
+    this.#leave(entry)
+    return false
+  }
+
+  /** There is room: the gap before the oldest entry has grown by this one. */
+  #spare(entry: Entry, size: number): void {
+    entry.visited = false
+    if (entry.offset !== this.#head) {
+      // First, since the copy may write over the entry itself.
+      this.#index.move(entry.offset, this.#head)
+      this.#memory.octets.copyWithin(this.#head, entry.offset, entry.offset + size)
+    }
+    this.#head += size
   }
 }

@@ -13,8 +13,11 @@ const DO_BIT = 4
 /** Views are few (`upstream.byInterface`): they fit above. */
 const VIEW_SHIFT = 3
 
-/** Equal keys, equal answers (RFC 6840 §5.9 on CD, RFC 3225 on DO, views apart); one Latin-1 string, so that a Map can hold it. */
-function keyOf(query: Query): string {
+/**
+ * Equal keys, equal answers (RFC 6840 §5.9 on CD, RFC 3225 on DO, views apart). Written behind the name in `Question.name`.
+ * @returns octets of the key
+ */
+function writeKey(query: Query): number {
   const name = Question.name
   const at = query.nameLength
   const { flags, type, view } = query
@@ -25,7 +28,7 @@ function keyOf(query: Query): string {
     (flags & Flag.RD ? RD_BIT : 0) |
     (flags & Flag.CD ? CD_BIT : 0) |
     (query.dnssecOk ? DO_BIT : 0)
-  return name.toString('latin1', 0, at + 3)
+  return at + 3
 }
 
 export interface CachedOptions {
@@ -39,32 +42,41 @@ export interface CachedOptions {
 
 /** Hot entries are asked for again in the last tenth of their life, so that nobody waits for them. */
 function isDue(entry: Entry, now: number): boolean {
-  return entry.visited && !entry.refreshing && entry.expires - now < (entry.expires - entry.at) / 10
+  const { expires } = entry
+  return now < expires && expires - now < (expires - entry.at) / 10 && entry.visited && !entry.refreshing
 }
 
 /** Serves what is known and still good. Before the verdict: an entry carries the epoch under which it was judged. */
+/** Serves what is known and still good. Before the verdict: an entry carries the epoch under which it was judged. */
 export function cached({ cache, policy, judge, refresh }: CachedOptions): Step {
+  const keyText = (length: number) => Question.name.toString('latin1', 0, length)
+
   return (query) => {
-    query.key = keyOf(query)
-    const entry = cache.get(query.key)
-    if (entry === undefined) return NEXT
-    const now = cache.seconds()
-    const isStale = now >= entry.expires
-    if (isStale && now >= entry.staleUntil) return NEXT
+    const keyLength = writeKey(query)
+    const entry = cache.find(Question.name, keyLength)
+    const now = entry === undefined ? 0 : cache.seconds()
+    if (entry === undefined || (now >= entry.expires && now >= entry.staleUntil)) {
+      query.key = keyText(keyLength)
+      return NEXT
+    }
     if (entry.epoch !== policy.epoch) {
       // The verdict step judges the name, `judge` the rest of the chain.
       const answer = restoreAnswer(entry)
       const refused = judge(query, answer)
       if (refused !== null) return refused
-      cache.rejudged(entry, answer, policy.epoch)
+      entry.rejudged(answer, policy.epoch)
     }
-    if (!isStale && isDue(entry, now)) {
+    const due = isDue(entry, now)
+    entry.visited = true
+    if (now >= entry.expires) return serveStale(query, entry)
+    query.reason = 'cached'
+    const reply = serveStored(query, entry, { limit: query.limit, age: Math.floor(now - entry.at) })
+    if (due) {
       entry.refreshing = true
+      // Last: an answer that came at once would be written where this one lies.
+      query.key = keyText(keyLength)
       refresh(query)
     }
-    entry.visited = true
-    if (isStale) return serveStale(query, entry)
-    query.reason = 'cached'
-    return serveStored(query, entry, { limit: query.limit, age: Math.floor(now - entry.at) })
+    return reply
   }
 }

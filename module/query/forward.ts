@@ -135,7 +135,7 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
       const answer = restoreAnswer(entry)
       const refused = judge(query, answer)
       if (refused !== null) return refused
-      cache.rejudged(entry, answer, policy.epoch)
+      entry.rejudged(answer, policy.epoch)
     }
     entry.staleUntil = cache.seconds() + FAILURE_SECONDS
     return serveStale(query, entry)

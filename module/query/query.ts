@@ -34,7 +34,7 @@ export class Query extends Question {
   category = -1
   /** Clients of one view share an upstream and its answers; 0 is the common one. */
   view = 0
-  /** Lower-cased name, type, DO, CD, RD and view: equal for questions that one answer serves. Set by the cache step. */
+  /** Lower-cased name, type, DO, CD, RD and view: equal for questions that one answer serves. Set by the cache step where it has no answer. */
   key = ''
   /** The policy's epoch under which the name was found not to be listed; 0 where it was not looked up. */
   epoch = 0

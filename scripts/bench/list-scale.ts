@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { build } from 'esbuild'
+import { modemRuntime } from '../household/runtime.ts'
 import { projectRoot } from '../household/settings.ts'
 import type { Asked } from './list-asker.ts'
 import type { ServedFigures, TakenFigures } from './list-child.ts'
@@ -14,8 +15,8 @@ import { publishVersions } from './list-published.ts'
 import { type ScaleRow, scalePlot, scaleTable } from './list-scale-report.ts'
 
 /** As the init script starts the module (docs/adr/0005). */
-const flags = ['--max-semi-space-size=2', '--max-old-space-size=32']
-const environment = { ...process.env, MALLOC_ARENA_MAX: '1' }
+const { flags, env } = modemRuntime()
+const environment = { ...process.env, ...env }
 /** Without an update, for comparison. */
 const idleMs = 5000
 

@@ -100,6 +100,7 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
     name,
     port,
     command,
+    env: modemRuntime().env,
     logFile: join(folder, 'module.log'),
     runDir: config.runDir,
   })
