@@ -1,4 +1,4 @@
-import { createBitWriter, peekBits } from './bits.ts'
+import { badCoding, createBitWriter, peekBits } from './bits.ts'
 import type { EntrySet, Tag } from './entries.ts'
 
 /**
@@ -70,6 +70,7 @@ export function createBucketRoom(): BucketRoom {
 /**
  * @param first,end the bucket's entries: at least one
  * @param room default: memory of the bucket's own
+ * @throws SecureNetError LIST_CHUNK_CODING where an entry has another tag
  */
 export function encodeBucket(
   set: EntrySet,
@@ -108,7 +109,8 @@ export function encodeBucket(
 }
 
 function writeTag(codes: { write(value: number, bits: number): void }, rank: number, tags: number): void {
-  if (rank < 0) throw new RangeError('a tag that the list did not announce')
+  // Of additions the chunk has been checked; of an entry that a delta leaves where it is, it is seen only here.
+  if (rank < 0) throw badCoding('an entry has a tag that is not announced')
   for (let i = 0; i < rank; i += 1) codes.write(1, 1)
   if (rank < tags - 1) codes.write(0, 1)
 }

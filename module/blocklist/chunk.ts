@@ -131,12 +131,18 @@ function readHeader(octets: Buffer): { header: ChunkHeader; at: number } {
   if (!/^[\w.-]{1,64}$/.test(list)) throw badCoding('its list has no proper name')
   if (!Number.isSafeInteger(version) || !Number.isSafeInteger(from))
     throw badCoding('its version is too large')
+  if (kind === 'snapshot' && (from !== 0 || baseNames !== 0))
+    throw badCoding('a snapshot that starts from a set')
   if (prefixBits > MAX_PREFIX_BITS || index >= 2 ** prefixBits)
     throw badCoding('its place is outside the list')
   if (tags.length !== tagCount || new Set(tags).size !== tagCount || tags.some((tag) => tag > MAX_TAG)) {
     throw badCoding('its tags are wrong')
   }
   return { header: { kind, list, key, version, from, names, baseNames, prefixBits, index, tags }, at }
+}
+
+function checkParameter(parameter: number, least: number): void {
+  if (parameter < least || parameter > least + 31) throw badCoding('a Rice parameter is out of range')
 }
 
 function readGroups(octets: Buffer, start: number, header: ChunkHeader): Group[] {
@@ -153,9 +159,8 @@ function readGroups(octets: Buffer, start: number, header: ChunkHeader): Group[]
     if (tag <= previous) throw badCoding('its groups are out of order')
     if (removals ? header.kind !== 'delta' : !header.tags.includes(tag))
       throw badCoding('a group is out of place')
-    if (removals ? parameter > 31 : parameter < MIN_ADDITION_PARAMETER || parameter > 63) {
-      throw badCoding('a Rice parameter is out of range')
-    }
+    if (names === 0) throw badCoding('a group of no values')
+    checkParameter(parameter, removals ? 0 : MIN_ADDITION_PARAMETER)
     if (bitsAt + length > octets.length || names * (parameter + 1) > length * 8)
       throw badCoding('it is cut off')
     groups.push({

@@ -88,6 +88,7 @@ export function applyDelta(base: EntrySet, chunks: readonly Uint8Array[]): Entry
     if (header.kind !== 'delta' || header.baseNames !== base.count) throw wrongBase(header, base.count)
     if (removals.length > 0 && (removals.at(-1) as number) >= end - first) throw wrongBase(header, base.count)
     let next = 0
+    if (meet(additions, base, first, end)) throw addedTwice(header)
     for (let i = first; i < end; i += 1) {
       if (removals[next] === i - first) next += 1
       else result.add(base.hi[i] as number, base.lo[i] as number, base.tag[i] as number)
@@ -99,10 +100,29 @@ export function applyDelta(base: EntrySet, chunks: readonly Uint8Array[]): Entry
   return result.build()
 }
 
+/** Whether any of the additions is among the base's entries [first, end). */
+function meet(additions: EntrySet, base: EntrySet, first: number, end: number): boolean {
+  let i = first
+  for (let j = 0; j < additions.count && i < end; j += 1) {
+    while (i < end && compareEntries(base, i, additions, j) < 0) i += 1
+    if (i < end && compareEntries(base, i, additions, j) === 0) return true
+  }
+  return false
+}
+
 export function wrongBase(header: ChunkHeader, names: number): SecureNetError {
   return new SecureNetError(
     'LIST_DELTA_BASE',
     `the delta ${header.from} to ${header.version} of list ${header.list} starts from ${header.baseNames} entries, not ${names}`,
+    'The snapshot is taken instead.',
+  )
+}
+
+/** Also where the delta removes that entry: one that stays is in neither group. */
+export function addedTwice(header: ChunkHeader): SecureNetError {
+  return new SecureNetError(
+    'LIST_DELTA_BASE',
+    `the delta ${header.from} to ${header.version} of list ${header.list} adds an entry that is there already`,
     'The snapshot is taken instead.',
   )
 }

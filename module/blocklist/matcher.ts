@@ -53,10 +53,7 @@ export interface Matcher {
   setAllow(names: Iterable<string>): void
 }
 
-/**
- * TLDs and the root are never trees (the builder refuses them), so that the shortest suffix asked has two labels. A name
- * that has one label itself is asked: sources list such names, though they are no TLD.
- */
+/** The root and single labels are never entries (docs/list-format.md §2): nobody can block a TLD. */
 const LEAST_LABELS = 2
 /** While there is no list there is no key either; nothing is looked up under this one. */
 const NO_KEY: HashKey = { k0: 0, k1: 0 }
@@ -131,7 +128,7 @@ class ListMatcher implements Matcher {
     const hash = this.#hash
     const labels = hash.suffixes(wire, start)
     this.#labels = labels
-    for (let n = labels; n >= LEAST_LABELS || (n === 1 && labels === 1); n -= 1) {
+    for (let n = labels; n >= LEAST_LABELS; n -= 1) {
       const tag = store.find(hash.hi[n - 1] as number, hash.lo[n - 1] as number)
       if (tag >= 0 && (n === labels || scopeOf(tag) === 'tree')) return packVerdict(tag, n)
     }

@@ -1,4 +1,4 @@
-import { wrongBase } from './codec.ts'
+import { addedTwice, wrongBase } from './codec.ts'
 import type { DecodedChunk } from './decode-chunk.ts'
 import {
   compareEntries,
@@ -13,7 +13,7 @@ export interface Merge {
   /**
    * The next entries of the chunk's range, up to the hash whose upper half is `hi` (2^32: to the end); valid until the
    * next call.
-   * @throws SecureNetError LIST_DELTA_BASE where, at the end, a removal found no entry
+   * @throws SecureNetError LIST_DELTA_BASE where an addition is in the base, or, at the end, a removal found no entry
    */
   upTo(hi: number, last: boolean): EntrySet
 }
@@ -32,15 +32,12 @@ export function createMerge({ header, additions, removals }: DecodedChunk, base:
       const kept = base ? entriesBetween(base, from, hi, read) : emptySet
       const end = additionsBelow(additions, nextAddition, hi)
       for (let i = 0; i < kept.count; i += 1, place += 1) {
-        if (removals[nextRemoval] === place) {
-          nextRemoval += 1
-          continue
-        }
         while (nextAddition < end && compareEntries(additions, nextAddition, kept, i) < 0)
           copy(additions, nextAddition++, merged)
-        // What is there already is not added again.
-        if (nextAddition < end && compareEntries(additions, nextAddition, kept, i) === 0) nextAddition += 1
-        copy(kept, i, merged)
+        if (nextAddition < end && compareEntries(additions, nextAddition, kept, i) === 0)
+          throw addedTwice(header)
+        if (removals[nextRemoval] === place) nextRemoval += 1
+        else copy(kept, i, merged)
       }
       while (nextAddition < end) copy(additions, nextAddition++, merged)
       from = hi

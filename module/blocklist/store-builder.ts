@@ -128,7 +128,9 @@ class FileBuilder implements StoreBuilder {
       header.names === (release.names ?? header.names) &&
       2 ** header.prefixBits === chunks &&
       header.index === progress.next
-    if (!fits || (progress.names >= 0 && progress.names !== header.names)) {
+    const first = progress.names < 0
+    const agrees = first || (progress.names === header.names && `${progress.tags}` === `${header.tags}`)
+    if (!fits || !agrees) {
       throw new SecureNetError(
         'LIST_CHUNK_MISPLACED',
         `chunk ${header.index} of ${header.kind} ${header.version} of list ${header.list} came where chunk ${progress.next} of ${release.version} of ${list} was wanted`,
@@ -139,7 +141,7 @@ class FileBuilder implements StoreBuilder {
       throw wrongBase(header, base.metadata.names)
     }
     if (base && header.baseNames !== base.metadata.names) throw wrongBase(header, base.metadata.names)
-    if (progress.names < 0) {
+    if (first) {
       const bucketBits = Math.max(bucketBitsFor(header.names), header.prefixBits)
       Object.assign(progress, { names: header.names, bucketBits, tags: header.tags })
     }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { type Broker, connectBroker } from '../operator/broker.ts'
 import { publishKeys, signerOf } from '../operator/keys.ts'
 import { Archive } from '../operator/list/archive.ts'
+import type { BuildReport } from '../operator/list/build.ts'
 import { publishVersion } from '../operator/list-publish.ts'
 import { giveOrder } from '../operator/orders.ts'
 import { bytesText } from '../operator/output.ts'
@@ -19,12 +20,15 @@ export interface BackendOptions {
 
 const list = 'securenet'
 
-/** 13,752 names of real phishing sites, from the npm package eth-phishing-detect. */
+/** 13,752 lines, 13,745 of them names of real phishing sites: the npm package eth-phishing-detect. */
 function phishingNames(): string[] {
   const require = createRequire(import.meta.url)
   const { blacklist }: { blacklist: string[] } = require('eth-phishing-detect/src/config.json')
   return blacklist
 }
+
+const leftOut = ({ drops, findings }: BuildReport) =>
+  drops.length + findings.filter(({ action }) => action === 'drop').length
 
 /** The operator, small: the very code of the operator tool, over MQTT like it. */
 export class Backend {
@@ -54,13 +58,13 @@ export class Backend {
 
     const names = phishingNames()
     const archive = new Archive(home.archiveDir, list)
-    const release = await buildDemoList(archive, list, names)
+    const { release, report } = await buildDemoList(archive, list, names)
     const tools = { broker, now: () => Date.now(), ...signerOf(folder) }
     const { version } = release
     await publishVersion(tools, archive, { list, version, spreadSeconds: 0, progress: () => {} })
     say(
       'list',
-      `version ${version} published: ${release.names} names in ${release.snapshot.chunks.length} chunks, ${bytesText(release.snapshot.bytes)}`,
+      `version ${version} published: ${release.names} names in ${release.snapshot.chunks.length} chunks, ${bytesText(release.snapshot.bytes)}; ${leftOut(report)} of ${names.length} lines left out`,
     )
     await giveOrder(
       tools,

@@ -1,5 +1,6 @@
 // An independent reader of docs/list-format.md, written from that page alone: imports nothing of ours, uses BigInt
-// throughout, and is to be checked by eye, section by section.
+// throughout, and is to be checked by eye, section by section. It refuses little: what is refused is the module's
+// (refusals.test.ts).
 import { createHash } from 'node:crypto'
 
 const M = 0xffffffffn
@@ -145,6 +146,22 @@ export function applyChunks(base: Entry[], chunks: Buffer[]): Entry[] {
       return [...within.filter((_, place) => !chunk.removals.includes(BigInt(place))), ...chunk.entries]
     }),
   )
+}
+
+/** §2: the suffix and the tag that decide, of a sorted set. */
+export function lookUp(
+  entries: Entry[],
+  key: Uint8Array,
+  name: string,
+): { suffix: string; tag: number } | null {
+  const labels = name.toLowerCase().split('.')
+  for (let skip = 0; skip <= labels.length - 2; skip++) {
+    const suffix = labels.slice(skip).join('.')
+    const hash = nameHash(key, suffix)
+    const tag = entries.find((entry) => entry.hash === hash && (skip === 0 || entry.tag < 16))?.tag
+    if (tag !== undefined) return { suffix, tag }
+  }
+  return null
 }
 
 /** §5. */

@@ -160,6 +160,30 @@ describe('an update', () => {
     expect(gaps[4]).toBeGreaterThan(6 * (gaps[0] as number))
   })
 
+  it('a delta that does not announce a tag that stays gives way to the snapshot', async () => {
+    const source = new Publisher()
+    const modem = modemOn(source, { probationSeconds: 0 })
+    await modem.updater.onHead(source.head(await source.version(1, many)))
+    await modem.updater.settled()
+    const release = await source.version(2, [...many, 'new.example'])
+    const topic = chunkTopic({ list: 'securenet', version: 2, kind: 'delta', from: 1, index: 0 })
+    const chunk = Buffer.from(source.retained.get(topic) as Buffer)
+    // docs/list-format.md §3: the number of tags comes after 44 octets and the list's name; 0x10 is of a test name.
+    const tags = chunk.subarray(44 + 'securenet'.length + 1).subarray(0, 7)
+    expect(tags.includes(0x10) && !tags.includes(0x1f)).toBe(true)
+    tags[tags.indexOf(0x10)] = 0x1f
+    source.retained.set(topic, chunk)
+    const [delta] = release.deltas
+    const chunks = [createHash('sha256').update(chunk).digest('base64url')]
+    source.asked.length = 0
+    await modem.updater.onHead(
+      source.head({ ...release, deltas: [{ ...delta, from: 1, chunks, bytes: chunk.length }] }),
+    )
+    await modem.updater.settled()
+    expect([...new Set(source.asked.map(({ kind }) => kind))]).toEqual(['delta', 'snapshot'])
+    expect(modem.updater.status()).toMatchObject({ version: 2, failedVersions: [] })
+  })
+
   it('a delta that leads elsewhere gives way to the snapshot', async () => {
     const source = new Publisher()
     const modem = modemOn(source, { probationSeconds: 0 })

@@ -3,6 +3,7 @@ import { createEntrySetBuilder, type EntrySet, tagOf } from '../../../module/blo
 import { categories } from '../../../module/category.ts'
 import { SecureNetError } from '../../../module/error.ts'
 import { type Change, changeBetween } from './change.ts'
+import { checkEntry } from './entry-rules.ts'
 import { type Drop, gather, type InputReport, type ListInput, type Names } from './gather.ts'
 import {
   collisions,
@@ -11,6 +12,7 @@ import {
   guardCore,
   guardPopular,
   guardSuffixes,
+  neverEntries,
   strict,
 } from './guards.ts'
 import { createHasher } from './hasher.ts'
@@ -91,12 +93,17 @@ export function testNames(testZone: string): { name: string; category: number }[
   return categories.map((category, number) => ({ name: `${category}.${testZone}`, category: number }))
 }
 
-/** @returns the set of these names under a key */
+/**
+ * @returns the set of these names under a key
+ * @throws SecureNetError LIST_KEY; LIST_ENTRY where a name can be no entry
+ */
 export function setOf(names: Names, key: string, onProgress: (done: number) => void = () => {}): EntrySet {
   const hasher = createHasher(key)
   const builder = createEntrySetBuilder(names.size)
   let done = 0
-  for (const [name, { category, scope }] of names) {
+  for (const [name, gathered] of names) {
+    checkEntry(name, gathered)
+    const { category, scope } = gathered
     hasher.hash(name)
     builder.add(hasher.hi, hasher.lo, tagOf(category, scope))
     done += 1
@@ -124,6 +131,14 @@ async function gatherAll(names: Names, options: BuildOptions) {
   return { drops, inputs }
 }
 
+function wayOut(guard: Finding['guard']): string {
+  if (guard === 'collision') return 'Build again with another key: --new-key.'
+  const leaveOut = 'Correct the source, or leave such entries out (--drop-findings)'
+  return neverEntries.has(guard)
+    ? `${leaveOut}.`
+    : `${leaveOut}, or block this one all the same (--exempt NAME).`
+}
+
 function stopOnFindings(report: BuildReport): void {
   const stopping = report.findings.filter(({ action }) => action === 'stop')
   const first = stopping[0]
@@ -134,9 +149,7 @@ function stopOnFindings(report: BuildReport): void {
   throw new BuildStopped(
     'LIST_GUARD',
     `guard ${first.guard}: "${first.name || '.'}" of ${input}${hits}${more}`,
-    first.guard === 'collision'
-      ? 'Build again with another key: --new-key.'
-      : 'Correct the source, leave such entries out (--drop-findings), or block this one all the same (--exempt NAME).',
+    wayOut(first.guard),
     report,
   )
 }
@@ -161,7 +174,7 @@ function categoryCounts(names: Names): Map<number, number> {
 /**
  * Reads the inputs, applies the guards, hashes.
  * @throws BuildStopped LIST_GUARD, LIST_CHANGE, LIST_EMPTY with the whole report
- * @throws SecureNetError LIST_KEY
+ * @throws SecureNetError LIST_KEY, LIST_ENTRY
  */
 export async function buildList(options: BuildOptions): Promise<BuiltList> {
   const names: Names = new Map()

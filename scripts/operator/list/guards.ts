@@ -13,7 +13,7 @@ export interface GuardPolicy {
   core: 'stop' | 'drop'
   /** An entry that blocks a popular name. */
   popular: 'stop' | 'drop'
-  /** Names that the operator means to block all the same, whatever the suffix and popular guards find. */
+  /** Names that the operator means to block all the same, whatever public suffix, hosting or popular guards find. */
   exempt: ReadonlySet<string>
 }
 
@@ -45,6 +45,9 @@ export interface Finding {
   action: 'stop' | 'drop' | 'demote'
 }
 
+/** No list can hold these, exempt or not (docs/list-format.md §2): nobody asks for them. */
+export const neverEntries: ReadonlySet<GuardName> = new Set(['root', 'bare-tld'])
+
 const lookup = { allowPrivateDomains: true, extractHostname: false, validateHostname: false, detectIp: false }
 
 /** @returns which suffix guard a tree on this name meets, if any (publicsuffix.org) */
@@ -64,7 +67,8 @@ function suffixAction(guard: GuardName, name: string, policy: GuardPolicy): Find
 }
 
 function settle(names: Names, finding: Finding): void {
-  if (finding.action === 'drop') names.delete(finding.name)
+  // A build that stops has a report, for which a set is made of what is left.
+  if (finding.action === 'drop' || neverEntries.has(finding.guard)) names.delete(finding.name)
   if (finding.action === 'demote') {
     const entry = names.get(finding.name)
     if (entry) entry.scope = 'exact'
@@ -76,7 +80,8 @@ export function guardSuffixes(names: Names, policy: GuardPolicy): Finding[] {
   const findings: Finding[] = []
   for (const [name, { scope, input }] of names) {
     const guard = suffixGuard(name)
-    if (!guard || policy.exempt.has(name) || (scope === 'exact' && name.includes('.'))) continue
+    if (!guard) continue
+    if (!neverEntries.has(guard) && (scope === 'exact' || policy.exempt.has(name))) continue
     findings.push({ guard, name, input, action: suffixAction(guard, name, policy) })
   }
   for (const finding of findings) settle(names, finding)

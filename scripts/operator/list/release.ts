@@ -4,6 +4,7 @@ import { encodeDelta, encodeSnapshot } from '../../../module/blocklist/codec.ts'
 import { type EntrySet, resultOf } from '../../../module/blocklist/entries.ts'
 import type { Chunks, Delta, Release } from '../../../module/blocklist/head.ts'
 import { chunkTopic } from '../../../module/control/topics.ts'
+import { checkSet } from './entry-rules.ts'
 
 /** A version that modems may have. */
 export interface EarlierVersion {
@@ -53,10 +54,11 @@ function chainOf(earlier: readonly EarlierVersion[], atMost: number, budget: num
 
 /**
  * Codes a set as a snapshot and as deltas from the newest versions under the same key.
- * @throws SecureNetError LIST_NAME, LIST_TOO_LARGE
+ * @throws SecureNetError LIST_ENTRY, LIST_NAME, LIST_TOO_LARGE
  */
 export async function makeRelease(options: ReleaseOptions): Promise<PublishedList> {
   const { list, version, key, set, earlier = [], direct = [1, 2, 3, 6, 12, 24], chain = 48 } = options
+  checkSet(set)
   const published = new Map<string, Buffer>()
   const keep = (ref: Omit<ChunkRef, 'list' | 'version' | 'index'>, chunks: readonly Buffer[]) => {
     for (const [index, chunk] of chunks.entries())

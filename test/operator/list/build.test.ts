@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { categoryOf, scopeOf } from '../../../module/blocklist/entries.ts'
-import { type BuildOptions, BuildStopped, buildList } from '../../../scripts/operator/list/build.ts'
+import { type BuildOptions, BuildStopped, buildList, setOf } from '../../../scripts/operator/list/build.ts'
 import { collisions, findHash } from '../../../scripts/operator/list/guards.ts'
 import { createHasher } from '../../../scripts/operator/list/hasher.ts'
 import { readList } from '../../../scripts/operator/list/lines.ts'
@@ -157,6 +157,18 @@ describe('the guards', () => {
     expect(built.report.findings).toMatchObject([{ guard: 'bare-tld', action: 'drop' }])
   })
 
+  it.each(['com', 'com12786312634', '*'])('%s is never an entry, exempt or not', async (name) => {
+    const guards = { suffix: 'drop', exempt: new Set([name, '']) } as const
+    const built = await build(`evil.example\n${name}`, { guards })
+    expect(built.set.count).toBe(1 + 6)
+    expect(built.report.findings).toMatchObject([{ action: 'drop' }])
+  })
+
+  it('a stop at a TLD does not advise what cannot be', async () => {
+    expect((await stopped(build('evil.example\ncom'))).wayOut).not.toContain('--exempt')
+    expect((await stopped(build('evil.example\nco.uk'))).wayOut).toContain('--exempt')
+  })
+
   it.each([
     ['bank.example', 'bank.example'],
     ['www.bank.example', 'www.bank.example'],
@@ -208,6 +220,22 @@ describe('the guards', () => {
       await stopped(again(slightly, { maxChangePercent: 2 }))
     }
   })
+})
+
+it.each<[string, number]>([
+  ['com', 1],
+  ['', 1],
+  ['192.0.2.1', 1],
+  ['Evil.example', 1],
+  ['evil.example.', 1],
+  ['bücher.example', 1],
+  ['evil..example', 1],
+  [`${'a'.repeat(64)}.example`, 1],
+  ['evil.example', 16],
+  ['evil.example', -1],
+])('no set is made of %j in category %d', (name, category) => {
+  const names = new Map([[name, { category, scope: 'tree', input: 0 } as const]])
+  expect(() => setOf(names, key)).toThrow(expect.objectContaining({ code: 'LIST_ENTRY' }))
 })
 
 it('a real list of 13,752 names is built whole, but for what is no name', async () => {

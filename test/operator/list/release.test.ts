@@ -93,6 +93,17 @@ describe('a release', () => {
   })
 })
 
+it.each([
+  ['a tag that is none', [1, 2], [1, 0x20]],
+  ['an order that is none', [2, 1], [1, 1]],
+  ['an entry twice', [1, 1], [1, 1]],
+])('nothing is published with %s', async (_, lo, tag) => {
+  const set = { count: 2, hi: new Uint32Array(2), lo: Uint32Array.from(lo), tag: Uint8Array.from(tag) }
+  await expect(makeRelease({ list: 'securenet', version: 1, key, set })).rejects.toThrow(
+    expect.objectContaining({ code: 'LIST_ENTRY' }),
+  )
+})
+
 describe('the archive', () => {
   it('keeps versions whole, knows the published ones, and never changes one', async () => {
     const archive = new Archive(root, 'securenet')
