@@ -14,8 +14,8 @@ import {
   strict,
 } from './guards.ts'
 import { createHasher } from './hasher.ts'
-import { lineBatches, type Source } from './lines.ts'
-import { normaliseName } from './name.ts'
+import type { Source } from './lines.ts'
+import { readPopular } from './popular.ts'
 
 export interface BuildOptions {
   inputs: readonly ListInput[]
@@ -23,7 +23,7 @@ export interface BuildOptions {
   key: string
   /** Names never blocked, with everything below them; the module's own core unless told. */
   core?: readonly string[]
-  /** Popular names, one a line (or `rank,name`); no entry may block one. */
+  /** Popular names, one a line or a ranking as CSV; no entry may block one. */
   popular?: Source
   /** Under it `<category>.<testZone>` is listed for every category. */
   testZone?: string
@@ -51,6 +51,8 @@ export interface BuildReport {
   byCategory: ReadonlyMap<number, number>
   /** Exceptions that the list cannot express: for the head's `allow`. */
   unexpressed: readonly string[]
+  /** Popular names that no entry may block. */
+  popular: number
   change?: Change
 }
 
@@ -72,19 +74,6 @@ export class BuildStopped extends SecureNetError {
 
 const keptDrops = 1000
 export const defaultTestZone = 'test.securenet.example'
-
-/** @returns the names of a popular-names file: one a line, or `rank,name` as such rankings are published */
-async function readNames(source: Source): Promise<string[]> {
-  const names: string[] = []
-  for await (const batch of lineBatches(source)) {
-    for (const line of batch) {
-      const text = line.slice(line.lastIndexOf(',') + 1).trim()
-      const found = text.startsWith('#') ? undefined : normaliseName(text)
-      if (found?.ok && found.name !== '') names.push(found.name)
-    }
-  }
-  return names
-}
 
 /** Always exact: they say that a list is at work, and must block nothing else. */
 export function testNames(testZone: string): { name: string; category: number }[] {
@@ -124,6 +113,27 @@ async function gatherAll(names: Names, options: BuildOptions) {
   return { drops, inputs }
 }
 
+/** One for each kind of guard that stopped the build: what helps against one does nothing against another. */
+function waysOut(stopping: readonly Finding[]): string {
+  const guards = new Set(stopping.map(({ guard }) => guard))
+  const ways: string[] = []
+  if (guards.delete('collision')) ways.push('Build again with another key: --new-key.')
+  const core = guards.delete('core')
+  if (core || guards.size > 0) ways.push('Correct the source, or leave such entries out: --drop-findings.')
+  if (core) ways.push('Nothing can block the core: the modem lets it through whatever a list says.')
+  if (guards.size > 0)
+    ways.push(`What is to be blocked all the same: --exempt NAME (${[...guards].join(', ')}).`)
+  return ways.join(' ')
+}
+
+function emptyMessage(inputs: readonly InputReport[]): string {
+  const dropped = inputs
+    .flatMap((input) => [...input.dropped.values()])
+    .reduce((sum, count) => sum + count, 0)
+  const read = inputs.map(({ name, format }) => `${name} as ${format}`).join(', ')
+  return `no name was found in ${read}: ${dropped} lines dropped`
+}
+
 function stopOnFindings(report: BuildReport): void {
   const stopping = report.findings.filter(({ action }) => action === 'stop')
   const first = stopping[0]
@@ -134,9 +144,7 @@ function stopOnFindings(report: BuildReport): void {
   throw new BuildStopped(
     'LIST_GUARD',
     `guard ${first.guard}: "${first.name || '.'}" of ${input}${hits}${more}`,
-    first.guard === 'collision'
-      ? 'Build again with another key: --new-key.'
-      : 'Correct the source, leave such entries out (--drop-findings), or block this one all the same (--exempt NAME).',
+    waysOut(stopping),
     report,
   )
 }
@@ -161,7 +169,7 @@ function categoryCounts(names: Names): Map<number, number> {
 /**
  * Reads the inputs, applies the guards, hashes.
  * @throws BuildStopped LIST_GUARD, LIST_CHANGE, LIST_EMPTY with the whole report
- * @throws SecureNetError LIST_KEY
+ * @throws SecureNetError LIST_KEY, LIST_INPUT, LIST_POPULAR
  */
 export async function buildList(options: BuildOptions): Promise<BuiltList> {
   const names: Names = new Map()
@@ -169,7 +177,14 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   const taken = names.size
   const core = options.core ?? ownCore
   const policy: GuardPolicy = { ...strict, ...options.guards }
-  const popular = options.popular === undefined ? [] : await readNames(options.popular)
+  const popular = options.popular === undefined ? [] : await readPopular(options.popular)
+  // A guard that knows no name would pass everything, and nobody would notice.
+  if (options.popular !== undefined && popular.length === 0)
+    throw new SecureNetError(
+      'LIST_POPULAR',
+      'no name was found in the file of popular names',
+      'One name a line, or a ranking as CSV (rank,name).',
+    )
   options.onProgress?.('guard', 0)
   const findings = [
     ...guardSuffixes(names, policy),
@@ -192,14 +207,15 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
     names: set.count,
     byCategory: categoryCounts(names),
     unexpressed: inputs.flatMap(({ unexpressed }) => unexpressed),
+    popular: popular.length,
     ...(previous && comparable ? { change: changeBetween(previous.set, comparable) } : {}),
   }
   stopOnFindings(report)
   if (taken === 0)
     throw new BuildStopped(
       'LIST_EMPTY',
-      'no name was found in the inputs',
-      'Look at the dropped lines: is the format the right one?',
+      emptyMessage(inputs),
+      'Is the format the right one (--input FILE:CATEGORY:FORMAT)? --drops FILE lists the lines.',
       report,
     )
   stopOnChange(report, options)

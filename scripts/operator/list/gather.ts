@@ -104,7 +104,7 @@ export async function gather(
   let format = input.format
   let parse = format && parserOf(format)
   for await (const batch of lineBatches(input.source)) {
-    format ??= detectFormat(batch.slice(0, 200))
+    format ??= detectFormat(batch)
     parse ??= parserOf(format)
     for (const line of batch) {
       lines += 1

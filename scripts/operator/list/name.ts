@@ -42,7 +42,8 @@ export function normaliseName(text: string): Name {
     // `1.2.3` and `0x7f.1` are addresses to a browser (WHATWG URL, "ends in a number").
     const last = name.slice(name.lastIndexOf('.') + 1)
     if (/^(\d+|0x[0-9a-f]*)$/.test(last)) return bad('ip-address')
-    return name.includes('xn--') ? fromUnicode(name) : withinLimits(name)
+    // A-labels are what is asked of DNS, also where no U-label belongs to them: real lists have such names.
+    return withinLimits(name)
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the question is whether all of it is ASCII
   if (/^[\x00-\x7f]*$/.test(name) || notOfAName.test(name)) return bad('bad-name')

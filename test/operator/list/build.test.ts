@@ -93,14 +93,25 @@ describe('a build', () => {
       const built = await buildList({ inputs: [{ name: file, source: readList(file), category: 1 }], key })
       expect(built.set.count).toBe(30_006)
     }
-    await expect(
-      buildList({ inputs: [{ name: 'x', source: readList(join(folder, 'none.gz')), category: 1 }], key }),
-    ).rejects.toThrow('ENOENT')
+    const unreadable = [join(folder, 'none.gz'), join(folder, 'none'), folder, join(folder, 'text.gz')]
+    writeFileSync(join(folder, 'text.gz'), text)
+    for (const path of unreadable) {
+      const error = await buildList({
+        inputs: [{ name: 'x', source: readList(path), category: 1 }],
+        key,
+      }).catch((reason) => reason)
+      expect(error).toMatchObject({ code: 'LIST_INPUT' })
+      expect(error.message).toContain(path)
+    }
     rmSync(folder, { recursive: true })
   })
 
   it('without a name, or with a key that is none, is refused', async () => {
     expect((await stopped(build('# nothing'))).code).toBe('LIST_EMPTY')
+    expect(await stopped(build('local=evil.example\nx y'))).toMatchObject({
+      message: 'no name was found in given as domains: 2 lines dropped',
+      wayOut: expect.stringContaining('--drops'),
+    })
     await expect(buildList({ inputs: [], key: 'xyz' })).rejects.toThrow(
       expect.objectContaining({ code: 'LIST_KEY' }),
     )
@@ -166,6 +177,34 @@ describe('the guards', () => {
     const error = await stopped(build(`evil.example\n${name}`, { popular }))
     expect(error.report.findings[0]).toMatchObject({ guard: 'popular', name, hits })
     await build(name, { popular, guards: { exempt: new Set([name]) } })
+  })
+
+  it.each([
+    '1,bank.example\r\n2,www.mail.example\r\n',
+    'GlobalRank,TldRank,Domain,TLD\n1,1,bank.example,example,5\n2,2,www.mail.example,example,4\n',
+    '"Rank","Domain","Open Page Rank"\n"1","bank.example","10.00"\n"2","www.mail.example","9.00"\n',
+    'origin,rank\nhttps://bank.example,1000\nhttps://www.mail.example/,1000\n',
+    '# two names\nbank.example\nwww.mail.example\n',
+  ])('a ranking is read as it is published: %j', async (popular) => {
+    const error = await stopped(build('bank.example\nmail.example', { popular }))
+    expect(error.report).toMatchObject({
+      popular: 2,
+      findings: [{ hits: 'bank.example' }, { hits: 'www.mail.example' }],
+    })
+  })
+
+  it('a file of popular names that holds none guards nothing, and is refused', async () => {
+    await expect(build('evil.example', { popular: '{"rank": 1,\n"page": 2}' })).rejects.toMatchObject({
+      code: 'LIST_POPULAR',
+    })
+  })
+
+  it('the way out fits the guards that stopped the build: no name is exempt from the core', async () => {
+    const core = await stopped(build('evil.example\nsub.pool.ntp.org'))
+    expect(core.wayOut).not.toContain('--exempt')
+    expect(core.wayOut).toContain('--drop-findings')
+    expect((await stopped(build('evil.example\nco.uk'))).wayOut).toContain('--exempt NAME (public-suffix)')
+    await stopped(build('sub.pool.ntp.org', { guards: { exempt: new Set(['sub.pool.ntp.org']) } }))
   })
 
   it('an entry below or beside a popular name is no hit, nor is an exact one above it', async () => {
