@@ -78,14 +78,14 @@ function adblockRule(rule: string, exception: boolean, sink: Sink): void {
 
 const comment = /^(!|\[|# |#$|#+[^#@?$%\w.])/
 
-/** AdGuard reads a bare name as that name alone, and two words as a line of a hosts file; one label is a part of URLs. */
+/** AdGuard reads a bare name as that name alone, and two words as a line of a hosts file; `ads` and `-ads.js` are parts of URLs. */
 function adblockBare(text: string, sink: Sink): void {
   if (/^\S+\s+\S/.test(text)) {
     hostsLine(text, sink)
     return
   }
   const found = normaliseName(text)
-  if (found.ok && !found.name.includes('.')) sink.drop('pattern')
+  if (found.ok && (!found.name.includes('.') || /^-|-$/.test(found.name))) sink.drop('pattern')
   else if (found.ok) sink.block(found.name, 'exact')
   else sink.drop(found.fault === 'bad-name' ? 'pattern' : found.fault)
 }

@@ -8,8 +8,11 @@ export type Name = { ok: true; name: string } | { ok: false; fault: NameFault }
 
 const bad = (fault: NameFault): Name => ({ ok: false, fault })
 
-/** Letters, digits, hyphen, and the underscore that real lists and real DNS have; lower case. */
-const plain = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/
+/**
+ * Letters, digits, hyphen, and the underscore that real lists and real DNS have; lower case. A hyphen at the end of a
+ * label is no host name to RFC 952, but hosters give such names to phishers, and browsers ask for them (RFC 2181 §11).
+ */
+const plain = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
 
 /** What domainToASCII would silently cut off, decode or ignore: it parses a URL's host, not a name. */
 const notOfAName = /[\s%@?#<>[\]\\^|`{}"'(),;=!$&+*~\p{Cc}]/u

@@ -29,6 +29,9 @@ describe('a name', () => {
     // Of AdGuard's Base filter: no U-label belongs to it, and it is asked for and answered.
     ['xn--api-hn0a.rtnews.pro', 'xn--api-hn0a.rtnews.pro'],
     ['r3---sn.example', 'r3---sn.example'],
+    // Of AdGuard's phishing list.
+    ['reduce-repair-.start.page', 'reduce-repair-.start.page'],
+    ['-evil.example', '-evil.example'],
     ['1.2.3.example', '1.2.3.example'],
     [`${'a'.repeat(63)}.example`, `${'a'.repeat(63)}.example`],
   ])('%s is %s', (text, name) => {
@@ -52,8 +55,6 @@ describe('a name', () => {
     ['bücher.example?x', 'bad-name'],
     ['a..example', 'bad-name'],
     ['.example', 'bad-name'],
-    ['-evil.example', 'bad-name'],
-    ['evil-.example', 'bad-name'],
     ['', 'bad-name'],
     ['xn--a.bücher.example', 'bad-idn'],
     ['x\u200d.example', 'bad-idn'],
@@ -145,6 +146,8 @@ describe('each format', () => {
     ['adblock', '##.banner', ['!cosmetic']],
     ['adblock', 'evil.example', ['=evil.example']],
     ['adblock', '_ad_impression', ['!pattern']],
+    ['adblock', '-ads.js', ['!pattern']],
+    ['adblock', '||evil-.example^', ['+evil-.example']],
     ['adblock', '0.0.0.0 evil.example', ['+evil.example']],
     ['adblock', '! comment', []],
     ['adblock', '[Adblock Plus 2.0]', []],
