@@ -195,9 +195,12 @@ describe('list', () => {
       generation: 1,
       sequence: 1,
       protecting: false,
-      list: { version: null, names: 0 },
+      list: { version: null, names: 0, code: 'LIST_GATE_FAILED' },
     })
-    expect((await status()).reported).toEqual({ 1: ['demo'], none: ['demo-2'] })
+    const { reported, failing } = await status()
+    expect(reported).toEqual({ 1: ['demo'], none: ['demo-2'] })
+    expect(failing).toEqual({ LIST_GATE_FAILED: ['demo-2'] })
+    expect((await bench.run('list', 'status')).out).toMatch(/^failing +LIST_GATE_FAILED: 1 line \(demo-2\)$/m)
   })
 })
 

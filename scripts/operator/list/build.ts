@@ -1,5 +1,6 @@
 import { core as ownCore } from '../../../module/blocklist/core.ts'
 import { createEntrySetBuilder, type EntrySet, tagOf } from '../../../module/blocklist/entries.ts'
+import { popularSample } from '../../../module/blocklist/popular-sample.ts'
 import { categories } from '../../../module/category.ts'
 import { SecureNetError } from '../../../module/error.ts'
 import { type Change, changeBetween } from './change.ts'
@@ -9,6 +10,7 @@ import {
   type Finding,
   type GuardPolicy,
   guardCore,
+  guardGate,
   guardPopular,
   guardSuffixes,
   strict,
@@ -119,8 +121,11 @@ function waysOut(stopping: readonly Finding[]): string {
   const ways: string[] = []
   if (guards.delete('collision')) ways.push('Build again with another key: --new-key.')
   const core = guards.delete('core')
-  if (core || guards.size > 0) ways.push('Correct the source, or leave such entries out: --drop-findings.')
-  if (core) ways.push('Nothing can block the core: the modem lets it through whatever a list says.')
+  const gate = guards.delete('gate')
+  if (core || gate || guards.size > 0)
+    ways.push('Correct the source, or leave such entries out: --drop-findings.')
+  if (core || gate)
+    ways.push('No name is exempt from the core or the gate: modems refuse such a list as a whole.')
   if (guards.size > 0)
     ways.push(`What is to be blocked all the same: --exempt NAME (${[...guards].join(', ')}).`)
   return ways.join(' ')
@@ -189,6 +194,7 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   const findings = [
     ...guardSuffixes(names, policy),
     ...guardCore(names, core, policy),
+    ...guardGate(names, popularSample, policy),
     ...guardPopular(names, popular, policy),
   ]
   for (const { name, category } of testNames(options.testZone ?? defaultTestZone))
@@ -196,7 +202,7 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   options.onProgress?.('guard', names.size)
 
   const set = setOf(names, options.key, (done) => options.onProgress?.('hash', done))
-  findings.push(...collisions(set, names, [...core, ...popular], createHasher(options.key)))
+  findings.push(...collisions(set, names, [...core, ...popularSample, ...popular], createHasher(options.key)))
   const { previous } = options
   // Under the key of the version before, or nothing could be compared.
   const comparable = previous && (previous.key === options.key ? set : setOf(names, previous.key))

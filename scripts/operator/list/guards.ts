@@ -11,7 +11,7 @@ export interface GuardPolicy {
   hosting: 'stop' | 'demote' | 'drop'
   /** An entry at, above or below a name of the never-block core. */
   core: 'stop' | 'drop'
-  /** An entry that blocks a popular name. */
+  /** An entry that blocks a popular name, be it of the file or of those that every modem asks its candidate for. */
   popular: 'stop' | 'drop'
   /** Names that the operator means to block all the same, whatever the suffix and popular guards find. */
   exempt: ReadonlySet<string>
@@ -32,6 +32,7 @@ export type GuardName =
   | 'hosting-suffix'
   | 'core'
   | 'popular'
+  | 'gate'
   | 'collision'
 
 export interface Finding {
@@ -116,6 +117,20 @@ export function guardPopular(names: Names, popular: Iterable<string>, policy: Gu
         const input = names.get(name)?.input ?? 0
         findings.set(name, { guard: 'popular', name, input, hits: asked, action: policy.popular })
       }
+    }
+  }
+  for (const finding of findings.values()) settle(names, finding)
+  return [...findings.values()]
+}
+
+/** @param sample of the modem's health gate: it would refuse the whole list for one of these, so that none is exempt */
+export function guardGate(names: Names, sample: readonly string[], policy: GuardPolicy): Finding[] {
+  const findings = new Map<string, Finding>()
+  for (const hits of sample) {
+    for (const name of blockers(names, hits)) {
+      const input = names.get(name)?.input ?? 0
+      if (!findings.has(name))
+        findings.set(name, { guard: 'gate', name, input, hits, action: policy.popular })
     }
   }
   for (const finding of findings.values()) settle(names, finding)

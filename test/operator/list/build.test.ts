@@ -207,6 +207,19 @@ describe('the guards', () => {
     await stopped(build('sub.pool.ntp.org', { guards: { exempt: new Set(['sub.pool.ntp.org']) } }))
   })
 
+  it('a name for which every modem would refuse the whole list stops the build, and nothing is exempt', async () => {
+    const text = 'evil.example\ngoogle.be\nwikipedia.org'
+    const error = await stopped(build(text, { guards: { exempt: new Set(['google.be']) } }))
+    expect(error.report.findings).toMatchObject([
+      { guard: 'gate', name: 'google.be', hits: 'google.be', action: 'stop' },
+      { guard: 'gate', name: 'wikipedia.org', action: 'stop' },
+    ])
+    expect(error.wayOut).not.toContain('--exempt')
+    const built = await build(text, { guards: { popular: 'drop' } })
+    expect(entry(built, 'google.be')).toBeUndefined()
+    expect(entry(await build('mail.google.be'), 'mail.google.be')).toBe('tree 1')
+  })
+
   it('an entry below or beside a popular name is no hit, nor is an exact one above it', async () => {
     const built = await build('login.bank.example\nbank2.example', { popular: 'bank.example' }, [
       { name: 'exact', source: 'example', category: 1, format: 'adblock' },
