@@ -10,6 +10,7 @@ import { DropsFile } from '../list/drops-file.ts'
 import { type Format, formats } from '../list/formats.ts'
 import type { ListInput } from '../list/gather.ts'
 import { readList } from '../list/lines.ts'
+import { normaliseName } from '../list/name.ts'
 import { type Built, buildInto } from '../list-publish.ts'
 import { reportRows } from '../list-report.ts'
 
@@ -59,6 +60,13 @@ function inputsOf(specs: readonly InputSpec[]): ListInput[] {
   }))
 }
 
+/** As the entries are written. */
+function exemptName(text: string): string {
+  const found = normaliseName(text)
+  if (!found.ok) throw usage(`--exempt ${text} is no name (${found.fault})`)
+  return found.name
+}
+
 /** What a guard leaves out was a good line; it is no line's number but the entry's name that finds it. */
 function writeFindings(drops: DropsFile, { findings, inputs }: BuildReport): void {
   for (const { guard, name, input, action } of findings)
@@ -77,7 +85,7 @@ export async function build(context: Context, flags: BuildFlags, keep = true): P
   try {
     const built = await buildInto(archive, context.list, {
       inputs: inputsOf(flags.input),
-      guards: { ...guard, exempt: new Set(flags.exempt ?? []) },
+      guards: { ...guard, exempt: new Set((flags.exempt ?? []).map(exemptName)) },
       ...(flags.popular ? { popular: readList(mustExist(flags.popular)) } : {}),
       ...(flags.maxChange === undefined ? {} : { maxChangePercent: flags.maxChange }),
       force: flags.force === true,

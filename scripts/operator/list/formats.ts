@@ -68,12 +68,17 @@ function adblockRule(rule: string, exception: boolean, sink: Sink): void {
     sink.drop('unknown-modifier')
     return
   }
+  // $important: above every rule without it, exceptions too.
+  const firm = modifiers.includes('important')
   const pattern = dollar < 0 ? rule : rule.slice(0, dollar)
   const [, text] = /^\|\|(.*?)\^\|?$/.exec(pattern) ?? []
   // Without `^` it is a prefix: `||example.co` also matches example.com.
   if (text === undefined) sink.drop(pattern.slice(2).includes('/') ? 'path' : 'pattern')
-  else if (disabled) takeName(text, 'exact', sink.except, sink)
-  else takeName(text, 'tree', exception ? sink.except : sink.block, sink)
+  else if (disabled) takeName(text, 'exact', (name) => sink.except(name, 'exact', firm), sink)
+  else {
+    const take = exception ? sink.except : sink.block
+    takeName(text, 'tree', (name, scope) => take(name, scope, firm), sink)
+  }
 }
 
 const comment = /^(!|\[|# |#$|#+[^#@?$%\w.])/

@@ -82,6 +82,25 @@ describe('a build', () => {
     expect(built.report.unexpressed).toEqual(['fine.evil.example'])
   })
 
+  it('an important rule stands against exceptions that are not, as in AdGuard', async () => {
+    const built = await build(
+      [
+        '||firm.example^$important\n@@||firm.example^\n@@||a.firm.example^',
+        '||open.example^$important\n@@||open.example^$important',
+        '||off.example^$important\n||off.example^$important,badfilter',
+        '||wide.example^\n@@||wide.example^\n||wide.example^$badfilter\n||a.wide.example^',
+      ].join('\n'),
+    )
+    const listed = ['firm', 'open', 'off', 'wide', 'a.wide'].filter((name) => entry(built, `${name}.example`))
+    expect(listed).toEqual(['firm'])
+    expect(built.report.unexpressed).toEqual([])
+  })
+
+  it('a passthru of all below a name leaves what is listed there by itself (RPZ: the more specific owner decides)', async () => {
+    const built = await build('$TTL 60\n*.good.example CNAME rpz-passthru.\nbad.good.example CNAME .')
+    expect(entry(built, 'bad.good.example')).toBe('exact 1')
+  })
+
   it('reads a stream, packed or not, in pieces that break lines and characters', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'securenet-list-'))
     const text = `\ufeff# x\n${Array.from({ length: 30_000 }, (_, i) => `bücher${i}.example`).join('\n')}`
