@@ -91,11 +91,16 @@ function blockers(names: Names, name: string): string[] {
   return found
 }
 
-/** @param core names never blocked, with everything below them */
+/**
+ * An entry is found once, whatever else it hits.
+ * @param core names never blocked, with everything below them
+ */
 export function guardCore(names: Names, core: readonly string[], policy: GuardPolicy): Finding[] {
-  const findings: Finding[] = []
-  const found = (name: string, hits: string) =>
-    findings.push({ guard: 'core', name, input: names.get(name)?.input ?? 0, hits, action: policy.core })
+  const findings = new Map<string, Finding>()
+  const found = (name: string, hits: string) => {
+    const input = names.get(name)?.input ?? 0
+    if (!findings.has(name)) findings.set(name, { guard: 'core', name, input, hits, action: policy.core })
+  }
   const zones = new Set(core)
   for (const zone of zones) for (const name of blockers(names, zone)) found(name, zone)
   for (const name of names.keys()) {
@@ -103,8 +108,8 @@ export function guardCore(names: Names, core: readonly string[], policy: GuardPo
     const zone = parents(name).find((parent) => zones.has(parent))
     if (zone !== undefined) found(name, zone)
   }
-  for (const finding of findings) settle(names, finding)
-  return findings
+  for (const finding of findings.values()) settle(names, finding)
+  return [...findings.values()]
 }
 
 /** Popular names, and `www.` before each. */

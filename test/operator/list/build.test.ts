@@ -153,6 +153,14 @@ describe('the guards', () => {
     expect(error.report.findings[0]).toMatchObject({ guard, action: 'stop' })
   })
 
+  it('an entry above many names of the core is found once', async () => {
+    const { report } = await stopped(build('evil.example\napple.com'))
+    expect(report.findings.map(({ guard, name }) => `${guard} ${name}`)).toEqual([
+      'core apple.com',
+      'gate apple.com',
+    ])
+  })
+
   it('told to, they leave such entries out, and say so', async () => {
     const built = await build('evil.example\nco.uk\nntp.org\nbank.example', {
       popular: 'bank.example',
