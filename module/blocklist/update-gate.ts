@@ -2,64 +2,11 @@ import { categories } from '../category.ts'
 import { nameFromText } from '../dns/name.ts'
 import { core } from './core.ts'
 import { createMatcher } from './matcher.ts'
+import { popularSample } from './popular-sample.ts'
 import type { Store } from './store.ts'
 
 /** @returns why a candidate must not serve, or null */
 export type HealthGate = (candidate: Store) => string | null
-
-/** Sites that no list of threats has a reason to hold: one of them listed means that the list is wrong. */
-export const popularSample: readonly string[] = [
-  'google.com',
-  'www.google.com',
-  'google.be',
-  'youtube.com',
-  'facebook.com',
-  'instagram.com',
-  'whatsapp.com',
-  'wikipedia.org',
-  'amazon.com',
-  'apple.com',
-  'icloud.com',
-  'microsoft.com',
-  'live.com',
-  'office.com',
-  'outlook.com',
-  'netflix.com',
-  'linkedin.com',
-  'github.com',
-  'cloudflare.com',
-  'mozilla.org',
-  'spotify.com',
-  'zoom.us',
-  'paypal.com',
-  'bing.com',
-  'duckduckgo.com',
-  'booking.com',
-  'adobe.com',
-  'dropbox.com',
-  'reddit.com',
-  'tiktok.com',
-  'www.proximus.be',
-  'vrt.be',
-  'rtbf.be',
-  'hln.be',
-  'nieuwsblad.be',
-  'lesoir.be',
-  'kbc.be',
-  'belfius.be',
-  'ing.be',
-  'bnpparibasfortis.be',
-  'argenta.be',
-  'belgium.be',
-  'itsme-id.com',
-  'bpost.be',
-  'belgiantrain.be',
-  'bol.com',
-  'coolblue.be',
-  'delhaize.be',
-  'colruyt.be',
-  '2dehands.be',
-]
 
 export interface GateOptions {
   /** `<category>.<testZone>` must be blocked. */

@@ -62,16 +62,29 @@ export async function publishHead({ broker, sign }: OrderTools, head: HeadDocume
   await broker.publish(topics.head(head.list), await sign('head', head), true)
 }
 
-/** version -> lines that report it; lines without a list count under `none`. */
-export async function reportedVersions(broker: Broker): Promise<Map<string, string[]>> {
+export interface ReportedLists {
+  /** version -> lines that report it; lines without a list count under `none`. */
+  versions: Map<string, string[]>
+  /** Code of what went wrong with a modem's last update -> lines. */
+  failures: Map<string, string[]>
+}
+
+export async function reportedLists(broker: Broker): Promise<ReportedLists> {
   const versions = new Map<string, string[]>()
+  const failures = new Map<string, string[]>()
+  const count = (lines: Map<string, string[]>, key: string, line: string) => {
+    const alike = lines.get(key)
+    if (alike) alike.push(line)
+    else lines.set(key, [line])
+  }
   for (const [topic, payload] of await broker.retained(topics.reported('+'))) {
     const reported = parseReported(payload)
     if (!reported) continue
-    const version = String(reported.list?.version ?? 'none')
-    versions.set(version, [...(versions.get(version) ?? []), topic.split('/').at(-2)!])
+    const line = topic.split('/').at(-2)!
+    count(versions, String(reported.list?.version ?? 'none'), line)
+    if (reported.list?.code) count(failures, reported.list.code, line)
   }
-  return versions
+  return { versions, failures }
 }
 
 /** Every delta leads on from a version that a modem may still have: chunks of all versions in the chain are needed. */

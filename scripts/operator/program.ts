@@ -9,6 +9,8 @@ import { addRequestCommands } from './commands/request.ts'
 import { addWatchCommand } from './commands/watch.ts'
 import type { World } from './context.ts'
 import { type ExitCode, exitCodes, failure, type OperatorError, usage } from './exit.ts'
+import { BuildStopped } from './list/build.ts'
+import { reportJson } from './list-report.ts'
 
 const help = `
 Examples:
@@ -50,6 +52,10 @@ function wrongUse({ message }: CommanderError): OperatorError {
   return usage(text, '--help after a command shows its use.')
 }
 
+/** A script must see what the guards found, or it could only show that something is wrong. */
+const stoppedReport = (error: unknown) =>
+  error instanceof BuildStopped ? { report: reportJson(error.report) } : {}
+
 /** @param args without program and script */
 export async function runOperator(args: readonly string[], world: World): Promise<ExitCode> {
   try {
@@ -62,7 +68,7 @@ export async function runOperator(args: readonly string[], world: World): Promis
     const { exit, code, message, wayOut } = failure(isUsage ? wrongUse(error) : error)
     if (isUsage && !args.includes('--json')) return exit
     if (args.includes('--json'))
-      world.terminal.out(`${JSON.stringify({ error: { code, message, wayOut } })}\n`)
+      world.terminal.out(`${JSON.stringify({ error: { code, message, wayOut, ...stoppedReport(error) } })}\n`)
     else world.terminal.err(`${code}: ${message}\n${wayOut ? `${wayOut}\n` : ''}`)
     return exit
   }

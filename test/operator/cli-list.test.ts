@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { decodeSnapshot } from '../../module/blocklist/codec.ts'
@@ -127,10 +127,54 @@ describe('list', () => {
     expect(guarded.exit).toBe(1)
     expect(guarded.err).toMatch(/guard bare-tld: com: stop[\s\S]*LIST_GUARD/)
     expect((await bench.run('list', 'status')).exit).toBe(1)
+    writeFileSync(input, 'bad.example\nco.uk\n')
+    expect((await publish('--exempt', 'Co.UK.', '--dry-run')).exit).toBe(0)
+    expect((await publish('--exempt', 'co uk', '--dry-run')).exit).toBe(2)
     expect((await publish('--drop-findings')).exit).toBe(0)
     writeFileSync(input, `${names(100)}\n`)
     expect((await publish()).err).toContain('LIST_CHANGE')
     expect((await publish('--force')).exit).toBe(0)
+  })
+
+  it('says in words and in JSON what was left out, and why nothing was left', async () => {
+    const drops = join(bench.folder, 'drops.txt')
+    const flags = ['list', 'build', '--input', `${input}:phishing`, '--drops', drops]
+    writeFileSync(
+      input,
+      '||bad.example^\n@@||fine.bad.example^\n||gone.example^\n@@||gone.example^\n||co.uk^\n||a.example^$script\n',
+    )
+    const stopped = await bench.run(...flags, '--json')
+    expect(stopped.exit).toBe(1)
+    expect(stopped.json().error).toMatchObject({
+      code: 'LIST_GUARD',
+      report: { findings: [{ guard: 'public-suffix', name: 'co.uk' }], inputs: [{ taken: 2 }] },
+    })
+    const { exit, out } = await bench.run(...flags, '--drop-findings')
+    expect(exit).toBe(0)
+    expect(out).toContain('1 taken back by exceptions')
+    expect(out).toContain(
+      '1 exception under a name that stays blocked, for `list allow NAME`: fine.bad.example',
+    )
+    expect(readFileSync(drops, 'utf8')).toBe(
+      'phishing.txt:6: unknown-modifier: ||a.example^$script\nphishing.txt: guard public-suffix: co.uk\n',
+    )
+    expect((await bench.run(...flags.slice(0, -1), bench.folder)).err).toMatch(
+      /OPERATOR_USAGE: .* cannot be written: EISDIR/,
+    )
+  })
+
+  it('an input of which nothing is taken is pointed at; a thousand slips of one kind are not all printed', async () => {
+    const other = join(bench.folder, 'other.txt')
+    writeFileSync(other, '<html>\n<body>\n')
+    writeFileSync(input, `bad.example\n${Array.from({ length: 1000 }, (_, i) => `slip${i}`).join('\n')}\n`)
+    const { exit, out } = await bench.run(
+      ...['list', 'build', '--input', `${input}:phishing`, '--input', `${other}:malware`],
+    )
+    expect(exit).toBe(0)
+    expect(out).toContain('other.txt: domains, 2 lines, 0 names')
+    expect(out).toContain('nothing was taken: is it domains (FILE:CATEGORY:FORMAT)?')
+    expect(out).toContain('guard bare-tld: 980 more: drop (--json has all)')
+    expect(out.split('\n').length).toBeLessThan(30)
   })
 
   it('build publishes nothing; publish then takes the newest of the archive', async () => {
@@ -154,9 +198,12 @@ describe('list', () => {
       generation: 1,
       sequence: 1,
       protecting: false,
-      list: { version: null, names: 0 },
+      list: { version: null, names: 0, code: 'LIST_GATE_FAILED' },
     })
-    expect((await status()).reported).toEqual({ 1: ['demo'], none: ['demo-2'] })
+    const { reported, failing } = await status()
+    expect(reported).toEqual({ 1: ['demo'], none: ['demo-2'] })
+    expect(failing).toEqual({ LIST_GATE_FAILED: ['demo-2'] })
+    expect((await bench.run('list', 'status')).out).toMatch(/^failing +LIST_GATE_FAILED: 1 line \(demo-2\)$/m)
   })
 })
 

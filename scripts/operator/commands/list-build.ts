@@ -1,14 +1,16 @@
-import { createWriteStream, existsSync } from 'node:fs'
-import { basename } from 'node:path'
+import { existsSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { categories } from '../../../module/category.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
 import { Archive } from '../list/archive.ts'
-import { BuildStopped } from '../list/build.ts'
+import { type BuildReport, BuildStopped } from '../list/build.ts'
+import { DropsFile } from '../list/drops-file.ts'
 import { type Format, formats } from '../list/formats.ts'
 import type { ListInput } from '../list/gather.ts'
 import { readList } from '../list/lines.ts'
+import { normaliseName } from '../list/name.ts'
 import { type Built, buildInto } from '../list-publish.ts'
 import { reportRows } from '../list-report.ts'
 
@@ -44,7 +46,8 @@ export function parseInput(text: string): InputSpec {
 }
 
 function mustExist(file: string): string {
-  if (!existsSync(file)) throw usage(`there is no file ${file}`)
+  // npm runs the tool in the project's folder, wherever its user is.
+  if (!existsSync(file)) throw usage(`there is no file ${resolve(file)}`)
   return file
 }
 
@@ -57,33 +60,51 @@ function inputsOf(specs: readonly InputSpec[]): ListInput[] {
   }))
 }
 
+/** As the entries are written. */
+function exemptName(text: string): string {
+  const found = normaliseName(text)
+  if (!found.ok) throw usage(`--exempt ${text} is no name (${found.fault})`)
+  return found.name
+}
+
+/** What a guard leaves out was a good line; it is no line's number but the entry's name that finds it. */
+function writeFindings(drops: DropsFile, { findings, inputs }: BuildReport): void {
+  for (const { guard, name, input, action } of findings)
+    if (action === 'drop') drops.line(`${inputs[input]?.name ?? '?'}: guard ${guard}: ${name || '.'}`)
+}
+
 /** Reads and checks; into the archive, unless `keep` says otherwise. */
 export async function build(context: Context, flags: BuildFlags, keep = true): Promise<Built> {
   if (!flags.input?.length)
     throw usage('nothing to build from', 'Name at least one --input FILE:CATEGORY[:FORMAT].')
   const archive = new Archive(context.profile.archiveDir, context.list)
-  const drops = flags.drops ? createWriteStream(flags.drops) : undefined
+  const drops = flags.drops ? new DropsFile(flags.drops) : undefined
   const guard = flags.dropFindings
     ? ({ suffix: 'drop', hosting: 'demote', core: 'drop', popular: 'drop' } as const)
     : {}
   try {
-    return await buildInto(archive, context.list, {
+    const built = await buildInto(archive, context.list, {
       inputs: inputsOf(flags.input),
-      guards: { ...guard, exempt: new Set(flags.exempt ?? []) },
+      guards: { ...guard, exempt: new Set((flags.exempt ?? []).map(exemptName)) },
       ...(flags.popular ? { popular: readList(mustExist(flags.popular)) } : {}),
       ...(flags.maxChange === undefined ? {} : { maxChangePercent: flags.maxChange }),
       force: flags.force === true,
       newKey: flags.newKey === true,
       keep,
       ...(drops
-        ? { onDrop: (drop) => void drops.write(`${drop.input}:${drop.line}: ${drop.reason}: ${drop.text}\n`) }
+        ? { onDrop: (drop) => drops.line(`${drop.input}:${drop.line}: ${drop.reason}: ${drop.text}`) }
         : {}),
     })
+    if (drops) writeFindings(drops, built.report)
+    return built
   } catch (error) {
-    if (error instanceof BuildStopped) for (const row of reportRows(error.report)) context.output.note(row)
+    if (error instanceof BuildStopped) {
+      for (const row of reportRows(error.report)) context.output.note(row)
+      if (drops) writeFindings(drops, error.report)
+    }
     throw error
   } finally {
-    drops?.end()
+    drops?.close()
   }
 }
 
@@ -106,10 +127,10 @@ export function addBuildFlags(command: Command): Command {
       'a source; may be given several times',
       (text, before: InputSpec[] = []) => [...before, parseInput(text)],
     )
-    .option('--popular <file>', 'popular names, one a line: none may be blocked')
+    .option('--popular <file>', 'popular names, one a line or a ranking as CSV: none may be blocked')
     .option('--exempt <name>', 'block it although a guard warns; may be given several times', collect)
     .option('--drop-findings', 'leave out what a guard finds, instead of stopping')
-    .option('--drops <file>', 'write every line that was not taken there')
+    .option('--drops <file>', 'write every line there that was not taken, and what guards left out')
     .option('--max-change <percent>', 'more change needs --force (10)', whole(0, 100))
     .option('--force', 'whatever the change')
     .option('--new-key', 'a fresh hash key: every modem takes the snapshot')

@@ -11,7 +11,7 @@ import {
   obsoleteChunks,
   promoted,
   publishHead,
-  reportedVersions,
+  reportedLists,
   signedHead,
   withoutCandidate,
 } from '../list-head.ts'
@@ -67,10 +67,13 @@ async function publish(context: Context, flags: PublishFlags): Promise<void> {
   ])
 }
 
+const someLines = (lines: readonly string[]) =>
+  `${counted(lines.length, 'line')} (${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''})`
+
 async function status(context: Context): Promise<void> {
   const broker = await context.broker()
   const head = await mustHaveHead(broker, context.list)
-  const versions = await reportedVersions(broker)
+  const { versions, failures } = await reportedLists(broker)
   const stale = head.expires * 1000 < context.world.now() ? '  EXPIRED' : ''
   const rows = [
     ['list', context.list],
@@ -88,12 +91,18 @@ async function status(context: Context): Promise<void> {
     ['issued', timeText(head.issuedAt)],
     ['expires', `${timeText(head.expires)}${stale}`],
     ['allowed', head.allow.join(', ') || 'none'],
-    ...[...versions].map(([version, lines]) => [
-      'reported',
-      `version ${version}: ${counted(lines.length, 'line')} (${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''})`,
-    ]),
+    ...[...versions].map(([version, lines]) => ['reported', `version ${version}: ${someLines(lines)}`]),
+    ...[...failures].map(([code, lines]) => ['failing', `${code}: ${someLines(lines)}`]),
   ]
-  context.output.result({ list: context.list, head, reported: Object.fromEntries(versions) }, table(rows))
+  context.output.result(
+    {
+      list: context.list,
+      head,
+      reported: Object.fromEntries(versions),
+      failing: Object.fromEntries(failures),
+    },
+    table(rows),
+  )
 }
 
 /** Signs a changed head; for what changes every modem at once. */

@@ -158,7 +158,7 @@ export class Archive {
       throw new SecureNetError(
         'LIST_ARCHIVE_UNKNOWN',
         `version ${version} is not in the archive: ${messageOf(error)}`,
-        '`list status` shows the versions there are.',
+        'Its versions are the folders of archiveDir; `list status` shows those that are published.',
       )
     })
     let release: Release

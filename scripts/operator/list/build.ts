@@ -1,5 +1,6 @@
 import { core as ownCore } from '../../../module/blocklist/core.ts'
 import { createEntrySetBuilder, type EntrySet, tagOf } from '../../../module/blocklist/entries.ts'
+import { popularSample } from '../../../module/blocklist/popular-sample.ts'
 import { categories } from '../../../module/category.ts'
 import { SecureNetError } from '../../../module/error.ts'
 import { type Change, changeBetween } from './change.ts'
@@ -10,14 +11,15 @@ import {
   type Finding,
   type GuardPolicy,
   guardCore,
+  guardGate,
   guardPopular,
   guardSuffixes,
   neverEntries,
   strict,
 } from './guards.ts'
 import { createHasher } from './hasher.ts'
-import { lineBatches, type Source } from './lines.ts'
-import { normaliseName } from './name.ts'
+import type { Source } from './lines.ts'
+import { readPopular } from './popular.ts'
 
 export interface BuildOptions {
   inputs: readonly ListInput[]
@@ -25,7 +27,7 @@ export interface BuildOptions {
   key: string
   /** Names never blocked, with everything below them; the module's own core unless told. */
   core?: readonly string[]
-  /** Popular names, one a line (or `rank,name`); no entry may block one. */
+  /** Popular names, one a line or a ranking as CSV; no entry may block one. */
   popular?: Source
   /** Under it `<category>.<testZone>` is listed for every category. */
   testZone?: string
@@ -53,6 +55,8 @@ export interface BuildReport {
   byCategory: ReadonlyMap<number, number>
   /** Exceptions that the list cannot express: for the head's `allow`. */
   unexpressed: readonly string[]
+  /** Popular names that no entry may block. */
+  popular: number
   change?: Change
 }
 
@@ -74,19 +78,6 @@ export class BuildStopped extends SecureNetError {
 
 const keptDrops = 1000
 export const defaultTestZone = 'test.securenet.example'
-
-/** @returns the names of a popular-names file: one a line, or `rank,name` as such rankings are published */
-async function readNames(source: Source): Promise<string[]> {
-  const names: string[] = []
-  for await (const batch of lineBatches(source)) {
-    for (const line of batch) {
-      const text = line.slice(line.lastIndexOf(',') + 1).trim()
-      const found = text.startsWith('#') ? undefined : normaliseName(text)
-      if (found?.ok && found.name !== '') names.push(found.name)
-    }
-  }
-  return names
-}
 
 /** Always exact: they say that a list is at work, and must block nothing else. */
 export function testNames(testZone: string): { name: string; category: number }[] {
@@ -131,12 +122,29 @@ async function gatherAll(names: Names, options: BuildOptions) {
   return { drops, inputs }
 }
 
-function wayOut(guard: Finding['guard']): string {
-  if (guard === 'collision') return 'Build again with another key: --new-key.'
-  const leaveOut = 'Correct the source, or leave such entries out (--drop-findings)'
-  return neverEntries.has(guard)
-    ? `${leaveOut}.`
-    : `${leaveOut}, or block this one all the same (--exempt NAME).`
+/** One for each kind of guard that stopped the build: what helps against one does nothing against another. */
+function waysOut(stopping: readonly Finding[]): string {
+  const guards = new Set(stopping.map(({ guard }) => guard))
+  const ways: string[] = []
+  if (guards.delete('collision')) ways.push('Build again with another key: --new-key.')
+  const core = guards.delete('core')
+  const gate = guards.delete('gate')
+  const never = [...guards].filter((guard) => neverEntries.has(guard) && guards.delete(guard))
+  if (core || gate || never.length > 0 || guards.size > 0)
+    ways.push('Correct the source, or leave such entries out: --drop-findings.')
+  if (core || gate)
+    ways.push('No name is exempt from the core or the gate: modems refuse such a list as a whole.')
+  if (guards.size > 0)
+    ways.push(`What is to be blocked all the same: --exempt NAME (${[...guards].join(', ')}).`)
+  return ways.join(' ')
+}
+
+function emptyMessage(inputs: readonly InputReport[]): string {
+  const dropped = inputs
+    .flatMap((input) => [...input.dropped.values()])
+    .reduce((sum, count) => sum + count, 0)
+  const read = inputs.map(({ name, format }) => `${name} as ${format}`).join(', ')
+  return `no name was found in ${read}: ${dropped} lines dropped`
 }
 
 function stopOnFindings(report: BuildReport): void {
@@ -149,7 +157,7 @@ function stopOnFindings(report: BuildReport): void {
   throw new BuildStopped(
     'LIST_GUARD',
     `guard ${first.guard}: "${first.name || '.'}" of ${input}${hits}${more}`,
-    wayOut(first.guard),
+    waysOut(stopping),
     report,
   )
 }
@@ -174,7 +182,7 @@ function categoryCounts(names: Names): Map<number, number> {
 /**
  * Reads the inputs, applies the guards, hashes.
  * @throws BuildStopped LIST_GUARD, LIST_CHANGE, LIST_EMPTY with the whole report
- * @throws SecureNetError LIST_KEY, LIST_ENTRY
+ * @throws SecureNetError LIST_KEY, LIST_ENTRY, LIST_INPUT, LIST_POPULAR
  */
 export async function buildList(options: BuildOptions): Promise<BuiltList> {
   const names: Names = new Map()
@@ -182,11 +190,19 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   const taken = names.size
   const core = options.core ?? ownCore
   const policy: GuardPolicy = { ...strict, ...options.guards }
-  const popular = options.popular === undefined ? [] : await readNames(options.popular)
+  const popular = options.popular === undefined ? [] : await readPopular(options.popular)
+  // A guard that knows no name would pass everything, and nobody would notice.
+  if (options.popular !== undefined && popular.length === 0)
+    throw new SecureNetError(
+      'LIST_POPULAR',
+      'no name was found in the file of popular names',
+      'One name a line, or a ranking as CSV (rank,name).',
+    )
   options.onProgress?.('guard', 0)
   const findings = [
     ...guardSuffixes(names, policy),
     ...guardCore(names, core, policy),
+    ...guardGate(names, popularSample, policy),
     ...guardPopular(names, popular, policy),
   ]
   for (const { name, category } of testNames(options.testZone ?? defaultTestZone))
@@ -194,7 +210,7 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   options.onProgress?.('guard', names.size)
 
   const set = setOf(names, options.key, (done) => options.onProgress?.('hash', done))
-  findings.push(...collisions(set, names, [...core, ...popular], createHasher(options.key)))
+  findings.push(...collisions(set, names, [...core, ...popularSample, ...popular], createHasher(options.key)))
   const { previous } = options
   // Under the key of the version before, or nothing could be compared.
   const comparable = previous && (previous.key === options.key ? set : setOf(names, previous.key))
@@ -205,14 +221,15 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
     names: set.count,
     byCategory: categoryCounts(names),
     unexpressed: inputs.flatMap(({ unexpressed }) => unexpressed),
+    popular: popular.length,
     ...(previous && comparable ? { change: changeBetween(previous.set, comparable) } : {}),
   }
   stopOnFindings(report)
   if (taken === 0)
     throw new BuildStopped(
       'LIST_EMPTY',
-      'no name was found in the inputs',
-      'Look at the dropped lines: is the format the right one?',
+      emptyMessage(inputs),
+      'Is the format the right one (--input FILE:CATEGORY:FORMAT)? --drops FILE lists the lines.',
       report,
     )
   stopOnChange(report, options)

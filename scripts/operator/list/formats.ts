@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { longestLine } from './lines.ts'
 import { normaliseName } from './name.ts'
 import { rpzParser } from './rpz.ts'
-import { isSink, type LineParser, type Sink, takeName } from './rule.ts'
+import { type DropReason, isSink, type LineParser, type Sink, takeName } from './rule.ts'
 
 export const formats = ['domains', 'hosts', 'adblock', 'dnsmasq', 'rpz'] as const
 export type Format = (typeof formats)[number]
@@ -15,11 +15,11 @@ function withoutComment(line: string): string {
   return at < 0 ? text : text.slice(0, at).trimEnd()
 }
 
-/** One name a line. */
+/** One name a line; `.name` is how lists for proxies write a tree. */
 function domains(): LineParser {
   return (line, sink) => {
     const text = withoutComment(line)
-    if (text !== '') takeName(text, 'tree', sink.block, sink)
+    if (text !== '') takeName(text.replace(/^\.(?=[^.])/, ''), 'tree', sink.block, sink)
   }
 }
 
@@ -39,14 +39,14 @@ const ownNames = new Set([
   '0.0.0.0',
 ])
 
-/** `0.0.0.0 name name ...` (hosts(5)); an address that is no sink is a mapping, not a block. */
+/** `0.0.0.0 name name ...` (hosts(5): `#` begins a comment anywhere); an address that is no sink is a mapping, not a block. */
 function hosts(): LineParser {
   return (line, sink) => {
-    const text = withoutComment(line)
+    const text = withoutComment(line).replace(/#.*$/, '').trimEnd()
     if (text === '') return
     const [address = '', ...names] = text.split(/\s+/)
     const bare = address.replace(/%.*$/, '')
-    if (names.length === 0 || isIP(bare) === 0) return sink.drop('not-understood')
+    if (names.length === 0 || (isIP(bare) === 0 && !isSink(bare))) return sink.drop('not-understood')
     if (names.every((name) => ownNames.has(name.toLowerCase()))) return sink.drop('local-name')
     if (!isSink(bare)) return sink.drop('not-a-block')
     for (const name of names) {
@@ -68,24 +68,30 @@ function adblockRule(rule: string, exception: boolean, sink: Sink): void {
     sink.drop('unknown-modifier')
     return
   }
+  // $important: above every rule without it, exceptions too.
+  const firm = modifiers.includes('important')
   const pattern = dollar < 0 ? rule : rule.slice(0, dollar)
   const [, text] = /^\|\|(.*?)\^\|?$/.exec(pattern) ?? []
   // Without `^` it is a prefix: `||example.co` also matches example.com.
   if (text === undefined) sink.drop(pattern.slice(2).includes('/') ? 'path' : 'pattern')
-  else if (disabled) takeName(text, 'exact', sink.except, sink)
-  else takeName(text, 'tree', exception ? sink.except : sink.block, sink)
+  else if (disabled) takeName(text, 'exact', (name) => sink.except(name, 'exact', firm), sink)
+  else {
+    const take = exception ? sink.except : sink.block
+    takeName(text, 'tree', (name, scope) => take(name, scope, firm), sink)
+  }
 }
 
 const comment = /^(!|\[|# |#$|#+[^#@?$%\w.])/
 
-/** AdGuard reads a bare name as that name alone, and two words as a line of a hosts file. */
+/** AdGuard reads a bare name as that name alone, and two words as a line of a hosts file; `ads` and `-ads.js` are parts of URLs. */
 function adblockBare(text: string, sink: Sink): void {
   if (/^\S+\s+\S/.test(text)) {
     hostsLine(text, sink)
     return
   }
   const found = normaliseName(text)
-  if (found.ok) sink.block(found.name, 'exact')
+  if (found.ok && (!found.name.includes('.') || /^-|-$/.test(found.name))) sink.drop('pattern')
+  else if (found.ok) sink.block(found.name, 'exact')
   else sink.drop(found.fault === 'bad-name' ? 'pattern' : found.fault)
 }
 
@@ -103,27 +109,40 @@ function adblockLine(line: string, sink: Sink): void {
 
 const hostsLine: LineParser = hosts()
 
-function dnsmasqAddress(value: string, sink: Sink): void {
+const dnsmasqKeys = new Set(['address', 'local', 'server'])
+
+/**
+ * What names with this target are to dnsmasq(8). `address=` answers with a sink; `local=`, and `server=` which is the
+ * same, ask nobody without a target, and with `#` the usual servers: an exception from a name above.
+ */
+function dnsmasqMeaning(key: string, target: string): 'block' | 'except' | DropReason {
+  if (key !== 'address') return target === '' ? 'block' : target === '#' ? 'except' : 'not-a-block'
+  if (target === '' || target === '#' || isSink(target)) return 'block'
+  return isIP(target) ? 'not-a-block' : 'path'
+}
+
+function dnsmasqNames(key: string, value: string, sink: Sink): void {
   const names = value.slice(1).split('/')
-  const target = names.pop() ?? ''
-  if (target !== '' && target !== '#' && !isSink(target)) {
-    sink.drop(isIP(target) ? 'not-a-block' : 'path')
-    return
-  }
-  for (const name of names) {
-    if (name === '#') sink.block('', 'tree')
-    else takeName(name.replace(/^\./, ''), 'tree', sink.block, sink)
+  const meaning = dnsmasqMeaning(key, names.pop() ?? '')
+  for (const pattern of names) {
+    const name = pattern.replace(/^\./, '')
+    // The longest name wins: what is blocked below an excepted one stays so.
+    if (meaning === 'except') takeName(name, 'exact', sink.except, sink)
+    else if (meaning !== 'block') sink.drop(meaning)
+    else if (name === '#') sink.block('', 'tree')
+    else takeName(name, 'tree', sink.block, sink)
   }
 }
 
-/** `address=/name/name/sink`; `server=` and `local=` say whom to ask, which is no block. */
+/** `address=/name/name/sink`, `local=/name/`, `server=/name/`: all that lists for dnsmasq are written in. */
 function dnsmasqLine(line: string, sink: Sink): void {
   const text = withoutComment(line)
   if (text === '') return
   const [, key, value = ''] = /^(?:--)?([a-z0-9-]+)\s*=\s*(.*)$/.exec(text) ?? []
-  if (key !== 'address') sink.drop(key === undefined ? 'not-understood' : 'not-a-block')
-  else if (!/^\/.*\//.test(value)) sink.drop('not-understood')
-  else dnsmasqAddress(value, sink)
+  if (key === undefined) sink.drop('not-understood')
+  else if (!dnsmasqKeys.has(key)) sink.drop('not-a-block')
+  else if (/^\/.*\//.test(value)) dnsmasqNames(key, value, sink)
+  else sink.drop(key === 'address' ? 'not-understood' : 'not-a-block')
 }
 
 const makers: Readonly<Record<Format, () => LineParser>> = {
@@ -143,17 +162,34 @@ export function parserOf(format: Format): LineParser {
   }
 }
 
-/** The format in which most of the first lines make sense; plain domains if none does. */
+/** A cosmetic rule, and not a comment's banner (`#####`) or a comment at the end of a line. */
+const cosmeticRule = /^([^#!;\s]\S*)?#@?[?$%]*#[^#\s].*[^#]$/
+
+/** What this line can only be; undefined for a comment, and for what several formats have. */
+function formatOf(text: string): Format | undefined {
+  if (/^(\[adblock|@?@?\|\|)/i.test(text) || cosmeticRule.test(text)) return 'adblock'
+  if (/^([#!;[]|\/\/|$)/.test(text)) return undefined
+  if (/^(address|server|local)=\//.test(text)) return 'dnsmasq'
+  if (/^\$(TTL|ORIGIN)\b|\s(SOA|CNAME)\s/i.test(text)) return 'rpz'
+  const [first = ''] = text.split(/\s/, 1)
+  if (first !== text && (isIP(first) || first === '0')) return 'hosts'
+  return normaliseName(withoutComment(text).replace(/^\*?\./, '')).ok ? 'domains' : undefined
+}
+
+const enough = 200
+
+/** The format in which most of the first lines that are no comment make sense; plain domains if none does. */
 export function detectFormat(lines: readonly string[]): Format {
   const votes = new Map<Format, number>()
-  const vote = (format: Format) => votes.set(format, (votes.get(format) ?? 0) + 1)
+  let voters = 0
   for (const line of lines) {
-    const text = line.trim()
-    if (/^(\[adblock|@?@?\|\||.*#@?#)/i.test(text)) vote('adblock')
-    else if (/^(address|server|local)=\//.test(text)) vote('dnsmasq')
-    else if (/^\$(TTL|ORIGIN)\b|\s(SOA|CNAME)\s/i.test(text)) vote('rpz')
-    else if (isIP(text.split(/\s/, 1)[0] ?? '') && /\s/.test(text)) vote('hosts')
+    const format = formatOf(line.trim())
+    if (format === undefined) continue
+    votes.set(format, (votes.get(format) ?? 0) + 1)
+    if (++voters === enough) break
   }
+  // It is the only one that has all of its rules, and it reads plain names and hosts lines too.
+  if (votes.has('adblock')) return 'adblock'
   let best: Format = 'domains'
   for (const [format, count] of votes) if (count > (votes.get(best) ?? 0)) best = format
   return best

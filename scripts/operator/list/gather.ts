@@ -51,19 +51,36 @@ export interface GatherOptions {
   onLines: (lines: number) => void
 }
 
-/** Exceptions of one input against the names of that same input: one list cannot open what another closes. */
-function takeBack(own: Map<string, Scope>, exceptions: ReadonlyMap<string, Scope>) {
+interface Exception {
+  scope: Scope
+  firm: boolean
+}
+
+/**
+ * Exceptions of one input against the names of that same input: one list cannot open what another closes.
+ * @param firm names that only a firm exception takes back
+ */
+function takeBack(
+  own: Map<string, Scope>,
+  exceptions: ReadonlyMap<string, Exception>,
+  firm: ReadonlySet<string>,
+) {
   let excepted = 0
   const unexpressed: string[] = []
-  const trees = new Set([...exceptions].filter(([, scope]) => scope === 'tree').map(([name]) => name))
-  const covered = (name: string) => exceptions.has(name) || parents(name).some((parent) => trees.has(parent))
+  const covers = (above: string, name: string) => {
+    const exception = exceptions.get(above)
+    if (!exception || (firm.has(name) && !exception.firm)) return false
+    return above === name || exception.scope === 'tree'
+  }
   for (const name of own.keys()) {
-    if (!covered(name)) continue
+    if (![name, ...parents(name)].some((above) => covers(above, name))) continue
     own.delete(name)
     excepted += 1
   }
-  for (const name of exceptions.keys()) {
-    if (parents(name).some((parent) => own.get(parent) === 'tree')) unexpressed.push(name)
+  const stays = (above: string, exception: Exception) =>
+    own.get(above) === 'tree' && (exception.firm || !firm.has(above))
+  for (const [name, exception] of exceptions) {
+    if (parents(name).some((parent) => stays(parent, exception))) unexpressed.push(name)
   }
   return { excepted, unexpressed }
 }
@@ -83,18 +100,24 @@ export async function gather(
   { onDrop, onLines }: GatherOptions,
 ): Promise<InputReport> {
   const own = new Map<string, Scope>()
-  const exceptions = new Map<string, Scope>()
+  const firm = new Set<string>()
+  const exceptions = new Map<string, Exception>()
   const dropped = new Map<DropReason, number>()
   let lines = 0
   let duplicates = 0
   let text = ''
   const sink: Sink = {
-    block(name, scope) {
+    block(name, scope, isFirm = false) {
+      if (isFirm) firm.add(name)
       const before = own.get(name)
       if (before !== undefined) duplicates += 1
       if (before === undefined || scope === 'tree') own.set(name, scope)
     },
-    except: (name, scope) => void exceptions.set(name, scope),
+    except(name, scope, isFirm = false) {
+      const before = exceptions.get(name)
+      const widest = before?.scope === 'tree' ? 'tree' : scope
+      exceptions.set(name, { scope: widest, firm: isFirm || before?.firm === true })
+    },
     drop(reason) {
       dropped.set(reason, (dropped.get(reason) ?? 0) + 1)
       onDrop({ input: input.name, line: lines, reason, text: text.slice(0, 120) })
@@ -104,7 +127,7 @@ export async function gather(
   let format = input.format
   let parse = format && parserOf(format)
   for await (const batch of lineBatches(input.source)) {
-    format ??= detectFormat(batch.slice(0, 200))
+    format ??= detectFormat(batch)
     parse ??= parserOf(format)
     for (const line of batch) {
       lines += 1
@@ -115,7 +138,7 @@ export async function gather(
   }
 
   const { excepted, unexpressed } =
-    exceptions.size > 0 ? takeBack(own, exceptions) : { excepted: 0, unexpressed: [] }
+    exceptions.size > 0 ? takeBack(own, exceptions, firm) : { excepted: 0, unexpressed: [] }
   let taken = 0
   for (const [name, scope] of own) {
     const before = names.get(name)

@@ -11,7 +11,7 @@ export interface GuardPolicy {
   hosting: 'stop' | 'demote' | 'drop'
   /** An entry at, above or below a name of the never-block core. */
   core: 'stop' | 'drop'
-  /** An entry that blocks a popular name. */
+  /** An entry that blocks a popular name, be it of the file or of those that every modem asks its candidate for. */
   popular: 'stop' | 'drop'
   /** Names that the operator means to block all the same, whatever public suffix, hosting or popular guards find. */
   exempt: ReadonlySet<string>
@@ -32,6 +32,7 @@ export type GuardName =
   | 'hosting-suffix'
   | 'core'
   | 'popular'
+  | 'gate'
   | 'collision'
 
 export interface Finding {
@@ -95,11 +96,16 @@ function blockers(names: Names, name: string): string[] {
   return found
 }
 
-/** @param core names never blocked, with everything below them */
+/**
+ * An entry is found once, whatever else it hits.
+ * @param core names never blocked, with everything below them
+ */
 export function guardCore(names: Names, core: readonly string[], policy: GuardPolicy): Finding[] {
-  const findings: Finding[] = []
-  const found = (name: string, hits: string) =>
-    findings.push({ guard: 'core', name, input: names.get(name)?.input ?? 0, hits, action: policy.core })
+  const findings = new Map<string, Finding>()
+  const found = (name: string, hits: string) => {
+    const input = names.get(name)?.input ?? 0
+    if (!findings.has(name)) findings.set(name, { guard: 'core', name, input, hits, action: policy.core })
+  }
   const zones = new Set(core)
   for (const zone of zones) for (const name of blockers(names, zone)) found(name, zone)
   for (const name of names.keys()) {
@@ -107,8 +113,8 @@ export function guardCore(names: Names, core: readonly string[], policy: GuardPo
     const zone = parents(name).find((parent) => zones.has(parent))
     if (zone !== undefined) found(name, zone)
   }
-  for (const finding of findings) settle(names, finding)
-  return findings
+  for (const finding of findings.values()) settle(names, finding)
+  return [...findings.values()]
 }
 
 /** Popular names, and `www.` before each. */
@@ -121,6 +127,20 @@ export function guardPopular(names: Names, popular: Iterable<string>, policy: Gu
         const input = names.get(name)?.input ?? 0
         findings.set(name, { guard: 'popular', name, input, hits: asked, action: policy.popular })
       }
+    }
+  }
+  for (const finding of findings.values()) settle(names, finding)
+  return [...findings.values()]
+}
+
+/** @param sample of the modem's health gate: it would refuse the whole list for one of these, so that none is exempt */
+export function guardGate(names: Names, sample: readonly string[], policy: GuardPolicy): Finding[] {
+  const findings = new Map<string, Finding>()
+  for (const hits of sample) {
+    for (const name of blockers(names, hits)) {
+      const input = names.get(name)?.input ?? 0
+      if (!findings.has(name))
+        findings.set(name, { guard: 'gate', name, input, hits, action: policy.popular })
     }
   }
   for (const finding of findings.values()) settle(names, finding)

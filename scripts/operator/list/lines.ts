@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
+import { messageOf, SecureNetError } from '../../../module/error.ts'
 
 /** A list's text: whole, or in pieces as it is read. */
 export type Source = string | AsyncIterable<string | Uint8Array>
@@ -40,12 +41,28 @@ function withoutReturn(line: string): string {
   return line.endsWith('\r') ? line.slice(0, -1) : line
 }
 
-/** A list's file, unpacked if its name ends in `.gz`. */
-export function readList(path: string): AsyncIterable<Uint8Array> {
+function unpackedFile(path: string): AsyncIterable<Uint8Array> {
   const file = createReadStream(path)
   if (!path.endsWith('.gz')) return file
   const unpacked = createGunzip()
   // An unreadable file must reach whoever reads the unpacked side.
   file.on('error', (error) => unpacked.destroy(error))
   return file.pipe(unpacked)
+}
+
+/**
+ * A list's file, unpacked if its name ends in `.gz`.
+ * @throws SecureNetError LIST_INPUT where it is read
+ */
+export async function* readList(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* unpackedFile(path)
+  } catch (error) {
+    throw new SecureNetError(
+      'LIST_INPUT',
+      `${path} cannot be read: ${messageOf(error)}`,
+      'A text file is expected, or one packed with gzip and named .gz.',
+      { cause: error },
+    )
+  }
 }

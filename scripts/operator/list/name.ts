@@ -8,8 +8,11 @@ export type Name = { ok: true; name: string } | { ok: false; fault: NameFault }
 
 const bad = (fault: NameFault): Name => ({ ok: false, fault })
 
-/** Letters, digits, hyphen, and the underscore that real lists and real DNS have; lower case. */
-const plain = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/
+/**
+ * Letters, digits, hyphen, and the underscore that real lists and real DNS have; lower case. A hyphen at the end of a
+ * label is no host name to RFC 952, but hosters give such names to phishers, and browsers ask for them (RFC 2181 §11).
+ */
+const plain = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/
 
 /** What domainToASCII would silently cut off, decode or ignore: it parses a URL's host, not a name. */
 const notOfAName = /[\s%@?#<>[\]\\^|`{}"'(),;=!$&+*~\p{Cc}]/u
@@ -42,7 +45,8 @@ export function normaliseName(text: string): Name {
     // `1.2.3` and `0x7f.1` are addresses to a browser (WHATWG URL, "ends in a number").
     const last = name.slice(name.lastIndexOf('.') + 1)
     if (/^(\d+|0x[0-9a-f]*)$/.test(last)) return bad('ip-address')
-    return name.includes('xn--') ? fromUnicode(name) : withinLimits(name)
+    // A-labels are what is asked of DNS, also where no U-label belongs to them: real lists have such names.
+    return withinLimits(name)
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the question is whether all of it is ASCII
   if (/^[\x00-\x7f]*$/.test(name) || notOfAName.test(name)) return bad('bad-name')

@@ -37,16 +37,27 @@ function describe(chunks: readonly Buffer[]): Chunks {
   return { bytes: chunks.reduce((sum, { length }) => sum + length, 0), chunks: chunks.map(sha256) }
 }
 
-/** Deltas between earlier versions, newest first, as far as they are worth less than a snapshot. */
-function chainOf(earlier: readonly EarlierVersion[], atMost: number, budget: number): Delta[] {
+/**
+ * Deltas between earlier versions, newest first, as far as they are worth less than a snapshot.
+ * @param lead versions from which a delta leads to the new one; what leads to no such version helps nobody
+ */
+function chainOf(
+  earlier: readonly EarlierVersion[],
+  lead: readonly number[],
+  atMost: number,
+  budget: number,
+): Delta[] {
   const chain: Delta[] = []
+  const leading = new Set(lead)
   let bytes = 0
   for (const { release } of earlier) {
+    if (!leading.has(release.version)) continue
     for (const delta of release.deltas) {
       if (delta.to !== undefined && delta.to !== release.version) continue
       bytes += delta.bytes
       if (chain.length >= atMost || bytes > budget) return chain
       chain.push({ ...delta, to: release.version })
+      leading.add(delta.from)
     }
   }
   return chain
@@ -78,7 +89,8 @@ export async function makeRelease(options: ReleaseOptions): Promise<PublishedLis
     if (chunks.reduce((sum, { length }) => sum + length, 0) >= snapshot.bytes) continue
     deltas.push({ from, ...keep({ kind: 'delta', from }, chunks) })
   }
-  deltas.push(...chainOf(related, chain, snapshot.bytes))
+  const lead = deltas.map(({ from }) => from)
+  deltas.push(...chainOf(related, lead, chain, snapshot.bytes))
   const release: Release = { version, key, names: set.count, result: resultOf(set), snapshot, deltas }
   return { release, chunks: published }
 }

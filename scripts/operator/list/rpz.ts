@@ -21,7 +21,8 @@ function policy(type: string, data: string, sink: Sink): Sink['block'] | undefin
   if (type === 'CNAME') {
     // NXDOMAIN, NODATA, DROP; any other target leads somewhere else.
     if (/^(\.|\*\.|rpz-drop\.?)$/i.test(data)) return sink.block
-    if (/^rpz-passthru\.?$/i.test(data)) return sink.except
+    // Of two owners the more specific one decides, so that `*.name` does not speak of what is listed below it.
+    if (/^rpz-passthru\.?$/i.test(data)) return (name) => sink.except(name, 'exact')
     return undefined
   }
   return (type === 'A' || type === 'AAAA') && isSink(data) ? sink.block : undefined

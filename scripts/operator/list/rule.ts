@@ -17,9 +17,10 @@ export type DropReason =
 
 /** What a parser says about a line. Names are normalised; `''` is the root, which a guard refuses later. */
 export interface Sink {
-  block(name: string, scope: Scope): void
+  /** @param firm only a firm exception takes it back */
+  block(name: string, scope: Scope, firm?: boolean): void
   /** Takes names back that the same input blocks. */
-  except(name: string, scope: Scope): void
+  except(name: string, scope: Scope, firm?: boolean): void
   drop(reason: DropReason): void
 }
 

@@ -82,6 +82,25 @@ describe('a build', () => {
     expect(built.report.unexpressed).toEqual(['fine.evil.example'])
   })
 
+  it('an important rule stands against exceptions that are not, as in AdGuard', async () => {
+    const built = await build(
+      [
+        '||firm.example^$important\n@@||firm.example^\n@@||a.firm.example^',
+        '||open.example^$important\n@@||open.example^$important',
+        '||off.example^$important\n||off.example^$important,badfilter',
+        '||wide.example^\n@@||wide.example^\n||wide.example^$badfilter\n||a.wide.example^',
+      ].join('\n'),
+    )
+    const listed = ['firm', 'open', 'off', 'wide', 'a.wide'].filter((name) => entry(built, `${name}.example`))
+    expect(listed).toEqual(['firm'])
+    expect(built.report.unexpressed).toEqual([])
+  })
+
+  it('a passthru of all below a name leaves what is listed there by itself (RPZ: the more specific owner decides)', async () => {
+    const built = await build('$TTL 60\n*.good.example CNAME rpz-passthru.\nbad.good.example CNAME .')
+    expect(entry(built, 'bad.good.example')).toBe('exact 1')
+  })
+
   it('reads a stream, packed or not, in pieces that break lines and characters', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'securenet-list-'))
     const text = `\ufeff# x\n${Array.from({ length: 30_000 }, (_, i) => `bücher${i}.example`).join('\n')}`
@@ -93,14 +112,25 @@ describe('a build', () => {
       const built = await buildList({ inputs: [{ name: file, source: readList(file), category: 1 }], key })
       expect(built.set.count).toBe(30_006)
     }
-    await expect(
-      buildList({ inputs: [{ name: 'x', source: readList(join(folder, 'none.gz')), category: 1 }], key }),
-    ).rejects.toThrow('ENOENT')
+    const unreadable = [join(folder, 'none.gz'), join(folder, 'none'), folder, join(folder, 'text.gz')]
+    writeFileSync(join(folder, 'text.gz'), text)
+    for (const path of unreadable) {
+      const error = await buildList({
+        inputs: [{ name: 'x', source: readList(path), category: 1 }],
+        key,
+      }).catch((reason) => reason)
+      expect(error).toMatchObject({ code: 'LIST_INPUT' })
+      expect(error.message).toContain(path)
+    }
     rmSync(folder, { recursive: true })
   })
 
   it('without a name, or with a key that is none, is refused', async () => {
     expect((await stopped(build('# nothing'))).code).toBe('LIST_EMPTY')
+    expect(await stopped(build('local=evil.example\nx y'))).toMatchObject({
+      message: 'no name was found in given as domains: 2 lines dropped',
+      wayOut: expect.stringContaining('--drops'),
+    })
     await expect(buildList({ inputs: [], key: 'xyz' })).rejects.toThrow(
       expect.objectContaining({ code: 'LIST_KEY' }),
     )
@@ -121,6 +151,14 @@ describe('the guards', () => {
     const error = await stopped(build(`evil.example\n${name}`))
     expect(error).toMatchObject({ code: 'LIST_GUARD' })
     expect(error.report.findings[0]).toMatchObject({ guard, action: 'stop' })
+  })
+
+  it('an entry above many names of the core is found once', async () => {
+    const { report } = await stopped(build('evil.example\napple.com'))
+    expect(report.findings.map(({ guard, name }) => `${guard} ${name}`)).toEqual([
+      'core apple.com',
+      'gate apple.com',
+    ])
   })
 
   it('told to, they leave such entries out, and say so', async () => {
@@ -178,6 +216,47 @@ describe('the guards', () => {
     const error = await stopped(build(`evil.example\n${name}`, { popular }))
     expect(error.report.findings[0]).toMatchObject({ guard: 'popular', name, hits })
     await build(name, { popular, guards: { exempt: new Set([name]) } })
+  })
+
+  it.each([
+    '1,bank.example\r\n2,www.mail.example\r\n',
+    'GlobalRank,TldRank,Domain,TLD\n1,1,bank.example,example,5\n2,2,www.mail.example,example,4\n',
+    '"Rank","Domain","Open Page Rank"\n"1","bank.example","10.00"\n"2","www.mail.example","9.00"\n',
+    'origin,rank\nhttps://bank.example,1000\nhttps://www.mail.example/,1000\n',
+    '# two names\nbank.example\nwww.mail.example\n',
+  ])('a ranking is read as it is published: %j', async (popular) => {
+    const error = await stopped(build('bank.example\nmail.example', { popular }))
+    expect(error.report).toMatchObject({
+      popular: 2,
+      findings: [{ hits: 'bank.example' }, { hits: 'www.mail.example' }],
+    })
+  })
+
+  it('a file of popular names that holds none guards nothing, and is refused', async () => {
+    await expect(build('evil.example', { popular: '{"rank": 1,\n"page": 2}' })).rejects.toMatchObject({
+      code: 'LIST_POPULAR',
+    })
+  })
+
+  it('the way out fits the guards that stopped the build: no name is exempt from the core', async () => {
+    const core = await stopped(build('evil.example\nsub.pool.ntp.org'))
+    expect(core.wayOut).not.toContain('--exempt')
+    expect(core.wayOut).toContain('--drop-findings')
+    expect((await stopped(build('evil.example\nco.uk'))).wayOut).toContain('--exempt NAME (public-suffix)')
+    await stopped(build('sub.pool.ntp.org', { guards: { exempt: new Set(['sub.pool.ntp.org']) } }))
+  })
+
+  it('a name for which every modem would refuse the whole list stops the build, and nothing is exempt', async () => {
+    const text = 'evil.example\ngoogle.be\nwikipedia.org'
+    const error = await stopped(build(text, { guards: { exempt: new Set(['google.be']) } }))
+    expect(error.report.findings).toMatchObject([
+      { guard: 'gate', name: 'google.be', hits: 'google.be', action: 'stop' },
+      { guard: 'gate', name: 'wikipedia.org', action: 'stop' },
+    ])
+    expect(error.wayOut).not.toContain('--exempt')
+    const built = await build(text, { guards: { popular: 'drop' } })
+    expect(entry(built, 'google.be')).toBeUndefined()
+    expect(entry(await build('mail.google.be'), 'mail.google.be')).toBe('tree 1')
   })
 
   it('an entry below or beside a popular name is no hit, nor is an exact one above it', async () => {

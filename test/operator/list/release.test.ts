@@ -79,6 +79,19 @@ describe('a release', () => {
     expect(other.release.deltas).toEqual([])
   })
 
+  it('names no earlier delta that leads nowhere', async () => {
+    const earlier: EarlierVersion[] = []
+    const ways: string[][] = []
+    // Between 2 and 3 so much changes that the snapshot is smaller.
+    for (const [at, start] of [1, 2, 100_000, 100_001].entries()) {
+      const set = setAt(start)
+      const { release } = await makeRelease({ list: 'securenet', version: at + 1, key, set, earlier })
+      earlier.push({ release, readSet: async () => set })
+      ways.push(release.deltas.map(({ from, to = at + 1 }) => `${from}-${to}`))
+    }
+    expect(ways).toEqual([[], ['1-2'], [], ['3-4']])
+  })
+
   it('has no delta that is larger than its snapshot', async () => {
     const before = setAt(100_000)
     const { release } = await makeRelease({ list: 'securenet', version: 1, key, set: before })
