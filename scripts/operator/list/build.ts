@@ -77,6 +77,7 @@ export class BuildStopped extends SecureNetError {
 }
 
 const keptDrops = 1000
+const neverExempt: ReadonlySet<Finding['guard']> = new Set([...neverEntries, 'core', 'gate'])
 export const defaultTestZone = 'test.securenet.example'
 
 /** Always exact: they say that a list is at work, and must block nothing else. */
@@ -127,15 +128,12 @@ function waysOut(stopping: readonly Finding[]): string {
   const guards = new Set(stopping.map(({ guard }) => guard))
   const ways: string[] = []
   if (guards.delete('collision')) ways.push('Build again with another key: --new-key.')
-  const core = guards.delete('core')
-  const gate = guards.delete('gate')
-  const never = [...guards].filter((guard) => neverEntries.has(guard) && guards.delete(guard))
-  if (core || gate || never.length > 0 || guards.size > 0)
-    ways.push('Correct the source, or leave such entries out: --drop-findings.')
-  if (core || gate)
+  if (guards.size > 0) ways.push('Correct the source, or leave such entries out: --drop-findings.')
+  if (guards.has('core') || guards.has('gate'))
     ways.push('No name is exempt from the core or the gate: modems refuse such a list as a whole.')
-  if (guards.size > 0)
-    ways.push(`What is to be blocked all the same: --exempt NAME (${[...guards].join(', ')}).`)
+  const exemptible = [...guards].filter((guard) => !neverExempt.has(guard))
+  if (exemptible.length > 0)
+    ways.push(`What is to be blocked all the same: --exempt NAME (${exemptible.join(', ')}).`)
   return ways.join(' ')
 }
 
