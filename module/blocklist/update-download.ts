@@ -42,10 +42,10 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 const triesAChunk = 3
 
 /**
- * On a modem, while a list serves: whatever one chunk takes the two cores of, not one query in a hundred is to meet it
- * (docs/list-updates.md).
+ * While a list serves: a chunk keeps a modem's cores busy for some milliseconds, and not one query in a hundred is to meet
+ * one (docs/list-updates.md). The hourly delta is a chunk or two.
  */
-export const CHUNK_PAUSE_MS = 150
+export const CHUNK_PAUSE_MS = 500
 
 /** One chunk, right in size and hash. A bad one is asked for again, alone, a few times. */
 async function fetchChunk(

@@ -12,7 +12,7 @@ import { Archive } from '../operator/list/archive.ts'
 import { setOf, testNames } from '../operator/list/build.ts'
 import type { Names } from '../operator/list/gather.ts'
 import { makeRelease } from '../operator/list/release.ts'
-import { publishVersion } from '../operator/list-publish.ts'
+import { announceVersion, publishChunks, publishVersion } from '../operator/list-publish.ts'
 import { giveOrder } from '../operator/orders.ts'
 import { KeyFolder } from '../operator/signing/key-folder.ts'
 import { startModule } from './module-under-test.ts'
@@ -58,12 +58,27 @@ export async function openBroker(): Promise<{ broker: Broker; url: string; stop:
   return { broker, url, stop }
 }
 
-export async function publish(home: Home, broker: Broker, version: number): Promise<void> {
+async function operatorOf(home: Home, broker: Broker) {
   const folder = await KeyFolder.open(home.keysDir)
   await publishKeys(broker, folder.documents)
   const tools = { broker, now: () => Date.now(), ...signerOf(folder) }
-  const archive = new Archive(home.archiveDir, list)
+  return { tools, archive: new Archive(home.archiveDir, list) }
+}
+
+export async function publish(home: Home, broker: Broker, version: number): Promise<void> {
+  const { tools, archive } = await operatorOf(home, broker)
   await publishVersion(tools, archive, { list, version, spreadSeconds: 0, progress: silent })
+}
+
+/** Chunks first, so that what is measured between this and `announce` is no publisher at work. */
+export async function publishOnlyChunks(home: Home, broker: Broker, version: number): Promise<void> {
+  const { archive } = await operatorOf(home, broker)
+  await publishChunks(broker, await archive.load(version), silent)
+}
+
+export async function announce(home: Home, broker: Broker, version: number): Promise<void> {
+  const { tools, archive } = await operatorOf(home, broker)
+  await announceVersion(tools, archive, { list, version, spreadSeconds: 0 })
 }
 
 /** Nobody's list has one category alone: one name in four is malware. */

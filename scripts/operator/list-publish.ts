@@ -56,13 +56,16 @@ export async function publishChunks(
   await Promise.all(Array.from({ length: atOnce }, work))
 }
 
-export interface PublishOptions {
+export interface AnnounceOptions {
   list: string
   version: number
   /** A candidate for so many percent of the modems, beside what is stable. */
   percent?: number
   /** Downloads start within so many seconds. */
   spreadSeconds: number
+}
+
+export interface PublishOptions extends AnnounceOptions {
   progress: (done: number) => void
 }
 
@@ -72,30 +75,45 @@ function firstHead(list: string, release: Release, spreadSeconds: number, nowMs:
   return { v: 1, list, sequence: 1, ...times, stable: release, allow: [] }
 }
 
+function headFor(
+  before: HeadDocument | undefined,
+  release: Release,
+  { list, percent, spreadSeconds }: AnnounceOptions,
+  now: number,
+): HeadDocument {
+  if (!before) return firstHead(list, release, spreadSeconds, now)
+  if (percent === undefined) {
+    const { candidate: _, ...rest } = before
+    return nextHead(rest, { stable: release, spreadSeconds }, now)
+  }
+  const candidate = { percent, salt: randomBytes(8).toString('hex'), release }
+  return nextHead(before, { candidate, spreadSeconds }, now)
+}
+
+/** The head alone, of a version whose chunks are there. @returns what was signed and published */
+export async function announceVersion(
+  tools: OrderTools & Signer,
+  archive: Archive,
+  options: AnnounceOptions,
+): Promise<HeadDocument> {
+  const before = await signedHead(tools, options.list)
+  const { release } = await archive.load(options.version)
+  const head = headFor(before, release, options, tools.now())
+  await publishHead(tools, head)
+  return head
+}
+
 /** @returns the head that was signed and published */
 export async function publishVersion(
   tools: OrderTools & Signer,
   archive: Archive,
   options: PublishOptions,
 ): Promise<HeadDocument> {
-  const { list, version, percent, spreadSeconds } = options
-  const before = await signedHead(tools, list)
-  const published = await archive.load(version)
+  const before = await signedHead(tools, options.list)
+  const published = await archive.load(options.version)
   await publishChunks(tools.broker, published, options.progress)
-  await archive.markPublished(version)
-  const now = tools.now()
-  const { release } = published
-  let head: HeadDocument
-  if (!before) head = firstHead(list, release, spreadSeconds, now)
-  else if (percent === undefined) {
-    const { candidate: _, ...rest } = before
-    head = nextHead(rest, { stable: release, spreadSeconds }, now)
-  } else
-    head = nextHead(
-      before,
-      { candidate: { percent, salt: randomBytes(8).toString('hex'), release }, spreadSeconds },
-      now,
-    )
+  await archive.markPublished(options.version)
+  const head = headFor(before, published.release, options, tools.now())
   await publishHead(tools, head)
   return head
 }
