@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdirSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { buildOnThread, type OpenBuilder, startBuilderThread } from './blocklist/build-off-thread.ts'
 import { core } from './blocklist/core.ts'
 import { type Head, ranksBelow } from './blocklist/head.ts'
@@ -142,7 +142,7 @@ class Modem implements Daemon {
   }
 
   constructor(config: Config, log: Log, ring: LogRing, program: string) {
-    this.#openBuilder = buildOnThread(startBuilderThread(program))
+    this.#openBuilder = buildOnThread(startBuilderThread(join(dirname(program), 'list-builder.cjs')))
     this.#config = config
     this.#log = log
     this.#ring = ring

@@ -1,5 +1,4 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { BUILDER_ROLE, type BuilderData, serveBuilder } from './blocklist/builder-thread.ts'
 import { type Fields, type Level, type Log, levels } from './log.ts'
 import { systemClock } from './platform/clock.ts'
 import type { FromQueryThread, QueryThreadData, ToQueryThread } from './threads/messages.ts'
@@ -30,18 +29,8 @@ function runQueries(port: MessagePort, { config, sockets }: QueryThreadData): vo
   thread.start()
 }
 
-/** What this program does where it is loaded as a worker: `workerData.role` says as which. */
+/** What this program does where it is loaded as a worker. */
 export function runThread(): void {
-  const data = workerData as QueryThreadData | BuilderData
   if (!parentPort) throw new Error('not a thread')
-  switch (data.role) {
-    case 'queries':
-      runQueries(parentPort, data)
-      return
-    case BUILDER_ROLE:
-      serveBuilder(parentPort, data)
-      return
-    default:
-      throw new Error(`no thread has the role ${String((data as { role?: unknown }).role)}`)
-  }
+  runQueries(parentPort, workerData as QueryThreadData)
 }

@@ -27,9 +27,9 @@ export type BuilderThread = Pick<Worker, 'on' | 'once' | 'postMessage'>
  */
 const limits = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 24 }
 
-/** @param bundle the file that was started: its main module begins with runThread() on a thread (module/thread.ts) */
-export function startBuilderThread(bundle: string): (data: BuilderData) => BuilderThread {
-  return (workerData) => new Worker(bundle, { workerData, resourceLimits: limits, name: BUILDER_ROLE })
+/** @param program a file that serves the builder as soon as it is loaded (module/list-builder.ts) */
+export function startBuilderThread(program: string): (data: BuilderData) => BuilderThread {
+  return (workerData) => new Worker(program, { workerData, resourceLimits: limits, name: BUILDER_ROLE })
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readlinkSync } from 'node:fs'
 import { constants, getPriority, setPriority } from 'node:os'
-import type { MessagePort } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import { MAX_CHUNK_BYTES } from './chunk.ts'
 import { openStore, type Store } from './store.ts'
@@ -28,8 +28,14 @@ export type BuilderReply =
   | { next: number; built?: BuiltStore }
   | { failed: { code: string; message: string; wayOut: string } }
 
+/** What a program does that startBuilderThread (build-off-thread.ts) has loaded. */
+export function runBuilderThread(): void {
+  if (!parentPort) throw new Error('not a thread')
+  serveBuilder(parentPort, workerData as BuilderData)
+}
+
 /** Builds on the thread that it is called on; ends with `close`, or where there is nothing to go on with. */
-export function serveBuilder(
+function serveBuilder(
   port: Pick<MessagePort, 'on' | 'postMessage' | 'close'>,
   { options, basePath, window }: BuilderData,
 ): void {

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
 import { buildHere, buildOnThread, startBuilderThread } from '../../module/blocklist/build-off-thread.ts'
+import { runBuilderThread } from '../../module/blocklist/builder-thread.ts'
 import type { Head } from '../../module/blocklist/head.ts'
 import { createMatcher, type Matcher } from '../../module/blocklist/matcher.ts'
 import type { Store } from '../../module/blocklist/store.ts'
@@ -17,7 +18,6 @@ import { CHUNK_PAUSE_MS } from '../../module/blocklist/update-download.ts'
 import { chunkTopic } from '../../module/control/topics.ts'
 import { nameFromText } from '../../module/dns/name.ts'
 import { systemClock } from '../../module/platform/clock.ts'
-import { runThread } from '../../module/thread.ts'
 
 /** Of one version taken. Times in ms. */
 export interface TakenFigures {
@@ -174,4 +174,4 @@ async function main(): Promise<void> {
 }
 
 if (isMainThread) await main()
-else runThread()
+else runBuilderThread()

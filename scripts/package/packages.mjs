@@ -41,12 +41,12 @@ function runtimesOf(paths) {
 }
 
 /** The files of one target as they land on the modem. */
-function stage({ root, bundle, cache, work, target }) {
+function stage({ root, programs, cache, work, target }) {
   const tree = join(work, 'tree')
   rmSync(tree, { recursive: true, force: true })
   cpSync(join(root, 'rootfs'), tree, { recursive: true })
   const into = join(tree, 'usr', 'lib', 'securenet')
-  copyFileSync(bundle, join(into, 'securenet.cjs'))
+  for (const program of programs) copyFileSync(program, join(into, basename(program)))
   const stripped = putPrebuilt({ root, cache, target, into })
   setModes(tree)
   return { tree, stripped }
@@ -145,7 +145,7 @@ function packTarget(target, options) {
 }
 
 /**
- * @param {{root: string, bundle: string, out: string, cache: string, version: string, releaseDate: string,
+ * @param {{root: string, programs: readonly string[], out: string, cache: string, version: string, releaseDate: string,
  *   withNode?: readonly string[], only?: readonly string[], architecture?: string, say?: (line: string) => void}} options
  *   `only`: names of targets; `architecture`: opkg's name for them where it is not the usual one
  */
@@ -158,7 +158,7 @@ export function buildPackages(options) {
     throw new Error(
       `no such target: ${unknown.join(', ')}; there are ${targets.map((t) => t.name).join(', ')}`,
     )
-  if (!existsSync(options.bundle)) throw new Error(`${options.bundle} is missing`)
+  for (const program of options.programs) if (!existsSync(program)) throw new Error(`${program} is missing`)
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
   const work = mkdtempSync(join(tmpdir(), 'securenet-packages-'))

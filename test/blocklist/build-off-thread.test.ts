@@ -26,7 +26,7 @@ const names = someNames(150_000)
 let release: Release
 beforeAll(async () => {
   bundle = buildBundle()
-  start = startBuilderThread(bundle.file)
+  start = startBuilderThread(join(bundle.folder, 'list-builder.cjs'))
   release = await source.version(1, names)
 }, 60_000)
 afterAll(() => bundle.remove())

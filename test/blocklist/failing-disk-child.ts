@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { buildOnThread, startBuilderThread } from '../../module/blocklist/build-off-thread.ts'
+import { runBuilderThread } from '../../module/blocklist/builder-thread.ts'
 import type { Head } from '../../module/blocklist/head.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
 import { Updater } from '../../module/blocklist/update.ts'
@@ -11,7 +12,6 @@ import { createHealthGate } from '../../module/blocklist/update-gate.ts'
 import { chunkTopic } from '../../module/control/topics.ts'
 import { nameFromText } from '../../module/dns/name.ts'
 import { systemClock } from '../../module/platform/clock.ts'
-import { runThread } from '../../module/thread.ts'
 
 export interface Outcome {
   /** What served before anything was fetched. */
@@ -85,4 +85,4 @@ async function main(): Promise<void> {
 }
 
 if (isMainThread) await main()
-else runThread()
+else runBuilderThread()

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
 import { buildOnThread, startBuilderThread } from '../../module/blocklist/build-off-thread.ts'
+import { runBuilderThread } from '../../module/blocklist/builder-thread.ts'
 import type { Head } from '../../module/blocklist/head.ts'
 import { Updater } from '../../module/blocklist/update.ts'
 import { createHealthGate } from '../../module/blocklist/update-gate.ts'
@@ -13,7 +14,6 @@ import { chunkTopic } from '../../module/control/topics.ts'
 import { SecureNetError } from '../../module/error.ts'
 import { createLog } from '../../module/log.ts'
 import { systemClock } from '../../module/platform/clock.ts'
-import { runThread } from '../../module/thread.ts'
 
 async function main(): Promise<void> {
   const [folder, published, headFile, probation, slowMs] = process.argv.slice(2) as [
@@ -62,4 +62,4 @@ async function main(): Promise<void> {
 }
 
 if (isMainThread) await main()
-else runThread()
+else runBuilderThread()

@@ -114,6 +114,8 @@ describe('packages', () => {
     expect(listed.match(/\S+\.node$/gm)).toEqual([
       `./usr/lib/securenet/prebuilds/linux-${cpu}/node.napi.node`,
     ])
+    for (const program of ['securenet', 'list-builder'])
+      expect(listed).toContain(`./usr/lib/securenet/${program}.cjs\n`)
     expect(listed).toContain('./etc/rc.d/S95securenet\n')
   })
 
