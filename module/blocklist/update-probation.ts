@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../platform/clock.ts'
-import type { StateKeeper } from './update-state.ts'
+import type { StateKeeper } from './state-keeper.ts'
 
 export interface ProbationOptions {
   clock: Clock

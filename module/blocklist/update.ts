@@ -1,6 +1,7 @@
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import { buildHere } from './build-off-thread.ts'
 import { type Head, type Release, ranksBelow } from './head.ts'
+import { STATE_FILES, StateKeeper } from './state-keeper.ts'
 import type { Store } from './store.ts'
 import { type Cancel, createCancel } from './update-cancel.ts'
 import { keepNewer, ListFolder } from './update-folder.ts'
@@ -8,14 +9,7 @@ import { type JobPhase, UpdateJob } from './update-job.ts'
 import type { UpdaterOptions, UpdateStatus } from './update-options.ts'
 import { chooseRelease, judgeRelease, spreadDelay } from './update-plan.ts'
 import { Probation } from './update-probation.ts'
-import {
-  flushFolder,
-  freshState,
-  type ListFile,
-  StateKeeper,
-  startsTolerated,
-  withFailed,
-} from './update-state.ts'
+import { freshState, type ListFile, startsTolerated, type UpdateState, withFailed } from './update-state.ts'
 
 export type { UpdaterOptions, UpdateStatus } from './update-options.ts'
 
@@ -40,7 +34,7 @@ export class Updater {
   constructor(options: UpdaterOptions) {
     this.#options = options
     this.#folder = new ListFolder(options.folder, options.lockFolder)
-    this.#keeper = new StateKeeper(this.#folder.statePath)
+    this.#keeper = new StateKeeper(options.folder, (error) => this.#fail(error))
     this.#probation = new Probation({
       clock: options.clock,
       keeper: this.#keeper,
@@ -54,13 +48,10 @@ export class Updater {
   start(): Store | null {
     this.#running = true
     this.#attempt(() => this.#folder.create())
-    // Without a state that can be believed, no file can.
-    if (!this.#attempt(() => this.#keeper.load()))
-      this.#attempt(() => this.#folder.sweep(freshState, () => false))
-    const before = this.#keeper.value
+    const stored = this.#recall()
     this.#attempt(() => this.#restore())
     this.#attempt(() => this.#folder.sweep(this.#keeper.value, keepNewer(this.#keeper.value)))
-    if (this.#keeper.value !== before) void this.#keeper.save({}).catch((error) => this.#fail(error))
+    if (this.#keeper.value !== stored) void this.#keeper.save({}).catch((error) => this.#fail(error))
     if (this.#store) this.#options.onSwitch(this.#store)
     this.#attempt(() => this.#options.onAllow?.(this.#keeper.value.allow))
     this.#probation.watch()
@@ -75,6 +66,35 @@ export class Updater {
       this.#fail(error)
       return false
     }
+  }
+
+  /** @returns the state, if it is on the medium as it should be */
+  #recall(): UpdateState | null {
+    const { from, damage, isWhole } = this.#keeper.load()
+    const why = damage.join('; ')
+    if (from) {
+      if (why)
+        this.#fail(new SecureNetError('LIST_STATE_RESTORED', `${why}; ${from} is used`, 'Check the flash.'))
+      return isWhole ? this.#keeper.value : null
+    }
+    this.#attempt(() => this.#unseal(why))
+    return this.#keeper.value === freshState ? freshState : null
+  }
+
+  /** Neither state file can be used: what the list's own says, of the moment when it began to serve. */
+  #unseal(why: string): void {
+    const sealed = this.#folder.sealed()
+    if (!sealed && !why) return
+    this.#fail(
+      new SecureNetError(
+        'LIST_STATE_LOST',
+        `${why || `${STATE_FILES.join(' and ')} are gone`}; ${sealed ? 'that of the list’s last switch is used' : 'the list is fetched again'}`,
+        'Check the flash.',
+      ),
+    )
+    if (sealed) this.#keeper.assume(sealed)
+    // Without a state that can be believed, no file can.
+    else this.#folder.sweep(freshState, () => false)
   }
 
   #restore(): void {
@@ -247,12 +267,13 @@ export class Updater {
 
   /** Pointer first, then the list: after a power cut the file that it names is there, whole, and passed its gate. */
   async #switch(candidate: Store, current: ListFile): Promise<void> {
-    const { folder, onSwitch, onStatus, probationSeconds, log } = this.#options
-    await flushFolder(folder)
+    const { onSwitch, onStatus, probationSeconds, log } = this.#options
     const probation = probationSeconds > 0 ? { served: 0, starts: 0 } : null
     // Also without a probation, until the pointer is known to be on the medium: failing in between, either may be there.
     const previous = this.#keeper.value.current
-    await this.#keeper.save({ current, previous, probation })
+    const patch = { current, previous, probation }
+    await this.#folder.seal(current.file, { ...this.#keeper.value, ...patch })
+    await this.#keeper.save(patch)
     const former = this.#store
     this.#store = candidate
     this.#lastError = null
