@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { ranksBelow } from './head.ts'
 import { listStateFile, STATE_FILES, write } from './state-keeper.ts'
 import { openStore, removeStore, removeStoreAside, type Store, verifyFile } from './store.ts'
+import { storageError } from './store-file.ts'
 import { freshState, type ListFile, type UpdateState } from './update-state.ts'
 
 const builtFile = /^(\d+)-\d+\.mdb$/
@@ -49,9 +50,14 @@ export class ListFolder {
     this.locks = locks
   }
 
+  /** @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO */
   create(): void {
-    mkdirSync(this.path, { recursive: true })
-    mkdirSync(this.locks, { recursive: true })
+    try {
+      mkdirSync(this.path, { recursive: true })
+      mkdirSync(this.locks, { recursive: true })
+    } catch (error) {
+      throw storageError(error, this.path)
+    }
   }
 
   /** @returns the file's store, once its octets are known to be what was written; else null */
@@ -74,11 +80,18 @@ export class ListFolder {
     }
   }
 
-  /** As sweep, off this thread: queries do not wait for a file system that removes a large file. */
+  /**
+   * As sweep, off this thread: queries do not wait for a file system that removes a large file.
+   * @throws SecureNetError LIST_STORE_IO
+   */
   async tidy(state: UpdateState, keep: Keep): Promise<void> {
-    for (const name of straysAmong(await readdir(this.path), state, keep)) {
-      await removeStoreAside(join(this.path, ownerOf(name)), this.locks)
-      await rm(join(this.path, name), { recursive: true, force: true })
+    try {
+      for (const name of straysAmong(await readdir(this.path), state, keep)) {
+        await removeStoreAside(join(this.path, ownerOf(name)), this.locks)
+        await rm(join(this.path, name), { recursive: true, force: true })
+      }
+    } catch (error) {
+      throw storageError(error, this.path)
     }
   }
 
