@@ -30,6 +30,8 @@ export class Updater {
   #running = false
   /** Files that nobody needs any more are on their way out. */
   #tidying: Promise<void> = Promise.resolve()
+  /** A head that comes meanwhile waits: what it fetches would be wiped from under it. */
+  #wiping: Promise<void> = Promise.resolve()
 
   constructor(options: UpdaterOptions) {
     this.#options = options
@@ -105,9 +107,9 @@ export class Updater {
     if (current && !this.#store) {
       const code = looping ? 'LIST_PROBATION_FAILED' : 'LIST_DAMAGED'
       this.#fail(new SecureNetError(code, `version ${current.version} cannot serve`, 'It is fetched again.'))
-      // Or it would pass for one that is half built.
-      this.#folder.remove(current)
       this.#store = this.#folder.open(previous)
+      // Or it would pass for one that is half built. A medium that refuses must not keep the one before from serving.
+      this.#attempt(() => this.#folder.remove(current))
       this.#keeper.assume({
         ...state,
         current: this.#store ? previous : null,
@@ -130,9 +132,7 @@ export class Updater {
     this.#head = undefined
     await this.#cancelJob()
     this.#probation.cancel()
-    const { probation } = this.#keeper.value
-    if (probation)
-      await this.#keeper.save({ probation: { ...probation, starts: 0 } }).catch((error) => this.#fail(error))
+    if (this.#keeper.value.probation) await this.#forgetStarts().catch((error) => this.#fail(error))
     await this.#keeper.settled()
     await this.#tidying
     await this.#store?.close()
@@ -153,6 +153,8 @@ export class Updater {
    * @param epoch of the role's keys (control/trust.ts): after a rotation, numbers that a stolen key burnt are free again
    */
   async onHead(head: Head, epoch = this.#keeper.value.epoch): Promise<void> {
+    await this.#wiping
+    if (!this.#running) return
     const { list, log, onAllow } = this.#options
     if (head.list !== list) {
       this.#fail(new SecureNetError('LIST_WRONG_LIST', `a head of list ${head.list}, not of ${list}`))
@@ -171,7 +173,11 @@ export class Updater {
     this.#attempt(() => onAllow?.(head.allow))
     const { sequence, expires, allow } = head
     const patch = { epoch, sequence, expires, allow, ...(rotated ? { failed: [] } : {}) }
-    await this.#keeper.save(patch).catch((error) => this.#fail(error))
+    await this.#keeper.save(patch).catch((error) => {
+      // Written with whatever is written next: else a list would serve whose head is forgotten at the next start.
+      this.#keeper.assume({ ...this.#keeper.value, ...patch })
+      this.#fail(error)
+    })
     await this.#consider()
   }
 
@@ -277,9 +283,10 @@ export class Updater {
     const former = this.#store
     this.#store = candidate
     this.#lastError = null
-    onSwitch(candidate)
+    // From here on nothing may throw: the job would close a store that serves.
+    const isTaken = this.#attempt(() => onSwitch(candidate))
     log.info('list-switched', { version: current.version, names: current.names })
-    await former?.close()
+    if (isTaken) await former?.close().catch((error) => this.#fail(error))
     if (probation) this.#probation.watch()
     else await this.#proven().catch((error) => this.#fail(error))
     onStatus?.()
@@ -299,9 +306,12 @@ export class Updater {
 
   /** The self-test has passed with the list that serves: earlier starts of the process did not end because of it. */
   async passed(): Promise<void> {
-    const { probation } = this.#keeper.value
-    if (!probation || probation.starts === 0) return
-    await this.#keeper.save({ probation: { ...probation, starts: 0 } })
+    if (this.#keeper.value.probation?.starts) await this.#forgetStarts()
+  }
+
+  /** Asked again when the turn has come: a probation that has ended meanwhile must not begin again. */
+  #forgetStarts(): Promise<void> {
+    return this.#keeper.save(({ probation }) => ({ probation: probation && { ...probation, starts: 0 } }))
   }
 
   /**
@@ -340,7 +350,12 @@ export class Updater {
    * Removes every octet of the list; a later head begins anew. The rank of the newest head stays (5-control.md): else whoever
    * can replay a retained message could bring an old list back once the line has the service again.
    */
-  async wipe(): Promise<void> {
+  wipe(): Promise<void> {
+    this.#wiping = this.#wipe()
+    return this.#wiping
+  }
+
+  async #wipe(): Promise<void> {
     this.#head = undefined
     await this.#considering
     await this.#cancelJob()
@@ -395,6 +410,7 @@ export class Updater {
   }
 }
 
+/** Also what is fetched: a head may put right the chunks that the one before it had wrong. */
 function sameRelease(a: Release, b: Release): boolean {
-  return a.version === b.version && a.key === b.key && a.result === b.result
+  return JSON.stringify(a) === JSON.stringify(b)
 }
