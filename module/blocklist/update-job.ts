@@ -42,6 +42,7 @@ export class UpdateJob {
   /** Chunks. */
   readonly progress = { done: 0, of: 0 }
   readonly #options: JobOptions
+  #isBackingOff = false
   #snapshotOnly = false
   /** What is half built cannot be trusted, and may be there still: a medium that fails does not remove either. */
   #isSpoilt = false
@@ -53,6 +54,11 @@ export class UpdateJob {
 
   cancel(): void {
     this.#options.cancel.cancel()
+  }
+
+  /** It has failed, and waits for the next try. */
+  get isBackingOff(): boolean {
+    return this.#isBackingOff
   }
 
   /**
@@ -78,7 +84,9 @@ export class UpdateJob {
         if (next === 'give-up') return false
         if (next === 'snapshot') continue
         onPhase('waiting')
+        this.#isBackingOff = true
         await cancel.pause(clock, retryDelay(failures, code, random()))
+        this.#isBackingOff = false
       }
     }
   }

@@ -23,7 +23,8 @@ export class Updater {
   #head: Head | undefined
   /** Of that head; the state follows once it is written. */
   #newEpoch = 0
-  #job: { job: UpdateJob; over: Promise<void> } | undefined
+  /** `sequence` of the head that began it. */
+  #job: { job: UpdateJob; over: Promise<void>; sequence: number } | undefined
   #phase: JobPhase | 'idle' = 'idle'
   #lastError: string | null = null
   #considering: Promise<void> = Promise.resolve()
@@ -189,7 +190,12 @@ export class Updater {
 
   async #weigh(): Promise<void> {
     const wanted = this.#wanted()
-    if (wanted && this.#job && sameRelease(this.#job.job.release, wanted)) return
+    const job = this.#job
+    if (wanted && job && sameRelease(job.job.release, wanted)) {
+      // Published again, it is what a job that backs off may have been missing.
+      const isNews = (this.#head?.sequence ?? 0) > job.sequence
+      if (!job.job.isBackingOff || !isNews) return
+    }
     await this.#cancelJob()
     const head = this.#head
     if (!wanted || !head) return
@@ -243,7 +249,7 @@ export class Updater {
       onPhase: (phase) => this.#setPhase(phase),
       onError: (error) => this.#fail(error),
     })
-    this.#job = { job, over: this.#carryOut(job, cancel, head) }
+    this.#job = { job, over: this.#carryOut(job, cancel, head), sequence: head.sequence }
   }
 
   async #carryOut(job: UpdateJob, cancel: Cancel, head: Head): Promise<void> {

@@ -109,6 +109,37 @@ it('a wipe while a minute of probation is written down leaves none', async () =>
   expect(modem.updater.status()).toMatchObject({ version: null, phase: 'idle', sequence: 2 })
 })
 
+it.each(['of a chunk that never comes', 'of a chunk that is being built in', 'of a retry'])(
+  'a wipe in the middle %s leaves nothing but the rank, and nothing goes on',
+  async (_) => {
+    const source = new Publisher()
+    const release = await source.version(1, many)
+    const middle = {
+      'of a chunk that never comes': () => new Promise<Buffer>(() => {}),
+      'of a chunk that is being built in': undefined,
+      'of a retry': () => undefined,
+    }[_]
+    source.onFetch = (ref, chunk) => (middle && ref.index === 3 ? middle() : chunk)
+    const modem = modemOn(source)
+    await modem.updater.onHead(source.head(release))
+    if (_ === 'of a retry') await modem.until(() => modem.clock.waiting > 0)
+    else await modem.until(() => source.asked.at(-1)?.index === 3)
+    await modem.updater.wipe()
+    expect(readdirSync(modem.folder).sort()).toEqual(['state-copy.json', 'state.json'])
+    expect(modem.updater.status()).toMatchObject({
+      version: null,
+      sequence: 1,
+      phase: 'idle',
+      lastError: null,
+    })
+    expect(modem.clock.waiting).toBe(0)
+    const asked = source.asked.length
+    modem.clock.advance(86_400_000)
+    await modem.updater.settled()
+    expect(source.asked.length).toBe(asked)
+  },
+)
+
 describe('a head', () => {
   it('that comes during a wipe waits for its end, and is taken', async () => {
     const source = new Publisher()
@@ -165,6 +196,24 @@ describe('a head', () => {
     await modem.until(() => modem.updater.status().lastError === 'LIST_CHUNK_BAD')
     await takes(modem, source.head(release))
     expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null, failedVersions: [] })
+    expect(source.asked.filter(({ index }) => index === 0)).toHaveLength(1)
+  })
+
+  it('that publishes the same version again ends a back-off; the same head once more does not', async () => {
+    const source = new Publisher()
+    const release = await source.version(1, many)
+    let isMissing = true
+    source.onFetch = (ref, chunk) => (isMissing && ref.index === 2 ? undefined : chunk)
+    const modem = modemOn(source)
+    const head = source.head(release)
+    await modem.updater.onHead(head)
+    await modem.until(() => modem.updater.status().phase === 'waiting' && modem.clock.waiting > 0)
+    isMissing = false
+    const asked = source.asked.length
+    await modem.updater.onHead(head)
+    expect(source.asked.length).toBe(asked)
+    await takes(modem, source.head(release))
+    expect(modem.updater.status()).toMatchObject({ version: 1, sequence: 2, lastError: null })
     expect(source.asked.filter(({ index }) => index === 0)).toHaveLength(1)
   })
 
