@@ -355,10 +355,12 @@ export class Updater {
   /**
    * Removes every octet of the list; a later head begins anew. The rank of the newest head stays (5-control.md): else whoever
    * can replay a retained message could bring an old list back once the line has the service again.
+   * @throws what the system said where files stay; asked again at every start
    */
   wipe(): Promise<void> {
-    this.#wiping = this.#wipe()
-    return this.#wiping
+    const wiped = this.#wipe()
+    this.#wiping = wiped.catch(() => undefined)
+    return wiped
   }
 
   async #wipe(): Promise<void> {
@@ -374,11 +376,15 @@ export class Updater {
     this.#lastError = null
     const { epoch, sequence } = this.#keeper.value
     await this.#tidying
-    // The files first: they are what a full medium needs the room of.
-    this.#folder.wipe()
-    await this.#keeper.replace({ ...freshState, epoch, sequence }).catch((error) => this.#fail(error))
-    this.#newEpoch = 0
-    this.#probation.ended()
+    try {
+      // The files first: they are what a full medium needs the room of.
+      this.#folder.wipe()
+    } finally {
+      // Whatever the medium leaves there: nothing of it serves, and a later head is not told that it does.
+      await this.#keeper.replace({ ...freshState, epoch, sequence }).catch((error) => this.#fail(error))
+      this.#newEpoch = 0
+      this.#probation.ended()
+    }
   }
 
   /** Costs nothing: no file is touched. */

@@ -394,6 +394,24 @@ describe('a medium that refuses', () => {
     await modem.updater.stop()
   })
 
+  it('to wipe: it is said, nothing serves, and a later head begins anew once it is writable', async (context) => {
+    const medium = ownMedium()
+    if (!medium) return context.skip()
+    const source = new Publisher()
+    const modem = modemOn(source, { folder: medium.list, lockFolder: medium.locks, probationSeconds: 0 })
+    const release = await source.version(1, ['a.example'])
+    await takes(modem, source.head(release))
+    medium.writable(false)
+    await expect(modem.updater.wipe()).rejects.toMatchObject({ code: 'EROFS' })
+    expect(modem.serving).toBeNull()
+    expect(modem.updater.status()).toMatchObject({ version: null, sequence: 1, lastError: 'LIST_STORE_IO' })
+    medium.writable(true)
+    await takes(modem, source.head(release))
+    await modem.until(() => modem.updater.status().version === 1, 60_000)
+    expect(modem.blocks('a.example')).toBe(true)
+    await modem.updater.stop()
+  })
+
   it('at a start on a read-only medium with a damaged list: the former one serves', async (context) => {
     const medium = ownMedium()
     if (!medium) return context.skip()
