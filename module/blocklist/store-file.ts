@@ -40,15 +40,14 @@ const PAGE_BYTES = 16_384
  * @throws SecureNetError LIST_STORE_FORMAT, LIST_STORE_IO, LIST_DISK_FULL
  */
 export function openStoreFile(path: string, readOnly: boolean, lockDirectory = dirname(path)): StoreFile {
-  if (!isSound(path) || (readOnly && statSync(path).size === 0)) {
-    throw new SecureNetError(
-      'LIST_STORE_FORMAT',
-      `${path} is damaged or no store of ours`,
-      'It is made anew.',
-    )
-  }
   let db: RootDatabase<Buffer, number>
   try {
+    if (!isSound(path) || (readOnly && statSync(path).size === 0))
+      throw new SecureNetError(
+        'LIST_STORE_FORMAT',
+        `${path} is damaged or no store of ours`,
+        'It is made anew.',
+      )
     if (!readOnly) layFirstPages(path, lockDirectory)
     db = openLmdb(prepareLock(path, lockDirectory), readOnly)
   } catch (error) {
@@ -60,6 +59,7 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
     getFast,
     async put(record, appended) {
       try {
+        proveRoom(path, TRANSACTION_BYTES + appended.reduce((sum, { value }) => sum + value.length, 0))
         // batch: one transaction, on lmdb's own thread. What fails, fails as a whole: its parts need no catching each.
         await db.batch(() => {
           db.put(record.key, record.value as Buffer).catch(ignored)
@@ -93,6 +93,8 @@ function openLmdb(path: string, readOnly: boolean): RootDatabase<Buffer, number>
 
 /** More than one transaction writes. */
 const ROOM_BYTES = 1 << 20
+/** What a transaction writes beside its values (measured: some 110 KiB). */
+const TRANSACTION_BYTES = 1 << 17
 const FIRST_PAGES_BYTES = 1 << 17
 const LOCK_BYTES = 4096
 
@@ -121,6 +123,10 @@ function removeModel(model: string): void {
   for (const file of modelFiles(model)) rmSync(file, { force: true })
 }
 
+/**
+ * By a file that is gone before the kernel writes it back. Also before every transaction: where a write of LMDB's own is
+ * refused, lmdb 3.5 tells it by a sprintf into 100 octets, which may be too few, and the heap is damaged (tried).
+ */
 function proveRoom(path: string, bytes: number): void {
   const scratch = `${path}-room`
   try {
@@ -200,7 +206,9 @@ async function rejectionOf(error: unknown): Promise<unknown> {
   )
 }
 
-function storageError(error: unknown, path: string): SecureNetError {
+/** What the system, or LMDB, said of a file, under a code of ours. */
+export function storageError(error: unknown, path: string): SecureNetError {
+  if (error instanceof SecureNetError) return error
   return isFull(error, path)
     ? new SecureNetError(
         'LIST_DISK_FULL',

@@ -1,6 +1,7 @@
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import { buildHere } from './build-off-thread.ts'
 import { type Head, type Release, ranksBelow } from './head.ts'
+import { STATE_FILES, StateKeeper } from './state-keeper.ts'
 import type { Store } from './store.ts'
 import { type Cancel, createCancel } from './update-cancel.ts'
 import { keepNewer, ListFolder } from './update-folder.ts'
@@ -8,14 +9,7 @@ import { type JobPhase, UpdateJob } from './update-job.ts'
 import type { UpdaterOptions, UpdateStatus } from './update-options.ts'
 import { chooseRelease, judgeRelease, spreadDelay } from './update-plan.ts'
 import { Probation } from './update-probation.ts'
-import {
-  flushFolder,
-  freshState,
-  type ListFile,
-  StateKeeper,
-  startsTolerated,
-  withFailed,
-} from './update-state.ts'
+import { freshState, type ListFile, startsTolerated, type UpdateState, withFailed } from './update-state.ts'
 
 export type { UpdaterOptions, UpdateStatus } from './update-options.ts'
 
@@ -29,18 +23,21 @@ export class Updater {
   #head: Head | undefined
   /** Of that head; the state follows once it is written. */
   #newEpoch = 0
-  #job: { job: UpdateJob; over: Promise<void> } | undefined
+  /** `sequence` of the head that began it. */
+  #job: { job: UpdateJob; over: Promise<void>; sequence: number } | undefined
   #phase: JobPhase | 'idle' = 'idle'
   #lastError: string | null = null
   #considering: Promise<void> = Promise.resolve()
   #running = false
   /** Files that nobody needs any more are on their way out. */
   #tidying: Promise<void> = Promise.resolve()
+  /** A head that comes meanwhile waits: what it fetches would be wiped from under it. */
+  #wiping: Promise<void> = Promise.resolve()
 
   constructor(options: UpdaterOptions) {
     this.#options = options
     this.#folder = new ListFolder(options.folder, options.lockFolder)
-    this.#keeper = new StateKeeper(this.#folder.statePath)
+    this.#keeper = new StateKeeper(options.folder, (error) => this.#fail(error))
     this.#probation = new Probation({
       clock: options.clock,
       keeper: this.#keeper,
@@ -54,13 +51,10 @@ export class Updater {
   start(): Store | null {
     this.#running = true
     this.#attempt(() => this.#folder.create())
-    // Without a state that can be believed, no file can.
-    if (!this.#attempt(() => this.#keeper.load()))
-      this.#attempt(() => this.#folder.sweep(freshState, () => false))
-    const before = this.#keeper.value
+    const stored = this.#recall()
     this.#attempt(() => this.#restore())
     this.#attempt(() => this.#folder.sweep(this.#keeper.value, keepNewer(this.#keeper.value)))
-    if (this.#keeper.value !== before) void this.#keeper.save({}).catch((error) => this.#fail(error))
+    if (this.#keeper.value !== stored) void this.#keeper.save({}).catch((error) => this.#fail(error))
     if (this.#store) this.#options.onSwitch(this.#store)
     this.#attempt(() => this.#options.onAllow?.(this.#keeper.value.allow))
     this.#probation.watch()
@@ -77,6 +71,35 @@ export class Updater {
     }
   }
 
+  /** @returns the state, if it is on the medium as it should be */
+  #recall(): UpdateState | null {
+    const { from, damage, isWhole } = this.#keeper.load()
+    const why = damage.join('; ')
+    if (from) {
+      if (why)
+        this.#fail(new SecureNetError('LIST_STATE_RESTORED', `${why}; ${from} is used`, 'Check the flash.'))
+      return isWhole ? this.#keeper.value : null
+    }
+    this.#attempt(() => this.#unseal(why))
+    return this.#keeper.value === freshState ? freshState : null
+  }
+
+  /** Neither state file can be used: what the list's own says, of the moment when it began to serve. */
+  #unseal(why: string): void {
+    const sealed = this.#folder.sealed()
+    if (!sealed && !why) return
+    this.#fail(
+      new SecureNetError(
+        'LIST_STATE_LOST',
+        `${why || `${STATE_FILES.join(' and ')} are gone`}; ${sealed ? 'that of the list’s last switch is used' : 'the list is fetched again'}`,
+        'Check the flash.',
+      ),
+    )
+    if (sealed) this.#keeper.assume(sealed)
+    // Without a state that can be believed, no file can.
+    else this.#folder.sweep(freshState, () => false)
+  }
+
   #restore(): void {
     const state = this.#keeper.value
     const { current, previous, probation, failed } = state
@@ -85,9 +108,9 @@ export class Updater {
     if (current && !this.#store) {
       const code = looping ? 'LIST_PROBATION_FAILED' : 'LIST_DAMAGED'
       this.#fail(new SecureNetError(code, `version ${current.version} cannot serve`, 'It is fetched again.'))
-      // Or it would pass for one that is half built.
-      this.#folder.remove(current)
       this.#store = this.#folder.open(previous)
+      // Or it would pass for one that is half built. A medium that refuses must not keep the one before from serving.
+      this.#attempt(() => this.#folder.remove(current))
       this.#keeper.assume({
         ...state,
         current: this.#store ? previous : null,
@@ -110,9 +133,7 @@ export class Updater {
     this.#head = undefined
     await this.#cancelJob()
     this.#probation.cancel()
-    const { probation } = this.#keeper.value
-    if (probation)
-      await this.#keeper.save({ probation: { ...probation, starts: 0 } }).catch((error) => this.#fail(error))
+    if (this.#keeper.value.probation) await this.#forgetStarts().catch((error) => this.#fail(error))
     await this.#keeper.settled()
     await this.#tidying
     await this.#store?.close()
@@ -133,6 +154,8 @@ export class Updater {
    * @param epoch of the role's keys (control/trust.ts): after a rotation, numbers that a stolen key burnt are free again
    */
   async onHead(head: Head, epoch = this.#keeper.value.epoch): Promise<void> {
+    await this.#wiping
+    if (!this.#running) return
     const { list, log, onAllow } = this.#options
     if (head.list !== list) {
       this.#fail(new SecureNetError('LIST_WRONG_LIST', `a head of list ${head.list}, not of ${list}`))
@@ -151,7 +174,11 @@ export class Updater {
     this.#attempt(() => onAllow?.(head.allow))
     const { sequence, expires, allow } = head
     const patch = { epoch, sequence, expires, allow, ...(rotated ? { failed: [] } : {}) }
-    await this.#keeper.save(patch).catch((error) => this.#fail(error))
+    await this.#keeper.save(patch).catch((error) => {
+      // Written with whatever is written next: else a list would serve whose head is forgotten at the next start.
+      this.#keeper.assume({ ...this.#keeper.value, ...patch })
+      this.#fail(error)
+    })
     await this.#consider()
   }
 
@@ -163,7 +190,12 @@ export class Updater {
 
   async #weigh(): Promise<void> {
     const wanted = this.#wanted()
-    if (wanted && this.#job && sameRelease(this.#job.job.release, wanted)) return
+    const job = this.#job
+    if (wanted && job && sameRelease(job.job.release, wanted)) {
+      // Published again, it is what a job that backs off may have been missing.
+      const isNews = (this.#head?.sequence ?? 0) > job.sequence
+      if (!job.job.isBackingOff || !isNews) return
+    }
     await this.#cancelJob()
     const head = this.#head
     if (!wanted || !head) return
@@ -217,7 +249,7 @@ export class Updater {
       onPhase: (phase) => this.#setPhase(phase),
       onError: (error) => this.#fail(error),
     })
-    this.#job = { job, over: this.#carryOut(job, cancel, head) }
+    this.#job = { job, over: this.#carryOut(job, cancel, head), sequence: head.sequence }
   }
 
   async #carryOut(job: UpdateJob, cancel: Cancel, head: Head): Promise<void> {
@@ -247,18 +279,20 @@ export class Updater {
 
   /** Pointer first, then the list: after a power cut the file that it names is there, whole, and passed its gate. */
   async #switch(candidate: Store, current: ListFile): Promise<void> {
-    const { folder, onSwitch, onStatus, probationSeconds, log } = this.#options
-    await flushFolder(folder)
+    const { onSwitch, onStatus, probationSeconds, log } = this.#options
     const probation = probationSeconds > 0 ? { served: 0, starts: 0 } : null
     // Also without a probation, until the pointer is known to be on the medium: failing in between, either may be there.
     const previous = this.#keeper.value.current
-    await this.#keeper.save({ current, previous, probation })
+    const patch = { current, previous, probation }
+    await this.#folder.seal(current.file, { ...this.#keeper.value, ...patch })
+    await this.#keeper.save(patch)
     const former = this.#store
     this.#store = candidate
     this.#lastError = null
-    onSwitch(candidate)
+    // From here on nothing may throw: the job would close a store that serves.
+    const isTaken = this.#attempt(() => onSwitch(candidate))
     log.info('list-switched', { version: current.version, names: current.names })
-    await former?.close()
+    if (isTaken) await former?.close().catch((error) => this.#fail(error))
     if (probation) this.#probation.watch()
     else await this.#proven().catch((error) => this.#fail(error))
     onStatus?.()
@@ -278,9 +312,12 @@ export class Updater {
 
   /** The self-test has passed with the list that serves: earlier starts of the process did not end because of it. */
   async passed(): Promise<void> {
-    const { probation } = this.#keeper.value
-    if (!probation || probation.starts === 0) return
-    await this.#keeper.save({ probation: { ...probation, starts: 0 } })
+    if (this.#keeper.value.probation?.starts) await this.#forgetStarts()
+  }
+
+  /** Asked again when the turn has come: a probation that has ended meanwhile must not begin again. */
+  #forgetStarts(): Promise<void> {
+    return this.#keeper.save(({ probation }) => ({ probation: probation && { ...probation, starts: 0 } }))
   }
 
   /**
@@ -318,8 +355,15 @@ export class Updater {
   /**
    * Removes every octet of the list; a later head begins anew. The rank of the newest head stays (5-control.md): else whoever
    * can replay a retained message could bring an old list back once the line has the service again.
+   * @throws what the system said where files stay; asked again at every start
    */
-  async wipe(): Promise<void> {
+  wipe(): Promise<void> {
+    const wiped = this.#wipe()
+    this.#wiping = wiped.catch(() => undefined)
+    return wiped
+  }
+
+  async #wipe(): Promise<void> {
     this.#head = undefined
     await this.#considering
     await this.#cancelJob()
@@ -332,11 +376,15 @@ export class Updater {
     this.#lastError = null
     const { epoch, sequence } = this.#keeper.value
     await this.#tidying
-    // The files first: they are what a full medium needs the room of.
-    this.#folder.wipe()
-    await this.#keeper.replace({ ...freshState, epoch, sequence }).catch((error) => this.#fail(error))
-    this.#newEpoch = 0
-    this.#probation.ended()
+    try {
+      // The files first: they are what a full medium needs the room of.
+      this.#folder.wipe()
+    } finally {
+      // Whatever the medium leaves there: nothing of it serves, and a later head is not told that it does.
+      await this.#keeper.replace({ ...freshState, epoch, sequence }).catch((error) => this.#fail(error))
+      this.#newEpoch = 0
+      this.#probation.ended()
+    }
   }
 
   /** Costs nothing: no file is touched. */
@@ -374,6 +422,7 @@ export class Updater {
   }
 }
 
+/** Also what is fetched: a head may put right the chunks that the one before it had wrong. */
 function sameRelease(a: Release, b: Release): boolean {
-  return a.version === b.version && a.key === b.key && a.result === b.result
+  return JSON.stringify(a) === JSON.stringify(b)
 }
