@@ -104,6 +104,12 @@ describe('the self-test', () => {
     expect((await selfTest(world(), { quickClient: nobody }).run('quick')).outcome).toBe('fail')
   })
 
+  it.each([true, false])('quick: what the last full one found of the page stands (%s)', async (page) => {
+    const test = selfTest(world(), { page })
+    const { cells } = await test.run('full')
+    expect((await test.run('quick')).cells.page).toBe(cells.page)
+  })
+
   it('a page that does not answer fails the full test', async () => {
     const { outcome, cells } = await selfTest(world(), { page: false }).run('full')
     expect([outcome, cells.page]).toEqual(['fail', 'fail'])
