@@ -7,7 +7,7 @@ import type { Signer } from './keys.ts'
 import type { Archive } from './list/archive.ts'
 import { type BuildOptions, type BuildReport, buildList } from './list/build.ts'
 import { makeRelease, type PublishedList } from './list/release.ts'
-import { headLifeSeconds, nextHead, publishHead, signedHead } from './list-head.ts'
+import { headLifeSeconds, headToGoOnFrom, nextHead, publishHead } from './list-head.ts'
 import type { OrderTools } from './orders.ts'
 
 export interface BuildIntoOptions extends Omit<BuildOptions, 'core' | 'key' | 'previous'> {
@@ -37,6 +37,22 @@ export async function buildInto(archive: Archive, list: string, options: BuildIn
   return { release: made.release, chunks: made.chunks.size, report: built.report }
 }
 
+/** What an archived version holds, under the next number: modems take nothing back, but they take this. */
+export async function buildAgain(archive: Archive, list: string, version: number): Promise<PublishedList> {
+  const earlier = await archive.published()
+  const { release, readSet } = await archive.read(version)
+  const set = await readSet()
+  const made = await makeRelease({
+    list,
+    version: await archive.nextVersion(),
+    key: release.key,
+    set,
+    earlier,
+  })
+  await archive.save(set, made)
+  return made
+}
+
 const atOnce = 8
 
 /** Chunks first and all of them, then the head: no modem ever sees a head whose chunks are missing. */
@@ -63,6 +79,8 @@ export interface PublishOptions {
   percent?: number
   /** Downloads start within so many seconds. */
   spreadSeconds: number
+  /** Of the head, instead of the next one: whatever the broker holds is replaced. */
+  sequence?: number
   progress: (done: number) => void
 }
 
@@ -78,8 +96,8 @@ export async function publishVersion(
   archive: Archive,
   options: PublishOptions,
 ): Promise<HeadDocument> {
-  const { list, version, percent, spreadSeconds } = options
-  const before = await signedHead(tools, list)
+  const { list, version, percent, spreadSeconds, sequence } = options
+  const before = await headToGoOnFrom(tools, archive, list, sequence !== undefined)
   const published = await archive.load(version)
   await publishChunks(tools.broker, published, options.progress)
   await archive.markPublished(version)
@@ -87,15 +105,18 @@ export async function publishVersion(
   const { release } = published
   let head: HeadDocument
   if (!before) head = firstHead(list, release, spreadSeconds, now)
-  else if (percent === undefined) {
-    const { candidate: _, ...rest } = before
-    head = nextHead(rest, { stable: release, spreadSeconds }, now)
-  } else
+  else if (percent !== undefined)
     head = nextHead(
       before,
       { candidate: { percent, salt: randomBytes(8).toString('hex'), release }, spreadSeconds },
       now,
     )
-  await publishHead(tools, head)
+  else if (version === before.stable.version) head = nextHead(before, { stable: release, spreadSeconds }, now)
+  else {
+    const { candidate: _, ...rest } = before
+    head = nextHead(rest, { stable: release, spreadSeconds }, now)
+  }
+  if (sequence !== undefined) head = { ...head, sequence }
+  await publishHead(tools, archive, head)
   return head
 }
