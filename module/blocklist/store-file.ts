@@ -118,15 +118,18 @@ const MODEL = '-first'
 const modelFiles = (model: string) => [model, `${model}-lock`, `${model}-room`]
 
 function removeModel(model: string): void {
-  for (const file of modelFiles(model)) rmSync(file, { force: true })
+  for (const file of modelFiles(model)) rmSync(file, gone)
 }
+
+/** Whatever is in a file's place, a folder too: it would be in the way for ever. */
+const gone = { recursive: true, force: true } as const
 
 function proveRoom(path: string, bytes: number): void {
   const scratch = `${path}-room`
   try {
     writeFileSync(scratch, Buffer.alloc(bytes))
   } finally {
-    rmSync(scratch, { force: true })
+    rmSync(scratch, gone)
   }
 }
 
@@ -138,11 +141,13 @@ function proveRoom(path: string, bytes: number): void {
 function prepareLock(path: string, lockDirectory: string): string {
   const link = join(lockDirectory, basename(path))
   const lock = `${link}-lock`
+  // lmdb does not throw on a lock that is no file, it crashes the process.
+  if (existsSync(lock) && !statSync(lock).isFile()) rmSync(lock, gone)
   if (!existsSync(lock) || statSync(lock).size < LOCK_BYTES) writeFileSync(lock, Buffer.alloc(LOCK_BYTES))
   if (resolve(lockDirectory) === resolve(dirname(path))) return path
   // Left alone where it is right: another thread may be opening through it.
   if (!leadsTo(link, path)) {
-    rmSync(link, { force: true })
+    rmSync(link, gone)
     symlinkSync(resolve(path), link)
   }
   return link
@@ -201,23 +206,18 @@ async function rejectionOf(error: unknown): Promise<unknown> {
 }
 
 function storageError(error: unknown, path: string): SecureNetError {
-  return isFull(error, path)
-    ? new SecureNetError(
-        'LIST_DISK_FULL',
-        `no room left to write ${path}`,
-        'Free space in the data directory.',
-        {
-          cause: error,
-        },
-      )
-    : new SecureNetError(
-        'LIST_STORE_IO',
-        `${path}: ${messageOf(error)}`,
-        'Check the medium; the list is fetched again.',
-        {
-          cause: error,
-        },
-      )
+  if (!isFull(error, path))
+    return new SecureNetError('LIST_STORE_IO', `${path}: ${messageOf(error)}`, 'Check the medium.', {
+      cause: error,
+    })
+  // The lock folder may be the one that is full: Node names the file that it could not write.
+  const full = error instanceof Error && 'path' in error ? String(error.path) : path
+  return new SecureNetError(
+    'LIST_DISK_FULL',
+    `no room left to write ${full}`,
+    `Free space in ${dirname(full)}.`,
+    { cause: error },
+  )
 }
 
 /** LMDB says EIO (5) where a disk is full: a write that came out short. */
@@ -235,12 +235,12 @@ function isFull(error: unknown, path: string): boolean {
 
 /** Removes a store, finished or not, and what lies beside it. */
 export function removeStore(path: string, lockDirectory = dirname(path)): void {
-  for (const file of filesOf(path, lockDirectory)) rmSync(file, { force: true })
+  for (const file of filesOf(path, lockDirectory)) rmSync(file, gone)
 }
 
 /** As removeStore, off this thread: removing a large file takes a file system some ms, up to 68 (ext4, measured). */
 export async function removeStoreAside(path: string, lockDirectory = dirname(path)): Promise<void> {
-  for (const file of filesOf(path, lockDirectory)) await rm(file, { force: true })
+  for (const file of filesOf(path, lockDirectory)) await rm(file, gone)
 }
 
 function filesOf(path: string, lockDirectory: string): string[] {

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf } from '../error.ts'
 import { openStore, removeStore, removeStoreAside, type Store, verifyFile } from './store.ts'
 import { freshState, type ListFile, type UpdateState } from './update-state.ts'
 
@@ -45,19 +46,26 @@ export class ListFolder {
   }
 
   create(): void {
-    mkdirSync(this.path, { recursive: true })
-    mkdirSync(this.locks, { recursive: true })
+    for (const folder of [this.path, this.locks]) {
+      const found = statSync(folder, { throwIfNoEntry: false })
+      if (found && !found.isDirectory()) rmSync(folder)
+      mkdirSync(folder, { recursive: true })
+    }
   }
 
-  /** @returns the file's store, once its octets are known to be what was written; else null */
+  /**
+   * @returns the file's store, once its octets are known to be what was written; else null
+   * @throws SecureNetError LIST_STORE_IO, LIST_DISK_FULL where a whole file cannot be mapped: the lock folder is to blame
+   */
   open(entry: ListFile | null): Store | null {
     if (!entry) return null
     const path = join(this.path, entry.file)
     if (!verifyFile(path, entry.digest)) return null
     try {
       return openStore(path, this.locks)
-    } catch {
-      return null
+    } catch (error) {
+      if (codeOf(error) === 'LIST_STORE_FORMAT') return null
+      throw error
     }
   }
 

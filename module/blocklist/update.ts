@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
+import type { Timer } from '../platform/clock.ts'
 import { buildHere } from './build-off-thread.ts'
 import { type Head, type Release, ranksBelow } from './head.ts'
 import type { Store } from './store.ts'
@@ -19,6 +21,9 @@ import {
 
 export type { UpdaterOptions, UpdateStatus } from './update-options.ts'
 
+/** A full tmpfs is emptied by who filled it. */
+const REOPEN_MS = 30_000
+
 /** Keeps one list up to date: what serves, what comes, and the way back. */
 export class Updater {
   readonly #options: UpdaterOptions
@@ -34,6 +39,7 @@ export class Updater {
   #lastError: string | null = null
   #considering: Promise<void> = Promise.resolve()
   #running = false
+  #reopening: Timer | undefined
   /** Files that nobody needs any more are on their way out. */
   #tidying: Promise<void> = Promise.resolve()
 
@@ -81,20 +87,24 @@ export class Updater {
     const state = this.#keeper.value
     const { current, previous, probation, failed } = state
     const looping = probation !== null && probation.starts >= startsTolerated
-    this.#store = looping ? null : this.#folder.open(current)
+    const opened = looping ? null : this.#open(current)
+    // The list is whole, and waits for what keeps it from serving.
+    if (opened === 'later') return
+    this.#store = opened
     if (current && !this.#store) {
       const code = looping ? 'LIST_PROBATION_FAILED' : 'LIST_DAMAGED'
       this.#fail(new SecureNetError(code, `version ${current.version} cannot serve`, 'It is fetched again.'))
-      // Or it would pass for one that is half built.
-      this.#folder.remove(current)
-      this.#store = this.#folder.open(previous)
+      const wayBack = this.#open(previous)
+      this.#store = wayBack === 'later' ? null : wayBack
       this.#keeper.assume({
         ...state,
-        current: this.#store ? previous : null,
+        current: wayBack ? previous : null,
         previous: null,
         probation: null,
         failed: looping ? withFailed(failed, current.version) : failed,
       })
+      // Or it would pass for one that is half built.
+      this.#folder.remove(current)
     } else if (probation) {
       this.#keeper.assume({ ...state, probation: { ...probation, starts: probation.starts + 1 } })
     } else if (previous) {
@@ -103,12 +113,46 @@ export class Updater {
     }
   }
 
+  /** `later`: it is whole and cannot be mapped, for the lock folder is full or may not be written; tried again. */
+  #open(entry: ListFile | null): Store | null | 'later' {
+    try {
+      return this.#folder.open(entry)
+    } catch (error) {
+      this.#fail(error)
+      this.#reopening = this.#options.clock.after(REOPEN_MS, () => this.#reopen())
+      return 'later'
+    }
+  }
+
+  #reopen(): void {
+    const { current } = this.#keeper.value
+    if (!this.#running || this.#store || !current) return
+    this.#attempt(() => this.#folder.create())
+    const opened = this.#open(current)
+    if (opened === 'later') return
+    if (!opened) {
+      this.#fail(
+        new SecureNetError('LIST_DAMAGED', `version ${current.version} cannot serve`, 'It is fetched again.'),
+      )
+      this.#keeper.assume({ ...this.#keeper.value, current: null, probation: null })
+      void this.#consider()
+      return
+    }
+    this.#store = opened
+    this.#lastError = null
+    this.#options.onSwitch(opened)
+    this.#options.log.info('list-reopened', { version: current.version })
+    this.#probation.watch()
+    this.#options.onStatus?.()
+  }
+
   /** Stops at once; what was downloaded is kept for the next start. The store is closed: it must not be asked again. */
   async stop(): Promise<void> {
     if (!this.#running) return
     this.#running = false
     this.#head = undefined
     await this.#cancelJob()
+    this.#reopening?.cancel()
     this.#probation.cancel()
     const { probation } = this.#keeper.value
     if (probation)
@@ -163,7 +207,8 @@ export class Updater {
 
   async #weigh(): Promise<void> {
     const wanted = this.#wanted()
-    if (wanted && this.#job && sameRelease(this.#job.job.release, wanted)) return
+    // Also figures that a mended head has put right: what the job waits for would never come.
+    if (wanted && this.#job && isDeepStrictEqual(this.#job.job.release, wanted)) return
     await this.#cancelJob()
     const head = this.#head
     if (!wanted || !head) return
@@ -293,13 +338,14 @@ export class Updater {
     if (!probation || !current) return false
     this.#probation.cancel()
     const former = this.#store
-    this.#store = this.#folder.open(previous)
+    const opened = this.#open(previous)
+    this.#store = opened === 'later' ? null : opened
     this.#options.onSwitch(this.#store)
     this.#fail(
       new SecureNetError('LIST_PROBATION_FAILED', `version ${current.version} was taken back: ${reason}`),
     )
     const patch = {
-      current: this.#store ? previous : null,
+      current: opened ? previous : null,
       previous: null,
       probation: null,
       failed: withFailed(state.failed, current.version),
@@ -372,8 +418,4 @@ export class Updater {
     this.#options.log.error('list-update', { code: this.#lastError, message: messageOf(error) })
     this.#options.onStatus?.()
   }
-}
-
-function sameRelease(a: Release, b: Release): boolean {
-  return a.version === b.version && a.key === b.key && a.result === b.result
 }
