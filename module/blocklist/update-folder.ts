@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf } from '../error.ts'
+import { clearTries, countTry } from './build-tries.ts'
 import { openStore, removeStore, removeStoreAside, type Store, verifyFile } from './store.ts'
 import { freshState, type ListFile, type UpdateState } from './update-state.ts'
 
@@ -19,6 +20,12 @@ export function keepNewer(state: UpdateState): Keep {
     const version = Number(builtFile.exec(name)?.[1] ?? Number.NaN)
     return version > (state.current?.version ?? -1) && !failed.has(version)
   }
+}
+
+function attempt(act: () => void): void {
+  try {
+    act()
+  } catch {}
 }
 
 const ownerOf = (name: string) => name.replace(companion, '')
@@ -61,9 +68,15 @@ export class ListFolder {
     if (!entry) return null
     const path = join(this.path, entry.file)
     if (!verifyFile(path, entry.digest)) return null
+    // On a full disk it is opened without: a try that cannot be counted is no reason not to serve.
+    attempt(() => countTry(path))
+    if (!existsSync(path)) return null
     try {
-      return openStore(path, this.locks)
+      const store = openStore(path, this.locks)
+      attempt(() => clearTries(path))
+      return store
     } catch (error) {
+      attempt(() => clearTries(path))
       if (codeOf(error) === 'LIST_STORE_FORMAT') return null
       throw error
     }

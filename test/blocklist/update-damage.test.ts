@@ -135,6 +135,17 @@ describe('what is in the way at start', () => {
   })
 })
 
+it('a list under which the process has died four times while mapping it is fetched again', async () => {
+  const modem = modemAfter((octets) => octets)
+  writeFileSync(join(modem.folder, '1-0.mdb-tries'), '3')
+  await modem.restart()
+  expect(modem.updater.status().version).toBe(1)
+  expect(existsSync(join(modem.folder, '1-0.mdb-tries'))).toBe(false)
+  await modem.updater.stop()
+  writeFileSync(join(modem.folder, '1-0.mdb-tries'), '4')
+  await repairs(new Modem(source, { folder: modem.folder, probationSeconds: 0 }))
+})
+
 describe('a wrong clock', () => {
   it.each([
     ['1970', 0, false],

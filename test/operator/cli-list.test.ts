@@ -154,6 +154,9 @@ describe('list', () => {
       const stolen = { ...head, sequence: 2 ** 53 - 3, stable: { ...head.stable, version: 2 ** 31 } }
       const { sign } = await openKeys(loadProfile(bench.profileFile))
       await put(await sign('head', stolen))
+      expect((await bench.run('list', 'status')).out).toContain(
+        'not published from here, where the last was 1',
+      )
       expect((await bench.run('list', 'publish', '--version', '1', '--yes')).err).toMatch(
         /OPERATOR_NUMBERS_SPENT[\s\S]*keys rotate list[\s\S]*--sequence 2/,
       )

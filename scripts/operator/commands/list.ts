@@ -99,6 +99,14 @@ function reportedRows(versions: ReadonlyMap<string, readonly string[]>): string[
   ])
 }
 
+/** An older head of ours is a replayed one; a newer one is another operator's, or a thief's who has our key. */
+function besideLast({ sequence }: HeadDocument, last: HeadDocument | undefined): string {
+  if (!last || last.sequence === sequence) return ''
+  return last.sequence > sequence
+    ? `  OLDER than ${last.sequence}, published last from here`
+    : `  not published from here, where the last was ${last.sequence}`
+}
+
 /** What modems obey, which is what our keys have signed: another head is no news of the list. */
 async function status(context: Context): Promise<void> {
   const tools = await context.tools()
@@ -124,10 +132,7 @@ async function status(context: Context): Promise<void> {
     ...(head.candidate
       ? [['candidate', `${head.candidate.percent} %: ${releaseText(head.candidate.release)}`]]
       : []),
-    [
-      'sequence',
-      `${head.sequence}${last && last.sequence > head.sequence ? `  OLDER than ${last.sequence}, published last from here` : ''}`,
-    ],
+    ['sequence', `${head.sequence}${besideLast(head, last)}`],
     ['issued', timeText(head.issuedAt)],
     ['expires', `${timeText(head.expires)}${stale}`],
     ['allowed', head.allow.join(', ') || 'none'],
