@@ -110,7 +110,7 @@ function layFirstPages(path: string, lockDirectory: string): void {
   const pages = readFileSync(model)
   removeModel(model)
   void db.close()
-  writeFileSync(path, pages, { flush: true })
+  writeNew(path, pages, true)
 }
 
 const MODEL = '-first'
@@ -127,9 +127,18 @@ const gone = { recursive: true, force: true } as const
 function proveRoom(path: string, bytes: number): void {
   const scratch = `${path}-room`
   try {
-    writeFileSync(scratch, Buffer.alloc(bytes))
+    writeNew(scratch, Buffer.alloc(bytes))
   } finally {
     rmSync(scratch, gone)
+  }
+}
+
+/** @throws Error with the path, which Node leaves out where it is the write that fails: data and lock folder are apart */
+function writeNew(path: string, octets: Uint8Array, flush = false): void {
+  try {
+    writeFileSync(path, octets, { flush })
+  } catch (error) {
+    throw Object.assign(error as Error, { path })
   }
 }
 
@@ -143,7 +152,7 @@ function prepareLock(path: string, lockDirectory: string): string {
   const lock = `${link}-lock`
   // lmdb does not throw on a lock that is no file, it crashes the process.
   if (existsSync(lock) && !statSync(lock).isFile()) rmSync(lock, gone)
-  if (!existsSync(lock) || statSync(lock).size < LOCK_BYTES) writeFileSync(lock, Buffer.alloc(LOCK_BYTES))
+  if (!existsSync(lock) || statSync(lock).size < LOCK_BYTES) writeNew(lock, Buffer.alloc(LOCK_BYTES))
   if (resolve(lockDirectory) === resolve(dirname(path))) return path
   // Left alone where it is right: another thread may be opening through it.
   if (!leadsTo(link, path)) {
@@ -210,12 +219,12 @@ function storageError(error: unknown, path: string): SecureNetError {
     return new SecureNetError('LIST_STORE_IO', `${path}: ${messageOf(error)}`, 'Check the medium.', {
       cause: error,
     })
-  // The lock folder may be the one that is full: Node names the file that it could not write.
-  const full = error instanceof Error && 'path' in error ? String(error.path) : path
+  // The lock folder may be the one that is full.
+  const full = dirname(error instanceof Error && 'path' in error ? String(error.path) : path)
   return new SecureNetError(
     'LIST_DISK_FULL',
-    `no room left to write ${full}`,
-    `Free space in ${dirname(full)}.`,
+    `no room left in ${full} to write ${basename(path)}`,
+    `Free space in ${full}.`,
     { cause: error },
   )
 }

@@ -312,6 +312,15 @@ describe('building', () => {
       expect(() => createStoreBuilder(options(path))).toThrow(
         expect.objectContaining({ code: 'LIST_DISK_FULL' }),
       )
+      // The folder of the lock files is what is full: that of the list has room.
+      const full = { ...options(fresh()), lockDirectory: small }
+      expect(() => createStoreBuilder(full)).toThrow(
+        expect.objectContaining({
+          code: 'LIST_DISK_FULL',
+          message: expect.stringContaining(`no room left in ${small}`),
+          wayOut: `Free space in ${small}.`,
+        }),
+      )
     } finally {
       execFileSync('umount', [small])
     }
