@@ -1,5 +1,7 @@
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   openSync,
   readFileSync,
@@ -12,6 +14,7 @@ import {
 } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { open, type RootDatabase } from 'lmdb'
 import { messageOf, SecureNetError } from '../error.ts'
 
@@ -47,10 +50,13 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
       'It is made anew.',
     )
   }
+  const alone = readOnly && !isWritable(path)
   let db: RootDatabase<Buffer, number>
+  let opened: string
   try {
     if (!readOnly) layFirstPages(path, lockDirectory)
-    db = openLmdb(prepareLock(path, lockDirectory), readOnly)
+    opened = alone ? prepareOwnLock(path, lockDirectory) : prepareLock(path, lockDirectory)
+    db = openLmdb(opened, readOnly)
   } catch (error) {
     throw storageError(error, path)
   }
@@ -70,7 +76,19 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
         throw storageError(await rejectionOf(error), path)
       }
     },
-    close: () => db.close(),
+    async close() {
+      await db.close()
+      if (alone) for (const file of [opened, `${opened}-lock`]) rmSync(file, gone)
+    },
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -149,17 +167,39 @@ function writeNew(path: string, octets: Uint8Array, flush = false): void {
  */
 function prepareLock(path: string, lockDirectory: string): string {
   const link = join(lockDirectory, basename(path))
-  const lock = `${link}-lock`
+  layLock(`${link}-lock`)
+  if (resolve(lockDirectory) === resolve(dirname(path))) return path
+  layLink(link, path)
+  return link
+}
+
+let ownLocks = 0
+
+/**
+ * Where a file cannot be opened for writing (a medium that has become read-only), lmdb does not see that another thread of
+ * this process has it open, and the second would reset the lock table under the readers of the first: MDB_BAD_RSLOT at
+ * their next read, and the process ends (tried). Nobody writes a finished file, so each may have a table of its own.
+ * @returns the path to open; it and its lock file go with close()
+ */
+function prepareOwnLock(path: string, lockDirectory: string): string {
+  ownLocks += 1
+  const link = join(lockDirectory, `${basename(path)}@${threadId}.${ownLocks}`)
+  layLock(`${link}-lock`)
+  layLink(link, path)
+  return link
+}
+
+function layLock(lock: string): void {
   // lmdb does not throw on a lock that is no file, it crashes the process.
   if (existsSync(lock) && !statSync(lock).isFile()) rmSync(lock, gone)
   if (!existsSync(lock) || statSync(lock).size < LOCK_BYTES) writeNew(lock, Buffer.alloc(LOCK_BYTES))
-  if (resolve(lockDirectory) === resolve(dirname(path))) return path
+}
+
+function layLink(link: string, path: string): void {
   // Left alone where it is right: another thread may be opening through it.
-  if (!leadsTo(link, path)) {
-    rmSync(link, gone)
-    symlinkSync(resolve(path), link)
-  }
-  return link
+  if (leadsTo(link, path)) return
+  rmSync(link, gone)
+  symlinkSync(resolve(path), link)
 }
 
 function leadsTo(link: string, path: string): boolean {
