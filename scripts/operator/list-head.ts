@@ -106,16 +106,27 @@ export async function publishHead(
   await broker.publish(topics.head(head.list), jws, true)
 }
 
-/** version -> lines that report it; lines without a list count under `none`. */
-export async function reportedVersions(broker: Broker): Promise<Map<string, string[]>> {
-  const versions = new Map<string, string[]>()
+/** What lines report of their list. */
+export interface ListReports {
+  /** version -> lines; lines without a list count under `none`. */
+  versions: Map<string, string[]>
+  /** `stale`, `damaged`, or the code of what keeps the newest version away -> lines. */
+  troubles: Map<string, string[]>
+}
+
+export async function listReports(broker: Broker): Promise<ListReports> {
+  const reports: ListReports = { versions: new Map(), troubles: new Map() }
   for (const [topic, payload] of await broker.retained(topics.reported('+'))) {
     const reported = parseReported(payload)
     if (!reported) continue
-    const version = String(reported.list?.version ?? 'none')
-    versions.set(version, [...(versions.get(version) ?? []), topic.split('/').at(-2)!])
+    const line = topic.split('/').at(-2)!
+    const note = (map: Map<string, string[]>, key: string) => map.set(key, [...(map.get(key) ?? []), line])
+    const { version, state, code } = reported.list ?? {}
+    note(reports.versions, String(version ?? 'none'))
+    if (state === 'stale' || state === 'damaged') note(reports.troubles, state)
+    if (code !== undefined) note(reports.troubles, code)
   }
-  return versions
+  return reports
 }
 
 /** The topics of all chunks that a release names: its snapshot, and every delta of its chain. */

@@ -247,7 +247,17 @@ describe('list', () => {
       protecting: false,
       list: { version: null, names: 0 },
     })
-    expect((await status()).reported).toEqual({ 1: ['demo'], none: ['demo-2'] })
+    expect(await status()).toMatchObject({ reported: { 1: ['demo'], none: ['demo-2'] }, troubles: {} })
+  })
+
+  it('says which lines have a list that has expired, or cannot take the newest', async () => {
+    await publish()
+    const report = (line: string, list: object) =>
+      bench.modem.report(line, { generation: 1, sequence: 1, protecting: true, list })
+    await report('demo', { version: 1, names: 206, state: 'stale' })
+    await report('demo-2', { version: 1, names: 206, state: 'verified', code: 'LIST_DISK_FULL' })
+    expect((await status()).troubles).toEqual({ stale: ['demo'], LIST_DISK_FULL: ['demo-2'] })
+    expect((await bench.run('list', 'status')).out).toMatch(/trouble +LIST_DISK_FULL: 1 line \(demo-2\)/)
   })
 })
 

@@ -8,12 +8,13 @@ import { normaliseName } from '../list/name.ts'
 import {
   headToGoOnFrom,
   heldHead,
+  type ListReports,
+  listReports,
   mustBe,
   nextHead,
   obsoleteChunks,
   promoted,
   publishHead,
-  reportedVersions,
   withoutCandidate,
 } from '../list-head.ts'
 import { buildAgain, publishVersion } from '../list-publish.ts'
@@ -92,11 +93,13 @@ async function publish(context: Context, flags: PublishFlags): Promise<void> {
   ])
 }
 
-function reportedRows(versions: ReadonlyMap<string, readonly string[]>): string[][] {
-  return [...versions].map(([version, lines]) => [
-    'reported',
-    `version ${version}: ${counted(lines.length, 'line')} (${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''})`,
-  ])
+function reportedRows({ versions, troubles }: ListReports): string[][] {
+  const text = (lines: readonly string[]) =>
+    `${counted(lines.length, 'line')} (${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''})`
+  return [
+    ...[...versions].map(([version, lines]) => ['reported', `version ${version}: ${text(lines)}`]),
+    ...[...troubles].map(([trouble, lines]) => ['trouble', `${trouble}: ${text(lines)}`]),
+  ]
 }
 
 /** An older head of ours is a replayed one; a newer one is another operator's, or a thief's who has our key. */
@@ -111,10 +114,10 @@ function besideLast({ sequence }: HeadDocument, last: HeadDocument | undefined):
 async function status(context: Context): Promise<void> {
   const tools = await context.tools()
   const { broker } = tools
-  const versions = await reportedVersions(broker)
+  const reports = await listReports(broker)
   const { ours, foreign } = await heldHead(tools, context.list)
   if (foreign) {
-    for (const row of table(reportedRows(versions))) context.output.note(row)
+    for (const row of table(reportedRows(reports))) context.output.note(row)
     await headToGoOnFrom(tools, archiveOf(context), context.list)
   }
   const head = mustBe(ours, context.list)
@@ -136,9 +139,17 @@ async function status(context: Context): Promise<void> {
     ['issued', timeText(head.issuedAt)],
     ['expires', `${timeText(head.expires)}${stale}`],
     ['allowed', head.allow.join(', ') || 'none'],
-    ...reportedRows(versions),
+    ...reportedRows(reports),
   ]
-  context.output.result({ list: context.list, head, reported: Object.fromEntries(versions) }, table(rows))
+  context.output.result(
+    {
+      list: context.list,
+      head,
+      reported: Object.fromEntries(reports.versions),
+      troubles: Object.fromEntries(reports.troubles),
+    },
+    table(rows),
+  )
 }
 
 /** Signs a changed head; for what changes every modem at once. */
@@ -165,7 +176,7 @@ async function stop(context: Context, flags: ManyLines): Promise<void> {
   const before = await changeHead(context, flags, 'the candidate is withdrawn', withoutCandidate)
   const version = before?.candidate?.release.version
   if (!before || version === undefined) return
-  const keeping = (await reportedVersions(await context.broker())).get(String(version)) ?? []
+  const keeping = (await listReports(await context.broker())).versions.get(String(version)) ?? []
   if (keeping.length > 0)
     context.output.note(
       `version ${version} stays on ${counted(keeping.length, 'line')} until a higher one comes; \`list publish --again ${before.stable.version}\` gives every modem the content of version ${before.stable.version}`,
