@@ -115,13 +115,13 @@ describe('list', () => {
   })
 
   it('the stable version again puts back what was taken from the broker, and the head lives on', async () => {
-    await publish()
+    await publish('--spread', '3600')
     const chunk = topics.snapshot('securenet', 1, 0)
     const was = (await retained(chunk)).get(chunk)
     await bench.other((broker) => broker.publish(chunk, 'garbage', true))
     expect((await bench.run('list', 'publish', '--version', '1', '--yes')).exit).toBe(0)
     expect((await retained(chunk)).get(chunk)).toEqual(was)
-    expect((await status()).head).toMatchObject({ sequence: 2, stable: { version: 1 } })
+    expect((await status()).head).toMatchObject({ sequence: 2, spreadSeconds: 3600, stable: { version: 1 } })
   })
 
   describe('a head that is not ours', () => {

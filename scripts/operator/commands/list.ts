@@ -28,7 +28,7 @@ interface PublishFlags extends BuildFlags, ManyLines {
   again?: number
   sequence?: number
   percent?: number
-  spread: number
+  spread?: number
 }
 
 const archiveOf = ({ profile, list }: Context) => new Archive(profile.archiveDir, list)
@@ -84,7 +84,8 @@ async function publish(context: Context, flags: PublishFlags): Promise<void> {
     list: context.list,
     version,
     ...(flags.percent === undefined ? {} : { percent: flags.percent }),
-    spreadSeconds: flags.spread,
+    // A head that only lives on does not bring those who still wait all at once.
+    spreadSeconds: flags.spread ?? (before?.stable.version === version ? before.spreadSeconds : 0),
     ...(flags.sequence === undefined ? {} : { sequence: flags.sequence }),
     progress: context.output.progress('chunks', chunks),
   })
@@ -241,7 +242,7 @@ export const addListCommands: AddCommands = (program, world) => {
       whole(1, spentAbove),
     )
     .option('--percent <n>', 'as a candidate, for a share of the modems', whole(1, 100))
-    .option('--spread <seconds>', 'downloads start within so many seconds', whole(0, 86_400), 0)
+    .option('--spread <seconds>', 'downloads start within so many seconds (0)', whole(0, 86_400))
     .option(...manyLines.dryRun)
     .option(...manyLines.yes)
   publishing.action((flags: PublishFlags) => within(world, publishing, (context) => publish(context, flags)))
