@@ -1,3 +1,4 @@
+import { SecureNetError } from '../error.ts'
 import { createBitWriter, peekBits } from './bits.ts'
 import type { EntrySet, Tag } from './entries.ts'
 
@@ -28,7 +29,10 @@ export function bucketBitsFor(names: number): number {
 
 const onesOf = Uint8Array.from({ length: 256 }, (_, octet) => octet.toString(2).replaceAll('0', '').length)
 
-/** Of n entries so many bits are coded in unary: the fewest octets in all, and within the hash's upper half. */
+/**
+ * Of n entries so many bits are coded in unary: the fewest octets in all, and within the hash's upper half. A count has
+ * four octets of LEB128, 28 bits, so there are 28 at most and `1 << highBits` is right.
+ */
 function highBitsOf(count: number, bucketBits: number): number {
   return Math.min(32 - Math.clz32(count - 1), 32 - bucketBits)
 }
@@ -86,7 +90,7 @@ export function encodeBucket(
   unary.reset()
   low.reset()
   codes.reset()
-  for (let high = 0, i = first; high < 2 ** highBits; high += 1) {
+  for (let high = 0, i = first; high < 1 << highBits; high += 1) {
     const from = i
     while (i < end && highOf(set.hi[i] as number, bucketBits, highBits) === high) i += 1
     unary.unary(i - from)
@@ -159,7 +163,7 @@ export function findInBucket(octets: Uint8Array, hi: number, lo: number, shape: 
 
   const lowHiBits = 32 - bucketBits - highBits
   const width = lowHiBits + 32
-  const lowAt = (unaryAt + ((count + 2 ** highBits + 7) >>> 3)) << 3
+  const lowAt = (unaryAt + ((count + (1 << highBits) + 7) >>> 3)) << 3
   const wantedHi = lowHiBits === 0 ? 0 : (hi << (32 - lowHiBits)) >>> (32 - lowHiBits)
   const wantedLo = lo >>> 0
   for (let i = bit - (unaryAt << 3) - high; bitAt(octets, bit) === 1; bit += 1, i += 1) {
@@ -187,7 +191,10 @@ function tagAt(octets: Uint8Array, start: number, index: number, tags: readonly 
   return tags[rank] as Tag
 }
 
-/** Hands out a bucket's entries in ascending (hash, tag) order. */
+/**
+ * Hands out a bucket's entries in ascending (hash, tag) order.
+ * @throws SecureNetError LIST_STORE_FORMAT: a half-built file has no digest yet, so a bit of it may have flipped
+ */
 export function decodeBucket(
   octets: Uint8Array,
   bucket: number,
@@ -198,14 +205,17 @@ export function decodeBucket(
   const count = countOf(octets)
   const highBits = highBitsOf(count, bucketBits)
   const lowHiBits = 32 - bucketBits - highBits
-  const lowAt = (leb128Bytes(count) + ((count + 2 ** highBits + 7) >>> 3)) << 3
+  const lowAt = (leb128Bytes(count) + ((count + (1 << highBits) + 7) >>> 3)) << 3
   const top = bucketBits === 0 ? 0 : bucket << (32 - bucketBits)
   const last = tags.length - 1
   let unary = leb128Bytes(count) << 3
-  let code = ((lowAt >>> 3) + ((count * (lowHiBits + 32) + 7) >>> 3)) << 3
+  const codesAt = (lowAt >>> 3) + Math.ceil((count * (lowHiBits + 32)) / 8)
+  if (codesAt > octets.length) throw damagedBucket(bucket)
+  let code = codesAt << 3
   for (let i = 0, high = 0; i < count; unary += 1) {
     if (bitAt(octets, unary) === 0) {
       high += 1
+      if (high >= 1 << highBits) throw damagedBucket(bucket)
       continue
     }
     const at = lowAt + i * (lowHiBits + 32)
@@ -216,4 +226,12 @@ export function decodeBucket(
     add(hi, peekBits(octets, at + lowHiBits, 32), tags[rank] as Tag)
     i += 1
   }
+}
+
+function damagedBucket(bucket: number): SecureNetError {
+  return new SecureNetError(
+    'LIST_STORE_FORMAT',
+    `bucket ${bucket} of the store is not what was written`,
+    'The file is made anew.',
+  )
 }

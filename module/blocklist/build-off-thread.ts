@@ -39,7 +39,7 @@ export function startBuilderThread(bundle: string): (data: BuilderData) => Build
 export function buildOnThread(start: (data: BuilderData) => BuilderThread): OpenBuilder {
   return async ({ base, rest: _, ...options }) => {
     const window = new SharedArrayBuffer(WINDOW_BYTES)
-    const thread = start({ role: BUILDER_ROLE, options, basePath: base?.path ?? null, window })
+    const thread = started(() => start({ role: BUILDER_ROLE, options, basePath: base?.path ?? null, window }))
     const builder = new BuilderOnThread(thread, window)
     try {
       await builder.opened()
@@ -49,6 +49,24 @@ export function buildOnThread(start: (data: BuilderData) => BuilderThread): Open
     }
     return builder
   }
+}
+
+function started(start: () => BuilderThread): BuilderThread {
+  try {
+    return start()
+  } catch (error) {
+    throw builderDied(error)
+  }
+}
+
+function builderDied(cause: unknown): SecureNetError {
+  const why = cause === undefined ? 'it ended of itself' : messageOf(cause)
+  return new SecureNetError(
+    'LIST_BUILDER_DIED',
+    `the thread that builds the list died: ${why}`,
+    'The update is tried again.',
+    { cause },
+  )
 }
 
 class BuilderOnThread implements Building {
@@ -121,13 +139,7 @@ class BuilderOnThread implements Building {
   }
 
   #died(cause: unknown): void {
-    const why = cause === undefined ? 'it ended of itself' : messageOf(cause)
-    this.#death = new SecureNetError(
-      'LIST_BUILDER_DIED',
-      `the thread that builds the list died: ${why}`,
-      'The update is tried again.',
-      { cause },
-    )
+    this.#death = builderDied(cause)
     this.#waiting?.reject(this.#death)
   }
 }

@@ -5,5 +5,5 @@ export type ListState = 'none' | 'damaged' | 'stale' | 'verified'
 
 export function listState(status: UpdateStatus | undefined): ListState {
   if (status?.version != null) return status.stale ? 'stale' : 'verified'
-  return status?.lastError === 'LIST_DAMAGED' ? 'damaged' : 'none'
+  return /^LIST_(DAMAGED|STATE_LOST)$/.test(status?.lastError ?? '') ? 'damaged' : 'none'
 }

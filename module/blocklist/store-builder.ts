@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
-import { SecureNetError } from '../error.ts'
+import { codeOf, SecureNetError } from '../error.ts'
 import { bucketBitsFor, createBucketRoom, encodeBucket } from './bucket.ts'
 import { type BuildOptions, freshProgress, jsonRecord, type Progress, resumed } from './build-progress.ts'
 import { clearTries, countTry } from './build-tries.ts'
@@ -11,7 +11,7 @@ import { createEntryBuffer, createResultHash, type EntrySet } from './entries.ts
 import type { Digest } from './head.ts'
 import { createMerge } from './merge.ts'
 import { METADATA_KEY, readEntries, STORE_FORMAT, type StoreMetadata } from './store.ts'
-import { openStoreFile, removeStore, type StoreFile } from './store-file.ts'
+import { openStoreFile, removeStore, type StoreFile, storageError } from './store-file.ts'
 import { digestFileInTurns } from './verify-file.ts'
 
 export type { BuildOptions } from './build-progress.ts'
@@ -39,7 +39,8 @@ export interface StoreBuilder {
   append(chunk: Uint8Array): Promise<void>
   /**
    * Checks number of entries and result hash against the release, seals and closes the file.
-   * @throws SecureNetError LIST_RESULT_MISMATCH (the file is removed), LIST_DISK_FULL, LIST_STORE_IO
+   * @throws SecureNetError LIST_RESULT_MISMATCH or, of what was gone on with, LIST_DAMAGED (the file is removed);
+   *   LIST_DISK_FULL, LIST_STORE_IO, LIST_STORE_FORMAT
    */
   finish(): Promise<BuiltStore>
   /** Stops and keeps what is there. */
@@ -63,6 +64,14 @@ interface Bucket {
 
 /** @throws SecureNetError LIST_STORE_IO, LIST_DISK_FULL */
 export function createStoreBuilder(options: BuildOptions): StoreBuilder {
+  try {
+    return openBuilder(options)
+  } catch (error) {
+    throw storageError(error, options.path)
+  }
+}
+
+function openBuilder(options: BuildOptions): StoreBuilder {
   const { path, lockDirectory } = options
   const tries = countTry(path)
   let file = openStoreFile(path, false, lockDirectory)
@@ -88,6 +97,8 @@ class FileBuilder implements StoreBuilder {
   readonly #rest: () => Promise<void>
   /** Earlier builders on this file that died before they got anything done. */
   #tries: number
+  /** Something was written by an earlier builder. */
+  readonly #isResumed: boolean
 
   constructor(state: { options: BuildOptions; file: StoreFile; progress: Progress; tries: number }) {
     this.#options = state.options
@@ -95,6 +106,7 @@ class FileBuilder implements StoreBuilder {
     this.#file = state.file
     this.#progress = state.progress
     this.#tries = state.tries
+    this.#isResumed = state.progress.bucket > 0 || state.progress.next > 0
   }
 
   get next(): number {
@@ -104,14 +116,16 @@ class FileBuilder implements StoreBuilder {
   async append(chunk: Uint8Array): Promise<void> {
     const decoded = await decodeInTurns(chunk, this.#room, this.#rest)
     this.#check(decoded.header)
-    await this.#givingRoomBack(() => this.#write(decoded))
+    await this.#onMedium(() => this.#write(decoded))
   }
 
-  async #givingRoomBack<T>(act: () => Promise<T>): Promise<T> {
+  /** Where the medium is full, its room is given back. */
+  async #onMedium<T>(act: () => Promise<T>): Promise<T> {
     try {
       return await act()
-    } catch (error) {
-      if (error instanceof SecureNetError && error.code === 'LIST_DISK_FULL') await this.abort()
+    } catch (cause) {
+      const error = isOfMedium(cause) ? storageError(cause, this.#options.path) : cause
+      if (codeOf(error) === 'LIST_DISK_FULL') await this.abort().catch(() => undefined)
       throw error
     }
   }
@@ -199,7 +213,7 @@ class FileBuilder implements StoreBuilder {
   }
 
   finish(): Promise<BuiltStore> {
-    return this.#givingRoomBack(() => this.#seal())
+    return this.#onMedium(() => this.#seal())
   }
 
   async #seal(): Promise<BuiltStore> {
@@ -213,6 +227,13 @@ class FileBuilder implements StoreBuilder {
       result !== (release.result ?? result)
     ) {
       await this.abort()
+      // A bit may have flipped where it lay: that is not the version's fault, which would be given up for good.
+      if (this.#isResumed)
+        throw new SecureNetError(
+          'LIST_DAMAGED',
+          `${path} does not hold what was written`,
+          'It is begun anew.',
+        )
       throw new SecureNetError(
         'LIST_RESULT_MISMATCH',
         `version ${release.version} of list ${progress.list} came to ${progress.written} entries (${result}), not to ${progress.names} (${release.result})`,
@@ -259,6 +280,11 @@ class FileBuilder implements StoreBuilder {
     await this.#file.close().catch(() => undefined)
     removeStore(this.#options.path, this.#options.lockDirectory)
   }
+}
+
+/** The system names its errors by text, LMDB by number. */
+function isOfMedium(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^E[A-Z]+$|^-?\d+$/.test(String(error.code))
 }
 
 async function decodeInTurns(

@@ -43,17 +43,16 @@ const PAGE_BYTES = 16_384
  * @throws SecureNetError LIST_STORE_FORMAT, LIST_STORE_IO, LIST_DISK_FULL
  */
 export function openStoreFile(path: string, readOnly: boolean, lockDirectory = dirname(path)): StoreFile {
-  if (!isSound(path) || (readOnly && statSync(path).size === 0)) {
-    throw new SecureNetError(
-      'LIST_STORE_FORMAT',
-      `${path} is damaged or no store of ours`,
-      'It is made anew.',
-    )
-  }
   const alone = readOnly && !isWritable(path)
   let db: RootDatabase<Buffer, number>
   let opened: string
   try {
+    if (!isSound(path) || (readOnly && statSync(path).size === 0))
+      throw new SecureNetError(
+        'LIST_STORE_FORMAT',
+        `${path} is damaged or no store of ours`,
+        'It is made anew.',
+      )
     if (!readOnly) layFirstPages(path, lockDirectory)
     opened = alone ? prepareOwnLock(path, lockDirectory) : prepareLock(path, lockDirectory)
     db = openLmdb(opened, readOnly)
@@ -66,6 +65,7 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
     getFast,
     async put(record, appended) {
       try {
+        proveRoom(path, TRANSACTION_BYTES + appended.reduce((sum, { value }) => sum + value.length, 0))
         // batch: one transaction, on lmdb's own thread. What fails, fails as a whole: its parts need no catching each.
         await db.batch(() => {
           db.put(record.key, record.value as Buffer).catch(ignored)
@@ -111,6 +111,8 @@ function openLmdb(path: string, readOnly: boolean): RootDatabase<Buffer, number>
 
 /** More than one transaction writes. */
 const ROOM_BYTES = 1 << 20
+/** What a transaction writes beside its values (measured: some 110 KiB). */
+const TRANSACTION_BYTES = 1 << 17
 const FIRST_PAGES_BYTES = 1 << 17
 const LOCK_BYTES = 4096
 
@@ -142,6 +144,10 @@ function removeModel(model: string): void {
 /** Whatever is in a file's place, a folder too: it would be in the way for ever. */
 const gone = { recursive: true, force: true } as const
 
+/**
+ * By a file that is gone before the kernel writes it back. Also before every transaction: where a write of LMDB's own is
+ * refused, lmdb 3.5 tells it by a sprintf into 100 octets, which may be too few, and the heap is damaged (tried).
+ */
 function proveRoom(path: string, bytes: number): void {
   const scratch = `${path}-room`
   try {
@@ -254,7 +260,9 @@ async function rejectionOf(error: unknown): Promise<unknown> {
   )
 }
 
-function storageError(error: unknown, path: string): SecureNetError {
+/** What the system, or LMDB, said of a file, under a code of ours. */
+export function storageError(error: unknown, path: string): SecureNetError {
+  if (error instanceof SecureNetError) return error
   if (!isFull(error, path))
     return new SecureNetError('LIST_STORE_IO', `${path}: ${messageOf(error)}`, 'Check the medium.', {
       cause: error,

@@ -9,6 +9,7 @@ import type { ChunkRef, ChunkSource } from './chunk-source.ts'
 import type { Release } from './head.ts'
 import { openStore, removeStoreAside, type Store } from './store.ts'
 import type { BuiltStore } from './store-builder.ts'
+import { storageError } from './store-file.ts'
 import type { Cancel } from './update-cancel.ts'
 import { type Step, storeBytes } from './update-plan.ts'
 
@@ -102,10 +103,18 @@ async function runStep(builder: Building, step: Step, done: number, options: Dow
     const chunk = await fetchChunk(source, ref, chunks[index] as string, cancel)
     await builder.append(chunk)
     onChunk(done + builder.next)
-    const { size } = statSync(join(folder, stepFile(step)))
+    const size = sizeOf(join(folder, stepFile(step)))
     if (size > room) throw quotaError(size, room)
     cancel.check()
     await cancel.pause(clock, pauseMs)
+  }
+}
+
+function sizeOf(path: string): number {
+  try {
+    return statSync(path).size
+  } catch (error) {
+    throw storageError(error, path)
   }
 }
 
@@ -146,7 +155,8 @@ export async function download(options: DownloadOptions): Promise<BuiltStore> {
       base = last ? null : openStore(built.path, locks)
     }
   } finally {
-    await discard(base, options)
+    // Interrupted, it is there for the next call.
+    if (base !== options.base) await base?.close()
   }
   return built as BuiltStore
 }
@@ -155,5 +165,6 @@ export async function download(options: DownloadOptions): Promise<BuiltStore> {
 async function discard(store: Store | null, { base, locks }: DownloadOptions): Promise<void> {
   if (!store || store === base) return
   await store.close()
-  await removeStoreAside(store.path, locks)
+  // What stays is a stray that goes with the next tidying.
+  await removeStoreAside(store.path, locks).catch(() => undefined)
 }

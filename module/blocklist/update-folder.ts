@@ -3,12 +3,17 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf } from '../error.ts'
 import { clearTries, countTry } from './build-tries.ts'
+import { ranksBelow } from './head.ts'
+import { listStateFile, STATE_FILES, write } from './state-keeper.ts'
 import { openStore, removeStore, removeStoreAside, type Store, verifyFile } from './store.ts'
+import { storageError } from './store-file.ts'
 import { freshState, type ListFile, type UpdateState } from './update-state.ts'
 
 const builtFile = /^(\d+)-\d+\.mdb$/
-/** What LMDB and the builder lay beside a file. */
-const companion = /-(lock|tries|room)$/
+/** The state at the moment when a file began to serve. */
+const SEAL = '-state'
+/** What LMDB, the builder and the updater lay beside a file. */
+const companion = /-(lock|tries|room|state|state\.tmp)$/
 
 /** Whether a file that the state does not name stays. */
 export type Keep = (file: string) => boolean
@@ -28,11 +33,16 @@ function attempt(act: () => void): void {
   } catch {}
 }
 
+function ranksAbove(a: UpdateState, b: UpdateState): boolean {
+  const versionOf = ({ current }: UpdateState) => current?.version ?? 0
+  return ranksBelow(b, a) || (!ranksBelow(a, b) && versionOf(a) > versionOf(b))
+}
+
 const ownerOf = (name: string) => name.replace(companion, '')
 
 function straysAmong(names: readonly string[], state: UpdateState, keep: Keep): string[] {
   // The state may be on its way to the medium at this very moment.
-  const named = new Set(['state.json', 'state.json.tmp'])
+  const named = new Set(STATE_FILES.flatMap((name) => [name, `${name}.tmp`]))
   for (const entry of [state.current, state.previous]) if (entry) named.add(entry.file)
   return names.filter((name) => !named.has(ownerOf(name)) && !keep(ownerOf(name)))
 }
@@ -48,15 +58,16 @@ export class ListFolder {
     this.locks = locks
   }
 
-  get statePath(): string {
-    return join(this.path, 'state.json')
-  }
-
+  /** @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO */
   create(): void {
-    for (const folder of [this.path, this.locks]) {
-      const found = statSync(folder, { throwIfNoEntry: false })
-      if (found && !found.isDirectory()) rmSync(folder)
-      mkdirSync(folder, { recursive: true })
+    try {
+      for (const folder of [this.path, this.locks]) {
+        const found = statSync(folder, { throwIfNoEntry: false })
+        if (found && !found.isDirectory()) rmSync(folder)
+        mkdirSync(folder, { recursive: true })
+      }
+    } catch (error) {
+      throw storageError(error, this.path)
     }
   }
 
@@ -90,16 +101,53 @@ export class ListFolder {
     }
   }
 
-  /** As sweep, off this thread: queries do not wait for a file system that removes a large file. */
+  /**
+   * As sweep, off this thread: queries do not wait for a file system that removes a large file.
+   * @throws SecureNetError LIST_STORE_IO
+   */
   async tidy(state: UpdateState, keep: Keep): Promise<void> {
-    for (const name of straysAmong(await readdir(this.path), state, keep)) {
-      await removeStoreAside(join(this.path, ownerOf(name)), this.locks)
-      await rm(join(this.path, name), { recursive: true, force: true })
+    try {
+      for (const name of straysAmong(await readdir(this.path), state, keep)) {
+        await removeStoreAside(join(this.path, ownerOf(name)), this.locks)
+        await rm(join(this.path, name), { recursive: true, force: true })
+      }
+    } catch (error) {
+      throw storageError(error, this.path)
     }
   }
 
   remove({ file }: ListFile): void {
     removeStore(join(this.path, file), this.locks)
+    rmSync(join(this.path, `${file}${SEAL}`), { force: true })
+  }
+
+  /**
+   * Writes the state that is about to be beside the file that it is about, for the day when both state files are lost.
+   * Flushes the folder: the file's own name is lasting after this.
+   * @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO
+   */
+  async seal(file: string, state: UpdateState): Promise<void> {
+    await write(listStateFile(this.path, `${file}${SEAL}`), state)
+  }
+
+  /** @returns the state when the newest file began to serve, as far as it is true still; null where there is none */
+  sealed(): UpdateState | null {
+    const states = readdirSync(this.path).flatMap((name) => {
+      if (!name.endsWith(`.mdb${SEAL}`)) return []
+      try {
+        const { value } = listStateFile(this.path, name).readSync()
+        return value?.current && `${value.current.file}${SEAL}` === name ? [value] : []
+      } catch {
+        return []
+      }
+    })
+    const newest = states.reduce<UpdateState | null>(
+      (best, state) => (best && ranksAbove(best, state) ? best : state),
+      null,
+    )
+    // Its end took the former file away.
+    const isOver = !newest?.previous || !existsSync(join(this.path, newest.previous.file))
+    return newest && isOver ? { ...newest, previous: null, probation: null } : newest
   }
 
   /** Octets of the files that the state names. */
@@ -114,6 +162,6 @@ export class ListFolder {
   wipe(): void {
     this.create()
     this.sweep(freshState, () => false)
-    rmSync(`${this.statePath}.tmp`, { force: true })
+    for (const name of STATE_FILES) rmSync(join(this.path, `${name}.tmp`), { force: true })
   }
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { OpenBuilder } from './build-off-thread.ts'
 import type { ChunkSource } from './chunk-source.ts'
 import type { Release } from './head.ts'
+import type { StateKeeper } from './state-keeper.ts'
 import { openStore, type Store } from './store.ts'
 import type { Cancel } from './update-cancel.ts'
 import { download, stepFile } from './update-download.ts'
@@ -10,7 +11,7 @@ import type { ListFolder } from './update-folder.ts'
 import type { HealthGate } from './update-gate.ts'
 import { planUpdate, type Step } from './update-plan.ts'
 import { retryDelay, snapshotInstead, spoilsFile, worthRetrying } from './update-retry.ts'
-import { type ListFile, type StateKeeper, withFailed } from './update-state.ts'
+import { type ListFile, type UpdateState, withFailed } from './update-state.ts'
 
 export type JobPhase = 'waiting' | 'downloading' | 'verifying'
 
@@ -41,7 +42,10 @@ export class UpdateJob {
   /** Chunks. */
   readonly progress = { done: 0, of: 0 }
   readonly #options: JobOptions
+  #isBackingOff = false
   #snapshotOnly = false
+  /** What is half built cannot be trusted, and may be there still: a medium that fails does not remove either. */
+  #isSpoilt = false
 
   constructor(options: JobOptions) {
     this.release = options.release
@@ -50,6 +54,11 @@ export class UpdateJob {
 
   cancel(): void {
     this.#options.cancel.cancel()
+  }
+
+  /** It has failed, and waits for the next try. */
+  get isBackingOff(): boolean {
+    return this.#isBackingOff
   }
 
   /**
@@ -67,12 +76,17 @@ export class UpdateJob {
       } catch (error) {
         cancel.check()
         onError(error)
-        failures = this.progress.done > reached ? 1 : failures + 1
-        const next = await this.#after(codeOf(error), steps, failures)
+        const code = codeOf(error)
+        // What is thrown away has not come nearer: a flaky medium would be asked for the whole list every few seconds.
+        const cameNearer = this.progress.done > reached && !spoilsFile(code)
+        failures = cameNearer ? 1 : failures + 1
+        const next = await this.#after(code, steps, failures)
         if (next === 'give-up') return false
         if (next === 'snapshot') continue
         onPhase('waiting')
-        await cancel.pause(clock, retryDelay(failures, codeOf(error), random()))
+        this.#isBackingOff = true
+        await cancel.pause(clock, retryDelay(failures, code, random()))
+        this.#isBackingOff = false
       }
     }
   }
@@ -87,16 +101,36 @@ export class UpdateJob {
     steps: readonly Step[],
     failures: number,
   ): Promise<'retry' | 'snapshot' | 'give-up'> {
-    const { folder, keeper } = this.#options
-    if (spoilsFile(code)) await folder.tidy(keeper.value, () => false)
+    if (spoilsFile(code)) await this.#discard()
     if (steps[0]?.kind === 'delta' && snapshotInstead(code, failures)) {
       this.#snapshotOnly = true
       return 'snapshot'
     }
     if (worthRetrying(code)) return 'retry'
-    await folder.tidy(keeper.value, () => false)
-    await keeper.save({ failed: withFailed(keeper.value.failed, this.release.version) })
+    await this.#giveUp()
     return 'give-up'
+  }
+
+  async #discard(): Promise<void> {
+    const { folder, keeper, onError } = this.#options
+    this.#isSpoilt = true
+    await folder
+      .tidy(keeper.value, () => false)
+      .then(() => {
+        this.#isSpoilt = false
+      }, onError)
+  }
+
+  async #giveUp(): Promise<void> {
+    const { keeper, cancel, onError } = this.#options
+    const failing = (state: UpdateState) => ({ failed: withFailed(state.failed, this.release.version) })
+    // Of another epoch's head the number may be used again.
+    cancel.check()
+    await keeper.save(failing).catch((error) => {
+      // Known until the next start, and written with whatever is written next.
+      keeper.assume({ ...keeper.value, ...failing(keeper.value) })
+      onError(error)
+    })
   }
 
   async #attempt(steps: readonly Step[]): Promise<void> {
@@ -116,7 +150,8 @@ export class UpdateJob {
     const base = serving()
     const files = new Set(steps.map(stepFile))
     folder.create()
-    await folder.tidy(keeper.value, (file) => files.has(file))
+    await folder.tidy(keeper.value, (file) => !this.#isSpoilt && files.has(file))
+    this.#isSpoilt = false
     this.progress.done = 0
     this.progress.of = steps.reduce((sum, { chunks }) => sum + chunks.length, 0)
     onPhase('downloading')

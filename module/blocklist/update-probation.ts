@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../platform/clock.ts'
-import type { StateKeeper } from './update-state.ts'
+import type { StateKeeper } from './state-keeper.ts'
 
 export interface ProbationOptions {
   clock: Clock
@@ -30,20 +30,20 @@ export class Probation {
     const { probation } = keeper.value
     if (!probation) return
     const part = Math.max(0, Math.min(seconds - probation.served, tickSeconds))
-    this.#timer = clock.after(part * 1000, () => {
-      this.#passed(probation.served + part).catch((error) => {
-        this.#options.onError(error)
-        this.watch()
-      })
+    const timer = clock.after(part * 1000, () => {
+      this.#passed(probation.served + part)
+        .catch((error) => this.#options.onError(error))
+        // Unless it was cancelled while the medium was busy.
+        .finally(() => this.#timer === timer && this.watch())
     })
+    this.#timer = timer
   }
 
   async #passed(served: number): Promise<void> {
     const { keeper, seconds, onProven } = this.#options
     if (served < seconds) {
       // Having lived through a tick, the process does not die of the list.
-      await keeper.save({ probation: { served, starts: 0 } })
-      this.watch()
+      await keeper.save(({ probation }) => ({ probation: probation && { served, starts: 0 } }))
       return
     }
     await onProven()
@@ -52,6 +52,7 @@ export class Probation {
 
   cancel(): void {
     this.#timer?.cancel()
+    this.#timer = undefined
   }
 
   /** Resolves when no list is on probation. */

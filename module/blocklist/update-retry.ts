@@ -24,12 +24,20 @@ export function snapshotInstead(code: string, failures: number): boolean {
   return /^LIST_CHUNK_(BAD|MISSING)$/.test(code) && failures >= deltaFailuresTolerated
 }
 
-/** Whether the half-built file must go: it takes the room, or cannot be trusted. */
+/** What a half-built file has no part in: it is gone on with. */
+const othersFaults = new Set([
+  'LIST_CHUNK_MISSING',
+  'LIST_CHUNK_BAD',
+  // It counts its own deaths (build-tries.ts).
+  'LIST_BUILDER_DIED',
+])
+
+/**
+ * Whether the half-built file must go: it takes the room, or cannot be trusted. Also for a code that nobody foresaw: gone
+ * on with, the same file would bring it again for ever.
+ */
 export function spoilsFile(code: string): boolean {
-  return (
-    /^LIST_(DISK_FULL|QUOTA|STORE_IO|STORE_FORMAT|DELTA_BASE|CHUNK_CODING|CHUNK_MISPLACED)$/.test(code) ||
-    code === 'EIO'
-  )
+  return !othersFaults.has(code)
 }
 
 const firstMs = 5_000

@@ -1,8 +1,3 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import type { Digest } from './head.ts'
 
 /** A finished file of the list. */
@@ -19,7 +14,7 @@ export interface ListFile {
   epoch?: number
 }
 
-/** What the updater knows after a restart: `state.json`, the pointer to the list that serves. */
+/** What the updater knows after a restart; it points at the list that serves. */
 export interface UpdateState {
   format: 1
   /** Grows whenever the keys that sign heads are replaced; heads of an earlier one count no more. */
@@ -59,128 +54,30 @@ export function withFailed(failed: readonly number[], version: number): number[]
   return [...new Set([...failed, version])].sort((a, b) => a - b).slice(-mostFailed)
 }
 
-const sha256 = (text: string) => createHash('sha256').update(text).digest('base64url')
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
+const isText = (value: unknown) => typeof value === 'string'
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
 
-/**
- * @returns the state, or null where none was ever written
- * @throws SecureNetError LIST_DAMAGED where it is not what was written
- */
-export function readState(path: string): UpdateState | null {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
-    throw damaged(path, error)
-  }
-  try {
-    const [digest, body = ''] = text.split('\n', 2)
-    if (digest !== sha256(body)) throw new Error('its digest is wrong')
-    const state = JSON.parse(body) as UpdateState
-    if (state.format !== 1) throw new Error('it has another format')
-    return { ...freshState, ...state }
-  } catch (error) {
-    throw damaged(path, error)
-  }
+function isListFile(value: unknown): boolean {
+  if (!isObject(value)) return value === null
+  const { version, names, epoch = 0, key, file, digest, result } = value
+  return [version, names, epoch].every(isCount) && [key, file, digest, result].every(isText)
 }
 
-function damaged(path: string, cause: unknown): SecureNetError {
-  return new SecureNetError('LIST_DAMAGED', `${path} cannot be used`, 'The list is fetched again.', { cause })
-}
-
-/**
- * Names created, renamed or removed in a folder are lasting only after this.
- * @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO
- */
-export async function flushFolder(path: string): Promise<void> {
-  try {
-    const folder = await open(path, 'r')
-    try {
-      await folder.sync()
-    } finally {
-      await folder.close()
-    }
-  } catch (error) {
-    throw mediumError(path, error)
-  }
-}
-
-function mediumError(path: string, cause: unknown): SecureNetError {
-  if (cause instanceof SecureNetError) return cause
-  const full = /^(ENOSPC|EDQUOT)$/.test(codeOf(cause))
-  return new SecureNetError(
-    full ? 'LIST_DISK_FULL' : 'LIST_STORE_IO',
-    `${path} cannot be written: ${messageOf(cause)}`,
-    full ? 'Free space in the data directory.' : 'Check the medium.',
-    { cause },
-  )
-}
-
-/**
- * Replaces the state in one step: after a power cut there is the old one or the new one.
- * @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO
- */
-export async function writeState(path: string, state: UpdateState): Promise<void> {
-  const body = JSON.stringify(state)
-  try {
-    const file = await open(`${path}.tmp`, 'w', 0o600)
-    try {
-      await file.writeFile(`${sha256(body)}\n${body}`)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(`${path}.tmp`, path)
-    await flushFolder(dirname(path))
-  } catch (error) {
-    throw mediumError(path, error)
-  }
-}
-
-/** The state in memory, never ahead of the one on the medium; writes go in the order of the calls. */
-export class StateKeeper {
-  readonly #path: string
-  #state: UpdateState = freshState
-  #writing: Promise<unknown> = Promise.resolve()
-
-  constructor(path: string) {
-    this.#path = path
-  }
-
-  get value(): UpdateState {
-    return this.#state
-  }
-
-  /** @throws SecureNetError LIST_DAMAGED; the state is then a fresh one */
-  load(): void {
-    this.#state = freshState
-    this.#state = readState(this.#path) ?? freshState
-  }
-
-  /** In memory alone: where the medium failed. */
-  assume(state: UpdateState): void {
-    this.#state = state
-  }
-
-  /** @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO; the state is then what it was */
-  save(patch: Partial<UpdateState>): Promise<void> {
-    const written = this.settled().then(async () => {
-      const next = { ...this.#state, ...patch }
-      await writeState(this.#path, next)
-      this.#state = next
-    })
-    this.#writing = written
-    return written
-  }
-
-  /** In memory at once, on the medium unless it is there already. @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO */
-  replace(state: UpdateState): Promise<void> {
-    const isSame = JSON.stringify(state) === JSON.stringify(this.#state)
-    this.#state = state
-    return isSame ? this.settled() : this.save({})
-  }
-
-  async settled(): Promise<void> {
-    await this.#writing.catch(() => undefined)
-  }
+/** @throws Error if the data is not a state of format 1 */
+export function parseUpdateState(data: unknown): UpdateState {
+  if (!isObject(data) || data['format'] !== 1) throw new Error('it is no state of format 1')
+  const state = { ...freshState, ...data } as UpdateState
+  const { epoch, sequence, expires, allow, current, previous, probation, failed } = state
+  const isWhole =
+    [epoch, sequence, expires].every(isCount) &&
+    [current, previous].every(isListFile) &&
+    (probation === null || [probation.served, probation.starts].every(isCount)) &&
+    Array.isArray(allow) &&
+    allow.every(isText) &&
+    Array.isArray(failed) &&
+    failed.every(isCount)
+  if (!isWhole) throw new Error('a member of the state is not what it should be')
+  return state
 }

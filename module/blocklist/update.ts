@@ -1,8 +1,8 @@
-import { isDeepStrictEqual } from 'node:util'
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
 import type { Timer } from '../platform/clock.ts'
 import { buildHere } from './build-off-thread.ts'
 import { type Head, type Release, ranksBelow } from './head.ts'
+import { STATE_FILES, StateKeeper } from './state-keeper.ts'
 import type { Store } from './store.ts'
 import { type Cancel, createCancel } from './update-cancel.ts'
 import { keepNewer, ListFolder } from './update-folder.ts'
@@ -10,14 +10,7 @@ import { type JobPhase, UpdateJob } from './update-job.ts'
 import type { UpdaterOptions, UpdateStatus } from './update-options.ts'
 import { chooseRelease, judgeRelease, spreadDelay } from './update-plan.ts'
 import { Probation } from './update-probation.ts'
-import {
-  flushFolder,
-  freshState,
-  type ListFile,
-  StateKeeper,
-  startsTolerated,
-  withFailed,
-} from './update-state.ts'
+import { freshState, type ListFile, startsTolerated, type UpdateState, withFailed } from './update-state.ts'
 
 export type { UpdaterOptions, UpdateStatus } from './update-options.ts'
 
@@ -34,7 +27,8 @@ export class Updater {
   #head: Head | undefined
   /** Of that head; the state follows once it is written. */
   #newEpoch = 0
-  #job: { job: UpdateJob; over: Promise<void> } | undefined
+  /** `sequence` of the head that began it. */
+  #job: { job: UpdateJob; over: Promise<void>; sequence: number } | undefined
   #phase: JobPhase | 'idle' = 'idle'
   #lastError: string | null = null
   #considering: Promise<void> = Promise.resolve()
@@ -42,11 +36,13 @@ export class Updater {
   #reopening: Timer | undefined
   /** Files that nobody needs any more are on their way out. */
   #tidying: Promise<void> = Promise.resolve()
+  /** A head that comes meanwhile waits: what it fetches would be wiped from under it. */
+  #wiping: Promise<void> = Promise.resolve()
 
   constructor(options: UpdaterOptions) {
     this.#options = options
     this.#folder = new ListFolder(options.folder, options.lockFolder)
-    this.#keeper = new StateKeeper(this.#folder.statePath)
+    this.#keeper = new StateKeeper(options.folder, (error) => this.#fail(error))
     this.#probation = new Probation({
       clock: options.clock,
       keeper: this.#keeper,
@@ -60,13 +56,10 @@ export class Updater {
   start(): Store | null {
     this.#running = true
     this.#attempt(() => this.#folder.create())
-    // Without a state that can be believed, no file can.
-    if (!this.#attempt(() => this.#keeper.load()))
-      this.#attempt(() => this.#folder.sweep(freshState, () => false))
-    const before = this.#keeper.value
+    const stored = this.#recall()
     this.#attempt(() => this.#restore())
     this.#attempt(() => this.#folder.sweep(this.#keeper.value, keepNewer(this.#keeper.value)))
-    if (this.#keeper.value !== before) void this.#keeper.save({}).catch((error) => this.#fail(error))
+    if (this.#keeper.value !== stored) void this.#keeper.save({}).catch((error) => this.#fail(error))
     if (this.#store) this.#options.onSwitch(this.#store)
     this.#attempt(() => this.#options.onAllow?.(this.#keeper.value.allow))
     this.#probation.watch()
@@ -81,6 +74,35 @@ export class Updater {
       this.#fail(error)
       return false
     }
+  }
+
+  /** @returns the state, if it is on the medium as it should be */
+  #recall(): UpdateState | null {
+    const { from, damage, isWhole } = this.#keeper.load()
+    const why = damage.join('; ')
+    if (from) {
+      if (why)
+        this.#fail(new SecureNetError('LIST_STATE_RESTORED', `${why}; ${from} is used`, 'Check the flash.'))
+      return isWhole ? this.#keeper.value : null
+    }
+    this.#attempt(() => this.#unseal(why))
+    return this.#keeper.value === freshState ? freshState : null
+  }
+
+  /** Neither state file can be used: what the list's own says, of the moment when it began to serve. */
+  #unseal(why: string): void {
+    const sealed = this.#folder.sealed()
+    if (!sealed && !why) return
+    this.#fail(
+      new SecureNetError(
+        'LIST_STATE_LOST',
+        `${why || `${STATE_FILES.join(' and ')} are gone`}; ${sealed ? 'that of the list’s last switch is used' : 'the list is fetched again'}`,
+        'Check the flash.',
+      ),
+    )
+    if (sealed) this.#keeper.assume(sealed)
+    // Without a state that can be believed, no file can.
+    else this.#folder.sweep(freshState, () => false)
   }
 
   #restore(): void {
@@ -103,8 +125,8 @@ export class Updater {
         probation: null,
         failed: looping ? withFailed(failed, current.version) : failed,
       })
-      // Or it would pass for one that is half built.
-      this.#folder.remove(current)
+      // Or it would pass for one that is half built. A medium that refuses must not keep the one before from serving.
+      this.#attempt(() => this.#folder.remove(current))
     } else if (probation) {
       this.#keeper.assume({ ...state, probation: { ...probation, starts: probation.starts + 1 } })
     } else if (previous) {
@@ -154,9 +176,7 @@ export class Updater {
     await this.#cancelJob()
     this.#reopening?.cancel()
     this.#probation.cancel()
-    const { probation } = this.#keeper.value
-    if (probation)
-      await this.#keeper.save({ probation: { ...probation, starts: 0 } }).catch((error) => this.#fail(error))
+    if (this.#keeper.value.probation) await this.#forgetStarts().catch((error) => this.#fail(error))
     await this.#keeper.settled()
     await this.#tidying
     await this.#store?.close()
@@ -177,6 +197,8 @@ export class Updater {
    * @param epoch of the role's keys (control/trust.ts): after a rotation, numbers that a stolen key burnt are free again
    */
   async onHead(head: Head, epoch = this.#keeper.value.epoch): Promise<void> {
+    await this.#wiping
+    if (!this.#running) return
     const { list, log, onAllow } = this.#options
     if (head.list !== list) {
       this.#fail(new SecureNetError('LIST_WRONG_LIST', `a head of list ${head.list}, not of ${list}`))
@@ -195,7 +217,11 @@ export class Updater {
     this.#attempt(() => onAllow?.(head.allow))
     const { sequence, expires, allow } = head
     const patch = { epoch, sequence, expires, allow, ...(rotated ? { failed: [] } : {}) }
-    await this.#keeper.save(patch).catch((error) => this.#fail(error))
+    await this.#keeper.save(patch).catch((error) => {
+      // Written with whatever is written next: else a list would serve whose head is forgotten at the next start.
+      this.#keeper.assume({ ...this.#keeper.value, ...patch })
+      this.#fail(error)
+    })
     await this.#consider()
   }
 
@@ -207,8 +233,12 @@ export class Updater {
 
   async #weigh(): Promise<void> {
     const wanted = this.#wanted()
-    // Also figures that a mended head has put right: what the job waits for would never come.
-    if (wanted && this.#job && isDeepStrictEqual(this.#job.job.release, wanted)) return
+    const job = this.#job
+    if (wanted && job && sameRelease(job.job.release, wanted)) {
+      // Published again, it is what a job that backs off may have been missing.
+      const isNews = (this.#head?.sequence ?? 0) > job.sequence
+      if (!job.job.isBackingOff || !isNews) return
+    }
     await this.#cancelJob()
     const head = this.#head
     if (!wanted || !head) return
@@ -262,7 +292,7 @@ export class Updater {
       onPhase: (phase) => this.#setPhase(phase),
       onError: (error) => this.#fail(error),
     })
-    this.#job = { job, over: this.#carryOut(job, cancel, head) }
+    this.#job = { job, over: this.#carryOut(job, cancel, head), sequence: head.sequence }
   }
 
   async #carryOut(job: UpdateJob, cancel: Cancel, head: Head): Promise<void> {
@@ -292,18 +322,20 @@ export class Updater {
 
   /** Pointer first, then the list: after a power cut the file that it names is there, whole, and passed its gate. */
   async #switch(candidate: Store, current: ListFile): Promise<void> {
-    const { folder, onSwitch, onStatus, probationSeconds, log } = this.#options
-    await flushFolder(folder)
+    const { onSwitch, onStatus, probationSeconds, log } = this.#options
     const probation = probationSeconds > 0 ? { served: 0, starts: 0 } : null
     // Also without a probation, until the pointer is known to be on the medium: failing in between, either may be there.
     const previous = this.#keeper.value.current
-    await this.#keeper.save({ current, previous, probation })
+    const patch = { current, previous, probation }
+    await this.#folder.seal(current.file, { ...this.#keeper.value, ...patch })
+    await this.#keeper.save(patch)
     const former = this.#store
     this.#store = candidate
     this.#lastError = null
-    onSwitch(candidate)
+    // From here on nothing may throw: the job would close a store that serves.
+    const isTaken = this.#attempt(() => onSwitch(candidate))
     log.info('list-switched', { version: current.version, names: current.names })
-    await former?.close()
+    if (isTaken) await former?.close().catch((error) => this.#fail(error))
     if (probation) this.#probation.watch()
     else await this.#proven().catch((error) => this.#fail(error))
     onStatus?.()
@@ -323,9 +355,12 @@ export class Updater {
 
   /** The self-test has passed with the list that serves: earlier starts of the process did not end because of it. */
   async passed(): Promise<void> {
-    const { probation } = this.#keeper.value
-    if (!probation || probation.starts === 0) return
-    await this.#keeper.save({ probation: { ...probation, starts: 0 } })
+    if (this.#keeper.value.probation?.starts) await this.#forgetStarts()
+  }
+
+  /** Asked again when the turn has come: a probation that has ended meanwhile must not begin again. */
+  #forgetStarts(): Promise<void> {
+    return this.#keeper.save(({ probation }) => ({ probation: probation && { ...probation, starts: 0 } }))
   }
 
   /**
@@ -364,8 +399,15 @@ export class Updater {
   /**
    * Removes every octet of the list; a later head begins anew. The rank of the newest head stays (5-control.md): else whoever
    * can replay a retained message could bring an old list back once the line has the service again.
+   * @throws what the system said where files stay; asked again at every start
    */
-  async wipe(): Promise<void> {
+  wipe(): Promise<void> {
+    const wiped = this.#wipe()
+    this.#wiping = wiped.catch(() => undefined)
+    return wiped
+  }
+
+  async #wipe(): Promise<void> {
     this.#head = undefined
     await this.#considering
     await this.#cancelJob()
@@ -378,11 +420,15 @@ export class Updater {
     this.#lastError = null
     const { epoch, sequence } = this.#keeper.value
     await this.#tidying
-    // The files first: they are what a full medium needs the room of.
-    this.#folder.wipe()
-    await this.#keeper.replace({ ...freshState, epoch, sequence }).catch((error) => this.#fail(error))
-    this.#newEpoch = 0
-    this.#probation.ended()
+    try {
+      // The files first: they are what a full medium needs the room of.
+      this.#folder.wipe()
+    } finally {
+      // Whatever the medium leaves there: nothing of it serves, and a later head is not told that it does.
+      await this.#keeper.replace({ ...freshState, epoch, sequence }).catch((error) => this.#fail(error))
+      this.#newEpoch = 0
+      this.#probation.ended()
+    }
   }
 
   /** Costs nothing: no file is touched. */
@@ -418,4 +464,9 @@ export class Updater {
     this.#options.log.error('list-update', { code: this.#lastError, message: messageOf(error) })
     this.#options.onStatus?.()
   }
+}
+
+/** Also what is fetched: a head may put right the chunks that the one before it had wrong. */
+function sameRelease(a: Release, b: Release): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
 }

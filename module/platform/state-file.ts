@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
@@ -8,10 +9,11 @@ export interface StateFs {
   mkdir(path: string, options: { recursive: true; mode: number }): Promise<unknown>
   open(path: string, flags: string, mode?: number): Promise<Pick<FileHandle, 'writeFile' | 'sync' | 'close'>>
   readFile(path: string): Promise<Buffer>
+  readFileSync(path: string): Buffer
   rename(from: string, to: string): Promise<void>
   rm(path: string, options: { force: true }): Promise<void>
 }
-const nodeFs: StateFs = { mkdir, open, readFile, rename, rm }
+const nodeFs: StateFs = { mkdir, open, readFile, readFileSync, rename, rm }
 
 export interface StateFileOptions<T> {
   folder: string
@@ -20,6 +22,8 @@ export interface StateFileOptions<T> {
   parse: (data: unknown) => T
   /** @default 4 MiB; a larger file is damaged */
   maxBytes?: number
+  /** false: there is no `<name>.bak`; for who keeps copies of the same value instead. @default true */
+  keepPrevious?: boolean
   fs?: StateFs
 }
 
@@ -28,6 +32,8 @@ export interface StateRead<T> {
   /** `previous`: the current generation was lost or damaged and the one before it was read. */
   from: 'current' | 'previous' | 'none'
 }
+
+type Found<T> = { value: T } | { damage?: string }
 
 const header = /^securenet-state 1 ([0-9a-f]{64})$/
 
@@ -66,13 +72,31 @@ export class StateFile<T> {
   async read(): Promise<StateRead<T>> {
     const current = await this.#readOne(this.path)
     if ('value' in current) return { value: current.value, from: 'current' }
-    const previous = await this.#readOne(`${this.path}.bak`)
+    return this.#fallBack(current, this.#keepsPrevious ? await this.#readOne(this.#backup) : {})
+  }
+
+  /** As read(), for who is started in one go. @throws as read() */
+  readSync(): StateRead<T> {
+    const current = this.#readOneSync(this.path)
+    if ('value' in current) return { value: current.value, from: 'current' }
+    return this.#fallBack(current, this.#keepsPrevious ? this.#readOneSync(this.#backup) : {})
+  }
+
+  get #keepsPrevious(): boolean {
+    return this.#options.keepPrevious ?? true
+  }
+
+  get #backup(): string {
+    return `${this.path}.bak`
+  }
+
+  #fallBack(current: { damage?: string }, previous: Found<T>): StateRead<T> {
     if ('value' in previous) return { value: previous.value, from: 'previous' }
     const why = current.damage ?? previous.damage
     if (why === undefined) return { value: undefined, from: 'none' }
     throw new SecureNetError(
       'STATE_DAMAGED',
-      `${this.path}: ${why}, and no earlier generation can be used`,
+      `${this.path}: ${why}${this.#keepsPrevious ? ', and no earlier generation can be used' : ''}`,
       'The module starts without it and asks the backend again; check the flash if it happens twice.',
     )
   }
@@ -86,27 +110,41 @@ export class StateFile<T> {
 
   /** Moves damaged files out of the way (kept for diagnosis), so that a fresh value can be written. */
   async setAside(): Promise<void> {
-    for (const path of [this.path, `${this.path}.bak`])
+    for (const path of [this.path, this.#backup])
       await this.#fs.rename(path, `${path}.damaged`).catch((error) => {
         if (codeOf(error) !== 'ENOENT') throw this.#failure(error)
       })
   }
 
-  async #readOne(path: string): Promise<{ value: T } | { damage?: string }> {
-    let bytes: Buffer
+  async #readOne(path: string): Promise<Found<T>> {
     try {
-      bytes = await this.#fs.readFile(path)
+      return this.#judge(await this.#fs.readFile(path))
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return {}
-      // Flash that can't read a sector says EIO: that generation is as good as damaged.
-      if (codeOf(error) === 'EIO') return { damage: 'the flash cannot be read' }
-      throw new SecureNetError(
-        'STATE_NOT_READ',
-        `${path}: ${messageOf(error)}`,
-        'Check the rights of the data folder.',
-        { cause: error },
-      )
+      return this.#unread(path, error)
     }
+  }
+
+  #readOneSync(path: string): Found<T> {
+    try {
+      return this.#judge(this.#fs.readFileSync(path))
+    } catch (error) {
+      return this.#unread(path, error)
+    }
+  }
+
+  #unread(path: string, error: unknown): { damage?: string } {
+    if (codeOf(error) === 'ENOENT') return {}
+    // Flash that can't read a sector says EIO: that generation is as good as damaged.
+    if (codeOf(error) === 'EIO') return { damage: 'the flash cannot be read' }
+    throw new SecureNetError(
+      'STATE_NOT_READ',
+      `${path}: ${messageOf(error)}`,
+      'Check the rights of the data folder.',
+      { cause: error },
+    )
+  }
+
+  #judge(bytes: Buffer): Found<T> {
     if (bytes.length > (this.#options.maxBytes ?? 4 * 1024 * 1024)) return { damage: 'it is too large' }
     try {
       return { value: this.#options.parse(decode(bytes)) }
@@ -145,15 +183,16 @@ export class StateFile<T> {
     try {
       await this.#fs.rename(temporary, this.path)
     } catch (error) {
-      if (kept) await this.#fs.rename(`${this.path}.bak`, this.path).catch(() => undefined)
+      if (kept) await this.#fs.rename(this.#backup, this.path).catch(() => undefined)
       throw error
     }
   }
 
   /** A damaged current generation must not push a good previous one out. */
   async #keepPrevious(): Promise<boolean> {
+    if (!this.#keepsPrevious) return false
     if (!('value' in (await this.#readOne(this.path)))) return false
-    await this.#fs.rename(this.path, `${this.path}.bak`)
+    await this.#fs.rename(this.path, this.#backup)
     return true
   }
 

@@ -25,11 +25,13 @@ export class MemoryFs implements StateFs {
     }
   }
 
-  readFile = async (path: string) => {
+  readFileSync = (path: string) => {
     const found = this.#files.get(path)
     if (!found) throw missing(path)
     return found
   }
+
+  readFile = async (path: string) => this.readFileSync(path)
 
   rename = async (from: string, to: string) => {
     this.#files.set(to, await this.readFile(from))

@@ -104,6 +104,15 @@ const doing = (code: string) => () =>
 const answering = `require('node:worker_threads').parentPort.on('message', act).postMessage({ next: 0 });`
 
 describe('a thread that dies', () => {
+  it('before it is one is no other fault: what is half built is kept', async () => {
+    const refuse = () => {
+      throw Object.assign(new Error('no memory'), { code: 'ERR_WORKER_INIT_FAILED' })
+    }
+    await expect(buildOnThread(refuse)(optionsFor('none.mdb'))).rejects.toSatisfy(
+      (error) => codeOf(error) === 'LIST_BUILDER_DIED',
+    )
+  })
+
   const outgrows = 'const all = []; for (;;) all.push(new Array(100_000).fill({}))'
   it.each([
     ['at its start', 'throw new Error("unlucky")'],

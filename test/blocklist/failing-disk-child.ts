@@ -24,11 +24,8 @@ export interface Outcome {
   added: boolean
 }
 
-/** A disk that stays broken is given up by the test, never by the updater. */
-const attemptsWatched = 3
-
 async function main(): Promise<void> {
-  const [folder, published, headFile] = process.argv.slice(2) as [string, string, string]
+  const [folder, published, headFile, watched] = process.argv.slice(2) as [string, string, string, string]
   const matcher = createMatcher({ store: null, allow: [], core: [] })
   const codes: string[] = []
   let stopped = () => {}
@@ -59,7 +56,8 @@ async function main(): Promise<void> {
       warn: silent,
       error(_, fields) {
         codes.push(String(fields?.['code']))
-        if (codes.length > attemptsWatched) stopped()
+        // A disk that stays broken is given up by the test, never by the updater.
+        if (codes.length > Number(watched)) stopped()
       },
     },
     gate: createHealthGate({ testZone: 'test.securenet.example' }),

@@ -4,7 +4,7 @@
  *
  *   FAILING_FOLDER  the folder, an absolute path
  *   FAILING_AT      n, from 1; 0: none, calls are only counted
- *   FAILING_ON      "once", or "on" for all that follow too
+ *   FAILING_ON      "once"; "on" for all that follow too; a number, of calls; or "die": the power fails instead
  *   FAILING_ERRNO   the error's number
  *   FAILING_COUNT   a file for the number of calls, written at exit
  */
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,18 +49,31 @@ static int concerns(int fd)
 static int fails(int concerned)
 {
 	const char *at = getenv("FAILING_AT"), *on = getenv("FAILING_ON"), *number = getenv("FAILING_ERRNO");
-	int saved = errno, n, wanted;
+	int saved = errno, n, wanted, span;
 
 	if (!concerned)
 		return 0;
 	n = atomic_fetch_add(&calls, 1) + 1;
 	wanted = at ? atoi(at) : 0;
-	if (wanted == 0 || n < wanted || (n > wanted && !(on && strcmp(on, "on") == 0))) {
+	span = !on || strcmp(on, "once") == 0 ? 1 : strcmp(on, "on") == 0 ? INT_MAX : atoi(on);
+	if (wanted > 0 && n == wanted && on && strcmp(on, "die") == 0)
+		kill(getpid(), SIGKILL);
+	if (wanted == 0 || n < wanted || n - wanted >= span) {
 		errno = saved;
 		return 0;
 	}
 	errno = number ? atoi(number) : EIO;
 	return 1;
+}
+
+/* Which call it was, for who wants to know whose. */
+static int told(const char *name)
+{
+	int saved = errno;
+
+	dprintf(STDERR_FILENO, "failed: %s\n", name);
+	errno = saved;
+	return -1;
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -69,7 +83,7 @@ static int fails(int concerned)
 		static __typeof__(&name) real;                                                                         \
 		if (!real)                                                                                             \
 			real = REAL(name);                                                                             \
-		return fails(concerns(fd)) ? -1 : real arguments;                                                      \
+		return fails(concerns(fd)) ? told(#name) : real arguments;                                             \
 	}
 
 FAILING(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
@@ -89,7 +103,7 @@ int rename(const char *from, const char *to)
 
 	if (!real)
 		real = REAL(rename);
-	return fails(within(to)) ? -1 : real(from, to);
+	return fails(within(to)) ? told("rename") : real(from, to);
 }
 
 __attribute__((destructor)) static void report(void)

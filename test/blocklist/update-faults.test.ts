@@ -14,8 +14,9 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Head } from '../../module/blocklist/head.ts'
+import { listStateFile, STATE_FILES } from '../../module/blocklist/state-keeper.ts'
 import { digestFile } from '../../module/blocklist/store.ts'
-import { readState, type UpdateState, writeState } from '../../module/blocklist/update-state.ts'
+import type { UpdateState } from '../../module/blocklist/update-state.ts'
 import { keyB, Modem, Publisher, someNames } from './update-world.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'securenet-update-faults-'))
@@ -158,11 +159,11 @@ describe('death between the switch and the end of the former file', () => {
     await modem.updater.onHead(source.head(await source.version(2, ['b.example'])))
     await modem.updater.settled()
     await modem.updater.stop()
-    const path = join(modem.folder, 'state.json')
-    const state = readState(path) as UpdateState
+    const files = STATE_FILES.map((name) => listStateFile(modem.folder, name))
+    const state = files[0]?.readSync().value as UpdateState
     expect(state.previous?.version).toBe(1)
     // As an earlier firmware wrote it where list.probationSeconds is 0.
-    await writeState(path, { ...state, probation: null })
+    for (const file of files) await file.write({ ...state, probation: null })
     await modem.restart()
     expect(modem.updater.status()).toMatchObject({ version: 2, lastError: null })
     expect(readdirSync(modem.folder).filter((name) => name.endsWith('.mdb'))).toEqual([state.current?.file])

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import * as real from 'node:fs/promises'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -41,6 +42,7 @@ function faulty(failAt: number, code = 'EIO'): { fs: StateFs; calls: () => numbe
     async readFile(path) {
       return real.readFile(path)
     },
+    readFileSync,
     async rename(...args) {
       count('rename')
       return real.rename(...args)
@@ -151,6 +153,42 @@ describe('StateFile', () => {
     await file.setAside()
     expect(await file.read()).toEqual({ value: undefined, from: 'none' })
     expect(await readdir(folder)).toEqual(['x.state.damaged'])
+  })
+
+  it('is read in one go as well: the same value, the same generation, the same damage', async () => {
+    const file = fileAt()
+    const whatever = async () => {
+      const later = await file.read().catch(({ code }) => code)
+      try {
+        expect(file.readSync()).toEqual(later)
+      } catch (error) {
+        expect(error).toMatchObject({ code: later })
+      }
+      return later
+    }
+    expect(await whatever()).toMatchObject({ from: 'none' })
+    for (const n of [1, 2]) await file.write({ n })
+    expect(await whatever()).toEqual({ value: { n: 2 }, from: 'current' })
+    await writeFile(file.path, 'rubbish')
+    expect(await whatever()).toEqual({ value: { n: 1 }, from: 'previous' })
+    await writeFile(`${file.path}.bak`, 'rubbish')
+    expect(await whatever()).toBe('STATE_DAMAGED')
+  })
+
+  it('without a generation before, leaves the old value or the new one wherever the power fails, and never none', async () => {
+    const alone = (fs?: StateFs) =>
+      new StateFile<Value>({ folder, name: 'x.state', parse, keepPrevious: false, ...(fs && { fs }) })
+    const steps = faulty(Infinity)
+    await alone().write({ n: 1 })
+    await alone(steps.fs).write({ n: 2 })
+    expect(await readdir(folder)).toEqual(['x.state'])
+    for (let at = 1; at <= steps.calls(); at++) {
+      await alone().write({ n: 1 })
+      await expect(alone(faulty(at).fs).write({ n: 2 })).rejects.toMatchObject({ code: 'STATE_NOT_WRITTEN' })
+      expect([1, 2], `fault at ${at}`).toContain((await alone().read()).value?.n)
+    }
+    await writeFile(join(folder, 'x.state'), 'rubbish')
+    await expect(alone().read()).rejects.toMatchObject({ code: 'STATE_DAMAGED' })
   })
 
   it('a value of another version is damaged, whatever its checksum', async () => {
