@@ -7,7 +7,8 @@ const triesPath = (path: string) => `${path}-tries`
 
 /**
  * A half-built file has no digest yet, and a flipped bit in it may crash LMDB: after four builders that died without
- * getting a transaction done, it is begun anew, so that no crash can repeat for ever.
+ * getting a transaction done, it is begun anew, so that no crash can repeat for ever. A finished one is counted likewise
+ * while it is being mapped, before any state could be written of it.
  * @returns how many died
  */
 export function countTry(path: string): number {

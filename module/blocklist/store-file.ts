@@ -1,5 +1,7 @@
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   openSync,
   readFileSync,
@@ -12,6 +14,7 @@ import {
 } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { open, type RootDatabase } from 'lmdb'
 import { messageOf, SecureNetError } from '../error.ts'
 
@@ -40,7 +43,9 @@ const PAGE_BYTES = 16_384
  * @throws SecureNetError LIST_STORE_FORMAT, LIST_STORE_IO, LIST_DISK_FULL
  */
 export function openStoreFile(path: string, readOnly: boolean, lockDirectory = dirname(path)): StoreFile {
+  const alone = readOnly && !isWritable(path)
   let db: RootDatabase<Buffer, number>
+  let opened: string
   try {
     if (!isSound(path) || (readOnly && statSync(path).size === 0))
       throw new SecureNetError(
@@ -49,7 +54,8 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
         'It is made anew.',
       )
     if (!readOnly) layFirstPages(path, lockDirectory)
-    db = openLmdb(prepareLock(path, lockDirectory), readOnly)
+    opened = alone ? prepareOwnLock(path, lockDirectory) : prepareLock(path, lockDirectory)
+    db = openLmdb(opened, readOnly)
   } catch (error) {
     throw storageError(error, path)
   }
@@ -70,7 +76,19 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
         throw storageError(await rejectionOf(error), path)
       }
     },
-    close: () => db.close(),
+    async close() {
+      await db.close()
+      if (alone) for (const file of [opened, `${opened}-lock`]) rmSync(file, gone)
+    },
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -112,7 +130,7 @@ function layFirstPages(path: string, lockDirectory: string): void {
   const pages = readFileSync(model)
   removeModel(model)
   void db.close()
-  writeFileSync(path, pages, { flush: true })
+  writeNew(path, pages, true)
 }
 
 const MODEL = '-first'
@@ -120,8 +138,11 @@ const MODEL = '-first'
 const modelFiles = (model: string) => [model, `${model}-lock`, `${model}-room`]
 
 function removeModel(model: string): void {
-  for (const file of modelFiles(model)) rmSync(file, { force: true })
+  for (const file of modelFiles(model)) rmSync(file, gone)
 }
+
+/** Whatever is in a file's place, a folder too: it would be in the way for ever. */
+const gone = { recursive: true, force: true } as const
 
 /**
  * By a file that is gone before the kernel writes it back. Also before every transaction: where a write of LMDB's own is
@@ -130,9 +151,18 @@ function removeModel(model: string): void {
 function proveRoom(path: string, bytes: number): void {
   const scratch = `${path}-room`
   try {
-    writeFileSync(scratch, Buffer.alloc(bytes))
+    writeNew(scratch, Buffer.alloc(bytes))
   } finally {
-    rmSync(scratch, { force: true })
+    rmSync(scratch, gone)
+  }
+}
+
+/** @throws Error with the path, which Node leaves out where it is the write that fails: data and lock folder are apart */
+function writeNew(path: string, octets: Uint8Array, flush = false): void {
+  try {
+    writeFileSync(path, octets, { flush })
+  } catch (error) {
+    throw Object.assign(error as Error, { path })
   }
 }
 
@@ -143,15 +173,39 @@ function proveRoom(path: string, bytes: number): void {
  */
 function prepareLock(path: string, lockDirectory: string): string {
   const link = join(lockDirectory, basename(path))
-  const lock = `${link}-lock`
-  if (!existsSync(lock) || statSync(lock).size < LOCK_BYTES) writeFileSync(lock, Buffer.alloc(LOCK_BYTES))
+  layLock(`${link}-lock`)
   if (resolve(lockDirectory) === resolve(dirname(path))) return path
-  // Left alone where it is right: another thread may be opening through it.
-  if (!leadsTo(link, path)) {
-    rmSync(link, { force: true })
-    symlinkSync(resolve(path), link)
-  }
+  layLink(link, path)
   return link
+}
+
+let ownLocks = 0
+
+/**
+ * Where a file cannot be opened for writing (a medium that has become read-only), lmdb does not see that another thread of
+ * this process has it open, and the second would reset the lock table under the readers of the first: MDB_BAD_RSLOT at
+ * their next read, and the process ends (tried). Nobody writes a finished file, so each may have a table of its own.
+ * @returns the path to open; it and its lock file go with close()
+ */
+function prepareOwnLock(path: string, lockDirectory: string): string {
+  ownLocks += 1
+  const link = join(lockDirectory, `${basename(path)}@${threadId}.${ownLocks}`)
+  layLock(`${link}-lock`)
+  layLink(link, path)
+  return link
+}
+
+function layLock(lock: string): void {
+  // lmdb does not throw on a lock that is no file, it crashes the process.
+  if (existsSync(lock) && !statSync(lock).isFile()) rmSync(lock, gone)
+  if (!existsSync(lock) || statSync(lock).size < LOCK_BYTES) writeNew(lock, Buffer.alloc(LOCK_BYTES))
+}
+
+function layLink(link: string, path: string): void {
+  // Left alone where it is right: another thread may be opening through it.
+  if (leadsTo(link, path)) return
+  rmSync(link, gone)
+  symlinkSync(resolve(path), link)
 }
 
 function leadsTo(link: string, path: string): boolean {
@@ -209,23 +263,18 @@ async function rejectionOf(error: unknown): Promise<unknown> {
 /** What the system, or LMDB, said of a file, under a code of ours. */
 export function storageError(error: unknown, path: string): SecureNetError {
   if (error instanceof SecureNetError) return error
-  return isFull(error, path)
-    ? new SecureNetError(
-        'LIST_DISK_FULL',
-        `no room left to write ${path}`,
-        'Free space in the data directory.',
-        {
-          cause: error,
-        },
-      )
-    : new SecureNetError(
-        'LIST_STORE_IO',
-        `${path}: ${messageOf(error)}`,
-        'Check the medium; the list is fetched again.',
-        {
-          cause: error,
-        },
-      )
+  if (!isFull(error, path))
+    return new SecureNetError('LIST_STORE_IO', `${path}: ${messageOf(error)}`, 'Check the medium.', {
+      cause: error,
+    })
+  // The lock folder may be the one that is full.
+  const full = dirname(error instanceof Error && 'path' in error ? String(error.path) : path)
+  return new SecureNetError(
+    'LIST_DISK_FULL',
+    `no room left in ${full} to write ${basename(path)}`,
+    `Free space in ${full}.`,
+    { cause: error },
+  )
 }
 
 /** LMDB says EIO (5) where a disk is full: a write that came out short. */
@@ -243,12 +292,12 @@ function isFull(error: unknown, path: string): boolean {
 
 /** Removes a store, finished or not, and what lies beside it. */
 export function removeStore(path: string, lockDirectory = dirname(path)): void {
-  for (const file of filesOf(path, lockDirectory)) rmSync(file, { force: true })
+  for (const file of filesOf(path, lockDirectory)) rmSync(file, gone)
 }
 
 /** As removeStore, off this thread: removing a large file takes a file system some ms, up to 68 (ext4, measured). */
 export async function removeStoreAside(path: string, lockDirectory = dirname(path)): Promise<void> {
-  for (const file of filesOf(path, lockDirectory)) await rm(file, { force: true })
+  for (const file of filesOf(path, lockDirectory)) await rm(file, gone)
 }
 
 function filesOf(path: string, lockDirectory: string): string[] {

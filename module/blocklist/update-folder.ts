@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf } from '../error.ts'
+import { clearTries, countTry } from './build-tries.ts'
 import { ranksBelow } from './head.ts'
 import { listStateFile, STATE_FILES, write } from './state-keeper.ts'
 import { openStore, removeStore, removeStoreAside, type Store, verifyFile } from './store.ts'
@@ -23,6 +25,12 @@ export function keepNewer(state: UpdateState): Keep {
     const version = Number(builtFile.exec(name)?.[1] ?? Number.NaN)
     return version > (state.current?.version ?? -1) && !failed.has(version)
   }
+}
+
+function attempt(act: () => void): void {
+  try {
+    act()
+  } catch {}
 }
 
 function ranksAbove(a: UpdateState, b: UpdateState): boolean {
@@ -53,22 +61,35 @@ export class ListFolder {
   /** @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO */
   create(): void {
     try {
-      mkdirSync(this.path, { recursive: true })
-      mkdirSync(this.locks, { recursive: true })
+      for (const folder of [this.path, this.locks]) {
+        const found = statSync(folder, { throwIfNoEntry: false })
+        if (found && !found.isDirectory()) rmSync(folder)
+        mkdirSync(folder, { recursive: true })
+      }
     } catch (error) {
       throw storageError(error, this.path)
     }
   }
 
-  /** @returns the file's store, once its octets are known to be what was written; else null */
+  /**
+   * @returns the file's store, once its octets are known to be what was written; else null
+   * @throws SecureNetError LIST_STORE_IO, LIST_DISK_FULL where a whole file cannot be mapped: the lock folder is to blame
+   */
   open(entry: ListFile | null): Store | null {
     if (!entry) return null
     const path = join(this.path, entry.file)
     if (!verifyFile(path, entry.digest)) return null
+    // On a full disk it is opened without: a try that cannot be counted is no reason not to serve.
+    attempt(() => countTry(path))
+    if (!existsSync(path)) return null
     try {
-      return openStore(path, this.locks)
-    } catch {
-      return null
+      const store = openStore(path, this.locks)
+      attempt(() => clearTries(path))
+      return store
+    } catch (error) {
+      attempt(() => clearTries(path))
+      if (codeOf(error) === 'LIST_STORE_FORMAT') return null
+      throw error
     }
   }
 

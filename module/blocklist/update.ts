@@ -1,4 +1,5 @@
 import { codeOf, messageOf, SecureNetError } from '../error.ts'
+import type { Timer } from '../platform/clock.ts'
 import { buildHere } from './build-off-thread.ts'
 import { type Head, type Release, ranksBelow } from './head.ts'
 import { STATE_FILES, StateKeeper } from './state-keeper.ts'
@@ -12,6 +13,9 @@ import { Probation } from './update-probation.ts'
 import { freshState, type ListFile, startsTolerated, type UpdateState, withFailed } from './update-state.ts'
 
 export type { UpdaterOptions, UpdateStatus } from './update-options.ts'
+
+/** A full tmpfs is emptied by who filled it. */
+const REOPEN_MS = 30_000
 
 /** Keeps one list up to date: what serves, what comes, and the way back. */
 export class Updater {
@@ -29,6 +33,7 @@ export class Updater {
   #lastError: string | null = null
   #considering: Promise<void> = Promise.resolve()
   #running = false
+  #reopening: Timer | undefined
   /** Files that nobody needs any more are on their way out. */
   #tidying: Promise<void> = Promise.resolve()
   /** A head that comes meanwhile waits: what it fetches would be wiped from under it. */
@@ -104,20 +109,24 @@ export class Updater {
     const state = this.#keeper.value
     const { current, previous, probation, failed } = state
     const looping = probation !== null && probation.starts >= startsTolerated
-    this.#store = looping ? null : this.#folder.open(current)
+    const opened = looping ? null : this.#open(current)
+    // The list is whole, and waits for what keeps it from serving.
+    if (opened === 'later') return
+    this.#store = opened
     if (current && !this.#store) {
       const code = looping ? 'LIST_PROBATION_FAILED' : 'LIST_DAMAGED'
       this.#fail(new SecureNetError(code, `version ${current.version} cannot serve`, 'It is fetched again.'))
-      this.#store = this.#folder.open(previous)
-      // Or it would pass for one that is half built. A medium that refuses must not keep the one before from serving.
-      this.#attempt(() => this.#folder.remove(current))
+      const wayBack = this.#open(previous)
+      this.#store = wayBack === 'later' ? null : wayBack
       this.#keeper.assume({
         ...state,
-        current: this.#store ? previous : null,
+        current: wayBack ? previous : null,
         previous: null,
         probation: null,
         failed: looping ? withFailed(failed, current.version) : failed,
       })
+      // Or it would pass for one that is half built. A medium that refuses must not keep the one before from serving.
+      this.#attempt(() => this.#folder.remove(current))
     } else if (probation) {
       this.#keeper.assume({ ...state, probation: { ...probation, starts: probation.starts + 1 } })
     } else if (previous) {
@@ -126,12 +135,46 @@ export class Updater {
     }
   }
 
+  /** `later`: it is whole and cannot be mapped, for the lock folder is full or may not be written; tried again. */
+  #open(entry: ListFile | null): Store | null | 'later' {
+    try {
+      return this.#folder.open(entry)
+    } catch (error) {
+      this.#fail(error)
+      this.#reopening = this.#options.clock.after(REOPEN_MS, () => this.#reopen())
+      return 'later'
+    }
+  }
+
+  #reopen(): void {
+    const { current } = this.#keeper.value
+    if (!this.#running || this.#store || !current) return
+    this.#attempt(() => this.#folder.create())
+    const opened = this.#open(current)
+    if (opened === 'later') return
+    if (!opened) {
+      this.#fail(
+        new SecureNetError('LIST_DAMAGED', `version ${current.version} cannot serve`, 'It is fetched again.'),
+      )
+      this.#keeper.assume({ ...this.#keeper.value, current: null, probation: null })
+      void this.#consider()
+      return
+    }
+    this.#store = opened
+    this.#lastError = null
+    this.#options.onSwitch(opened)
+    this.#options.log.info('list-reopened', { version: current.version })
+    this.#probation.watch()
+    this.#options.onStatus?.()
+  }
+
   /** Stops at once; what was downloaded is kept for the next start. The store is closed: it must not be asked again. */
   async stop(): Promise<void> {
     if (!this.#running) return
     this.#running = false
     this.#head = undefined
     await this.#cancelJob()
+    this.#reopening?.cancel()
     this.#probation.cancel()
     if (this.#keeper.value.probation) await this.#forgetStarts().catch((error) => this.#fail(error))
     await this.#keeper.settled()
@@ -330,13 +373,14 @@ export class Updater {
     if (!probation || !current) return false
     this.#probation.cancel()
     const former = this.#store
-    this.#store = this.#folder.open(previous)
+    const opened = this.#open(previous)
+    this.#store = opened === 'later' ? null : opened
     this.#options.onSwitch(this.#store)
     this.#fail(
       new SecureNetError('LIST_PROBATION_FAILED', `version ${current.version} was taken back: ${reason}`),
     )
     const patch = {
-      current: this.#store ? previous : null,
+      current: opened ? previous : null,
       previous: null,
       probation: null,
       failed: withFailed(state.failed, current.version),

@@ -55,6 +55,8 @@ interface Flow {
 }
 
 const TICK_MS = 5000
+/** What no event tells of: that a head or the keys have expired, which is when somebody keeps news from us. */
+const TICKS_A_REPORT = 12
 /** A write that failed is tried again by asking the broker for the document again. */
 const RETRY_MS = 30_000
 /** mosquitto drops the newest of what it cannot queue: after a burst, ask for what is retained. */
@@ -79,6 +81,7 @@ export class Twin {
   #quiet: Timer | undefined
   #retry: Timer | undefined
   #burst = 0
+  #ticks = 0
   #stopped = false
 
   constructor(options: TwinOptions) {
@@ -279,6 +282,8 @@ export class Twin {
       this.#passTime().catch((error) => {
         this.#options.log.warn('tick', { code: codeOf(error), message: messageOf(error) })
       })
+      this.#ticks++
+      if (this.#ticks % TICKS_A_REPORT === 0) this.changed()
       if (!this.#stopped) this.#schedule()
     })
   }

@@ -7,7 +7,7 @@ import type { Signer } from './keys.ts'
 import type { Archive } from './list/archive.ts'
 import { type BuildOptions, type BuildReport, buildList } from './list/build.ts'
 import { makeRelease, type PublishedList } from './list/release.ts'
-import { headLifeSeconds, nextHead, publishHead, signedHead } from './list-head.ts'
+import { headLifeSeconds, headToGoOnFrom, nextHead, publishHead } from './list-head.ts'
 import type { OrderTools } from './orders.ts'
 
 export interface BuildIntoOptions extends Omit<BuildOptions, 'core' | 'key' | 'previous'> {
@@ -37,6 +37,22 @@ export async function buildInto(archive: Archive, list: string, options: BuildIn
   return { release: made.release, chunks: made.chunks.size, report: built.report }
 }
 
+/** What an archived version holds, under the next number: modems take nothing back, but they take this. */
+export async function buildAgain(archive: Archive, list: string, version: number): Promise<PublishedList> {
+  const earlier = await archive.published()
+  const { release, readSet } = await archive.read(version)
+  const set = await readSet()
+  const made = await makeRelease({
+    list,
+    version: await archive.nextVersion(),
+    key: release.key,
+    set,
+    earlier,
+  })
+  await archive.save(set, made)
+  return made
+}
+
 const atOnce = 8
 
 /** Chunks first and all of them, then the head: no modem ever sees a head whose chunks are missing. */
@@ -63,6 +79,8 @@ export interface AnnounceOptions {
   percent?: number
   /** Downloads start within so many seconds. */
   spreadSeconds: number
+  /** Of the head, instead of the next one: whatever the broker holds is replaced. */
+  sequence?: number
 }
 
 export interface PublishOptions extends AnnounceOptions {
@@ -75,19 +93,35 @@ function firstHead(list: string, release: Release, spreadSeconds: number, nowMs:
   return { v: 1, list, sequence: 1, ...times, stable: release, allow: [] }
 }
 
-function headFor(
+function nextAfter(
   before: HeadDocument | undefined,
   release: Release,
   { list, percent, spreadSeconds }: AnnounceOptions,
   now: number,
 ): HeadDocument {
   if (!before) return firstHead(list, release, spreadSeconds, now)
-  if (percent === undefined) {
-    const { candidate: _, ...rest } = before
-    return nextHead(rest, { stable: release, spreadSeconds }, now)
+  if (percent !== undefined) {
+    const candidate = { percent, salt: randomBytes(8).toString('hex'), release }
+    return nextHead(before, { candidate, spreadSeconds }, now)
   }
-  const candidate = { percent, salt: randomBytes(8).toString('hex'), release }
-  return nextHead(before, { candidate, spreadSeconds }, now)
+  // Signed again, it changes nothing for the modems that have the candidate.
+  if (release.version === before.stable.version)
+    return nextHead(before, { stable: release, spreadSeconds }, now)
+  const { candidate: _, ...rest } = before
+  return nextHead(rest, { stable: release, spreadSeconds }, now)
+}
+
+async function putHead(
+  tools: OrderTools & Signer,
+  archive: Archive,
+  options: AnnounceOptions,
+  head: { before: HeadDocument | undefined; release: Release },
+): Promise<HeadDocument> {
+  const { sequence } = options
+  const next = nextAfter(head.before, head.release, options, tools.now())
+  const signed = sequence === undefined ? next : { ...next, sequence }
+  await publishHead(tools, archive, signed)
+  return signed
 }
 
 /** The head alone, of a version whose chunks are there. @returns what was signed and published */
@@ -96,11 +130,9 @@ export async function announceVersion(
   archive: Archive,
   options: AnnounceOptions,
 ): Promise<HeadDocument> {
-  const before = await signedHead(tools, options.list)
+  const before = await headToGoOnFrom(tools, archive, options.list, options.sequence !== undefined)
   const { release } = await archive.load(options.version)
-  const head = headFor(before, release, options, tools.now())
-  await publishHead(tools, head)
-  return head
+  return putHead(tools, archive, options, { before, release })
 }
 
 /** @returns the head that was signed and published */
@@ -109,11 +141,9 @@ export async function publishVersion(
   archive: Archive,
   options: PublishOptions,
 ): Promise<HeadDocument> {
-  const before = await signedHead(tools, options.list)
+  const before = await headToGoOnFrom(tools, archive, options.list, options.sequence !== undefined)
   const published = await archive.load(options.version)
   await publishChunks(tools.broker, published, options.progress)
   await archive.markPublished(options.version)
-  const head = headFor(before, published.release, options, tools.now())
-  await publishHead(tools, head)
-  return head
+  return putHead(tools, archive, options, { before, release: published.release })
 }

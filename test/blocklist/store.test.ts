@@ -15,6 +15,7 @@ import {
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as turnOfTimers } from 'node:timers/promises'
 import { build as bundle } from 'esbuild'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -341,8 +342,48 @@ describe('building', () => {
       expect(() => createStoreBuilder(options(path))).toThrow(
         expect.objectContaining({ code: 'LIST_DISK_FULL' }),
       )
+      // The folder of the lock files is what is full: that of the list has room.
+      const full = { ...options(fresh()), lockDirectory: small }
+      expect(() => createStoreBuilder(full)).toThrow(
+        expect.objectContaining({
+          code: 'LIST_DISK_FULL',
+          message: expect.stringContaining(`no room left in ${small}`),
+          wayOut: `Free space in ${small}.`,
+        }),
+      )
     } finally {
       execFileSync('umount', [small])
+    }
+  })
+
+  test('on a medium that has become read-only: opened twice, and each can be closed', async () => {
+    const medium = join(directory, 'read-only')
+    const locks = join(directory, 'read-only-locks')
+    for (const folder of [medium, locks]) mkdirSync(folder)
+    const mount = (...args: string[]) => execFileSync('mount', [...args, medium], { stdio: 'ignore' })
+    try {
+      mount('-t', 'tmpfs', '-o', 'size=4m', 'tmpfs')
+    } catch {
+      return // needs root
+    }
+    try {
+      const path = join(medium, '1.mdb')
+      await run(options(path), chunks)
+      mount('-o', 'remount,ro')
+      const serving = openStore(path, locks)
+      const count = () => serving.entries(0, 2 ** serving.metadata.bucketBits).count
+      expect(count()).toBe(set.count)
+      // As the thread that builds the next list does with the one that a delta starts from.
+      const base = openStore(path, locks)
+      expect(base.metadata.names).toBe(set.count)
+      await base.close()
+      // lmdb gives a read transaction back in the next turn of the timers, and then takes another.
+      await turnOfTimers()
+      expect(count()).toBe(set.count)
+      await serving.close()
+      expect(readdirSync(locks)).toEqual([])
+    } finally {
+      execFileSync('umount', ['-l', medium])
     }
   })
 

@@ -1,6 +1,15 @@
 // What the medium and the clock may do to a list at rest and under way, seen through the updater alone.
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -30,13 +39,13 @@ beforeAll(async () => {
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 /** A modem on a copy of the folder, after `damage` was done to its list file. */
-function modemAfter(damage: (octets: Buffer) => Buffer): Modem {
+function modemAfter(damage: (octets: Buffer) => Buffer, options: { lockFolder?: string } = {}): Modem {
   copies += 1
   const folder = join(root, `copy-${copies}`, 'list')
   cpSync(base, folder, { recursive: true })
   const file = join(folder, '1-0.mdb')
   writeFileSync(file, damage(readFileSync(file)))
-  return new Modem(source, { folder, probationSeconds: 0 })
+  return new Modem(source, { folder, probationSeconds: 0, ...options })
 }
 
 async function repairs(modem: Modem): Promise<void> {
@@ -69,6 +78,72 @@ describe('the list file at start', () => {
   )
 
   it('longer than it was', () => repairs(modemAfter((octets) => Buffer.concat([octets, Buffer.alloc(1)]))))
+})
+
+describe('what is in the way at start', () => {
+  const inPlaceOf = (path: (modem: Modem) => string) => async () => {
+    const modem = modemAfter((octets) => octets)
+    rmSync(path(modem), { recursive: true, force: true })
+    mkdirSync(path(modem))
+    await repairs(modem)
+  }
+
+  it(
+    'a folder in the place of the list file',
+    inPlaceOf((modem) => join(modem.folder, '1-0.mdb')),
+  )
+
+  it('a folder in the place of the lock file: the list serves', async () => {
+    const modem = modemAfter((octets) => octets)
+    rmSync(join(modem.folder, '1-0.mdb-lock'), { force: true })
+    mkdirSync(join(modem.folder, '1-0.mdb-lock'))
+    expect(modem.updater.start()).not.toBeNull()
+    await modem.remove()
+  })
+
+  it('a file in the place of the folder: the list is fetched', async () => {
+    const modem = modemAfter((octets) => octets)
+    rmSync(modem.folder, { recursive: true })
+    writeFileSync(modem.folder, 'x')
+    expect(modem.updater.start()).toBeNull()
+    await modem.updater.onHead(one)
+    await modem.updater.settled()
+    expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
+    await modem.remove()
+  })
+
+  it('a lock folder that cannot be written: the list is kept, and serves once it can', async () => {
+    const lockFolder = join(root, 'locks')
+    symlinkSync('/proc/nowhere', lockFolder)
+    const modem = modemAfter((octets) => octets, { lockFolder })
+    const fetched = source.asked.length
+    expect(modem.updater.start()).toBeNull()
+    expect(modem.updater.status()).toMatchObject({ version: null, lastError: 'LIST_STORE_IO' })
+    await modem.updater.onHead(one)
+    await modem.updater.settled()
+    expect(existsSync(join(modem.folder, '1-0.mdb'))).toBe(true)
+
+    modem.clock.advance(30_000)
+    expect(modem.updater.status()).toMatchObject({ version: null, lastError: 'LIST_STORE_IO' })
+    rmSync(lockFolder)
+    mkdirSync(lockFolder)
+    modem.clock.advance(30_000)
+    expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
+    expect(modem.blocks(names[0] as string)).toBe(true)
+    expect(source.asked.length).toBe(fetched)
+    await modem.remove()
+  })
+})
+
+it('a list under which the process has died four times while mapping it is fetched again', async () => {
+  const modem = modemAfter((octets) => octets)
+  writeFileSync(join(modem.folder, '1-0.mdb-tries'), '3')
+  await modem.restart()
+  expect(modem.updater.status().version).toBe(1)
+  expect(existsSync(join(modem.folder, '1-0.mdb-tries'))).toBe(false)
+  await modem.updater.stop()
+  writeFileSync(join(modem.folder, '1-0.mdb-tries'), '4')
+  await repairs(new Modem(source, { folder: modem.folder, probationSeconds: 0 }))
 })
 
 describe('a wrong clock', () => {

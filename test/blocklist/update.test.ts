@@ -242,6 +242,17 @@ describe('an update', () => {
     expect(source.asked).toHaveLength(0)
   })
 
+  it('a head whose figures were wrong does not hold up the one that mends them', async () => {
+    const source = new Publisher()
+    const release = await source.version(1, many)
+    const modem = modemOn(source)
+    await modem.updater.onHead(source.head({ ...release, names: 4_000_000_000 }))
+    await modem.until(() => modem.updater.status().lastError === 'LIST_QUOTA' && modem.clock.waiting > 0)
+    await modem.updater.onHead(source.head(release))
+    await modem.updater.settled()
+    expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
+  })
+
   it('a head that understates its names is refused with the first chunk', async () => {
     const source = new Publisher()
     const release = await source.version(1, many)

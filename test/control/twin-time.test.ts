@@ -6,7 +6,7 @@ import type { Desired } from '../../module/line/types.ts'
 import { createLog } from '../../module/log.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
-it('ends a suspension by itself: on flash first, then acted upon and reported', async () => {
+it('what time alone changes: a suspension ends, on flash first, and a head expires', async () => {
   const clock = new FakeClock()
   const now = () => Math.floor(clock.now() / 1000)
   const instant = () => ({
@@ -30,6 +30,7 @@ it('ends a suspension by itself: on flash first, then acted upon and reported', 
   const book = withOrder(emptyBook, { order, epoch: 1, now: instant() }).state
   const happened: string[] = []
   const reports: Reported[] = []
+  let state: 'verified' | 'stale' = 'verified'
   const twin = new Twin({
     identity: { modemId: 'm1', bootId: 'b1', version: '0.1.0' },
     lineIds: ['l1'],
@@ -70,7 +71,7 @@ it('ends a suspension by itself: on flash first, then acted upon and reported', 
       protecting: false,
       why: 'suspended',
       interfaces: { armed: [], refused: [] },
-      list: { name: 'securenet', state: 'none' },
+      list: { name: 'securenet', state },
       selfTest: { udp4: 'pass', tcp4: 'pass', udp6: 'pass', tcp6: 'pass', page: 'pass', forward: 'pass' },
     }),
   })
@@ -84,5 +85,12 @@ it('ends a suspension by itself: on flash first, then acted upon and reported', 
   clock.advance(20)
   expect(happened).toEqual(['written enabled', 'acted enabled'])
   expect(reports.at(-1)).toMatchObject({ service: 'enabled', reason: 'suspension-ended', sequence: 2 })
+
+  // Nothing tells of a head that expires: it is said within a minute, and once.
+  state = 'stale'
+  const before = reports.length
+  clock.advance(60_000)
+  clock.advance(120_000)
+  expect(reports.slice(before).map(({ list }) => list.state)).toEqual(['stale'])
   twin.stop()
 })

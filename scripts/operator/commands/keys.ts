@@ -149,7 +149,11 @@ async function resume(context: Context, chosen: readonly Role[], flags: ManyLine
   if (!(await context.agreed(what, flags, { lines, toSign: count }))) return
   await publishKeys(broker, folder.documents)
   const again = await toSign.sign(context, folder)
-  context.output.result({ again }, againRows(again))
+  const never = chosen.filter((role) => !earlier.has(role))
+  context.output.result({ again }, [
+    ...againRows(again),
+    ...never.map((role) => `${role}: its keys were never replaced; there is nothing to sign again`),
+  ])
 }
 
 async function publish(context: Context, flags: ManyLines): Promise<void> {

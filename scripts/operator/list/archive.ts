@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import type { EntrySet } from '../../../module/blocklist/entries.ts'
 import { resultOf } from '../../../module/blocklist/entries.ts'
 import type { Release } from '../../../module/blocklist/head.ts'
+import type { HeadDocument } from '../../../module/control/documents-kinds.ts'
 import { codeOf, messageOf, SecureNetError } from '../../../module/error.ts'
 import type { EarlierVersion, PublishedList } from './release.ts'
 
@@ -81,7 +82,7 @@ export class Archive {
       throw error
     })
     const versions = names.filter((name) => folderName.test(name)).map(Number)
-    return Promise.all(versions.sort((a, b) => a - b).map((version) => this.#read(version)))
+    return Promise.all(versions.sort((a, b) => a - b).map((version) => this.read(version)))
   }
 
   async latest(): Promise<ArchivedVersion | undefined> {
@@ -124,7 +125,7 @@ export class Archive {
 
   /** @throws SecureNetError LIST_ARCHIVE_DAMAGED, LIST_ARCHIVE_UNKNOWN */
   async load(version: number): Promise<PublishedList> {
-    const { release } = await this.#read(version)
+    const { release } = await this.read(version)
     const folder = join(this.#path(version), 'chunks')
     const chunks = new Map<string, Buffer>()
     for (const name of await readdir(folder))
@@ -136,6 +137,36 @@ export class Archive {
   async markPublished(version: number): Promise<void> {
     await writeFlushed(join(this.#path(version), 'published'), '')
     await flushFolder(this.#path(version))
+  }
+
+  /** The head that was published last from here: what to go on from where the broker holds none of ours any more. */
+  async head(): Promise<HeadDocument | undefined> {
+    const text = await readFile(this.#headPath, 'utf8').catch((error) => {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    })
+    if (text === undefined) return undefined
+    try {
+      return JSON.parse(text) as HeadDocument
+    } catch (error) {
+      throw new SecureNetError(
+        'LIST_ARCHIVE_DAMAGED',
+        `${this.#headPath}: ${messageOf(error)}`,
+        'Remove that file; the head on the broker is gone on from.',
+      )
+    }
+  }
+
+  /** Before the broker has it: modems must never have seen a number that is not remembered here. */
+  async rememberHead(head: HeadDocument): Promise<void> {
+    const half = `${this.#headPath}.tmp`
+    await writeFlushed(half, `${JSON.stringify(head)}\n`)
+    await rename(half, this.#headPath)
+    await flushFolder(this.#folder)
+  }
+
+  get #headPath(): string {
+    return join(this.#folder, 'head.json')
   }
 
   /** Removes all but the newest `keep` versions, and what interrupted saves left. */
@@ -152,7 +183,8 @@ export class Archive {
     return join(this.#folder, String(version))
   }
 
-  async #read(version: number): Promise<ArchivedVersion> {
+  /** @throws SecureNetError LIST_ARCHIVE_DAMAGED, LIST_ARCHIVE_UNKNOWN */
+  async read(version: number): Promise<ArchivedVersion> {
     const path = join(this.#path(version), 'release.json')
     const text = await readFile(path, 'utf8').catch((error) => {
       throw new SecureNetError(
