@@ -127,7 +127,20 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<vo
   say('ready', readyLine(settings, listedName))
 }
 
+const usage = `npm start: a protected household on this machine, until Ctrl-C. It takes no arguments; what can be changed:
+  SECURENET_DNS_PORT (5300), SECURENET_PAGE_PORT (8053), SECURENET_MQTT_PORT (18830)
+  SECURENET_UPSTREAM=ADDRESS:PORT  the resolver behind it
+`
+
+function refuseArguments(argv: readonly string[]): void {
+  if (argv.length === 0) return
+  const wanted = argv.every((argument) => argument === '--help' || argument === '-h')
+  process[wanted ? 'stdout' : 'stderr'].write(usage)
+  process.exit(wanted ? 0 : 2)
+}
+
 async function main(): Promise<void> {
+  refuseArguments(process.argv.slice(2))
   const parts = new Parts()
   let ending = false
   const end = async (code: number) => {
