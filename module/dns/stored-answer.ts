@@ -8,6 +8,9 @@ import type { Question } from './question.ts'
  */
 export interface StoredAnswer {
   readonly octets: Buffer
+  /** The same memory. */
+  readonly words: Uint32Array
+  /** A multiple of four. */
   readonly start: number
   /** Octets of the answer alone. */
   readonly length: number
@@ -56,6 +59,30 @@ export function restoreAnswer(stored: StoredAnswer): Answer {
   return { ...answer, errors: Buffer.from(errorsOf(stored)) }
 }
 
+/** Longer answers are copied by the system; for others, the view that it needs of them costs more than their copying. */
+const WORDS_MOST = 128
+
+let replyWords: Uint32Array = new Uint32Array(0)
+
+/** A reply lies among others in Node's pool: one view serves them all. */
+function wordsOf({ buffer }: Buffer): Uint32Array {
+  if (replyWords.buffer !== buffer) replyWords = new Uint32Array(buffer, 0, buffer.byteLength >>> 2)
+  return replyWords
+}
+
+function copyAnswer({ octets, words, start, length }: StoredAnswer, reply: Buffer): void {
+  const whole = length >>> 2
+  if (whole > WORDS_MOST || (reply.byteOffset & 3) !== 0) {
+    octets.copy(reply, 0, start, start + length)
+    return
+  }
+  const into = wordsOf(reply)
+  const first = reply.byteOffset >>> 2
+  const from = start >>> 2
+  for (let i = 0; i < whole; i++) into[first + i] = words[from + i]!
+  for (let i = whole * 4; i < length; i++) reply[i] = octets[start + i]!
+}
+
 /** As `serve`, without reading the answer again. */
 export function serveStored(question: Question, stored: StoredAnswer, serving: Serving): Buffer {
   const { octets, start, length, ttlCount } = stored
@@ -63,7 +90,7 @@ export function serveStored(question: Question, stored: StoredAnswer, serving: S
   const optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0
   if (length + optBytes > serving.limit) return serve(question, restoreAnswer(stored), serving)
   const reply = Buffer.allocUnsafe(length + optBytes)
-  octets.copy(reply, 0, start, start + length)
+  copyAnswer(stored, reply)
   patchHead(reply, question, stored, false)
   const { age, ttl } = serving
   if (age !== 0 || ttl !== undefined) {

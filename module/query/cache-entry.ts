@@ -45,9 +45,12 @@ const AUTHENTIC = 1 << 22
 const VISITED = 1 << 23
 const REFRESHING = 1 << 24
 
+/** So that the answer begins at a word. */
+const paddedKey = (keyLength: number) => (keyLength + 3) & ~3
+
 /** @returns octets that an entry takes, a multiple of eight */
 export function entryBytes(keyLength: number, answer: Answer): number {
-  return (HEADER_BYTES + keyLength + storedBytes(answer) + 7) & ~7
+  return (HEADER_BYTES + paddedKey(keyLength) + storedBytes(answer) + 7) & ~7
 }
 
 export function hashAt({ words }: EntryMemory, offset: number): number {
@@ -68,23 +71,31 @@ export interface NewEntry {
 /** One entry in place; no longer valid once another has been written. Times are monotonic seconds. */
 export class Entry implements StoredAnswer {
   readonly octets: Buffer
-  readonly #words: Uint32Array
+  readonly words: Uint32Array
   readonly #doubles: Float64Array
-  /** Offset in octets. */
-  readonly offset: number
-  readonly #word: number
-  readonly #double: number
+  #word = 0
+  #double = 0
 
-  constructor({ octets, words, doubles }: EntryMemory, offset: number) {
+  constructor({ octets, words, doubles }: EntryMemory, offset = 0) {
     this.octets = octets
-    this.#words = words
+    this.words = words
     this.#doubles = doubles
-    this.offset = offset
-    this.#word = offset >>> 2
-    this.#double = offset >>> 3
+    this.at(offset)
   }
 
-  get at(): number {
+  /** The same object looks at another one. */
+  at(offset: number): this {
+    this.#word = offset >>> 2
+    this.#double = offset >>> 3
+    return this
+  }
+
+  /** In octets. */
+  get offset(): number {
+    return this.#double * 8
+  }
+
+  get storedAt(): number {
     return this.#doubles[this.#double + AT]!
   }
 
@@ -103,16 +114,16 @@ export class Entry implements StoredAnswer {
 
   /** The policy's epoch under which its names and targets were judged. */
   get epoch(): number {
-    return this.#words[this.#word + EPOCH]!
+    return this.words[this.#word + EPOCH]!
   }
 
   /** Octets in all. */
   get size(): number {
-    return this.#words[this.#word + SIZE]!
+    return this.words[this.#word + SIZE]!
   }
 
   get hash(): number {
-    return this.#words[this.#word + HASH]!
+    return this.words[this.#word + HASH]!
   }
 
   get keyLength(): number {
@@ -120,23 +131,23 @@ export class Entry implements StoredAnswer {
   }
 
   get start(): number {
-    return this.offset + HEADER_BYTES + this.keyLength
+    return this.offset + HEADER_BYTES + paddedKey(this.keyLength)
   }
 
   get length(): number {
-    return this.#words[this.#word + LENGTHS]! >>> 16
+    return this.words[this.#word + LENGTHS]! >>> 16
   }
 
   get questionEnd(): number {
-    return this.#words[this.#word + LENGTHS]! & 0xffff
+    return this.words[this.#word + LENGTHS]! & 0xffff
   }
 
   get errorsLength(): number {
-    return this.#words[this.#word + TAIL]! >>> 16
+    return this.words[this.#word + TAIL]! >>> 16
   }
 
   get ttlCount(): number {
-    return this.#words[this.#word + TAIL]! & 0xffff
+    return this.words[this.#word + TAIL]! & 0xffff
   }
 
   get rcode(): number {
@@ -189,33 +200,33 @@ export class Entry implements StoredAnswer {
     this.#doubles[this.#double + AT] = at
     this.#doubles[this.#double + EXPIRES] = expires
     this.#doubles[this.#double + STALE_UNTIL] = 0
-    this.#words[this.#word + SIZE] = size
-    this.#words[this.#word + HASH] = hash
-    this.#words[this.#word + KIND] = keyLength | LIVE
+    this.words[this.#word + SIZE] = size
+    this.words[this.#word + HASH] = hash
+    this.words[this.#word + KIND] = keyLength | LIVE
     this.#judged(answer, epoch)
   }
 
   /** Judged again: some of it may be left out from now on, nothing comes to it. */
   rejudged(answer: Answer, epoch: number): void {
     if (answer.bytes.length < this.length) this.#judged(answer, epoch)
-    else this.#words[this.#word + EPOCH] = epoch
+    else this.words[this.#word + EPOCH] = epoch
   }
 
   #judged(answer: Answer, epoch: number): void {
     const { bytes, records, errors, questionEnd, rcode, authenticData } = answer
     const kept = this.#kind & ~((RCODE_MASK << RCODE_SHIFT) | AUTHENTIC)
-    this.#words[this.#word + EPOCH] = epoch
-    this.#words[this.#word + LENGTHS] = (bytes.length << 16) | questionEnd
-    this.#words[this.#word + TAIL] = (errors.length << 16) | records.length
-    this.#words[this.#word + KIND] = kept | (rcode << RCODE_SHIFT) | (authenticData ? AUTHENTIC : 0)
+    this.words[this.#word + EPOCH] = epoch
+    this.words[this.#word + LENGTHS] = (bytes.length << 16) | questionEnd
+    this.words[this.#word + TAIL] = (errors.length << 16) | records.length
+    this.words[this.#word + KIND] = kept | (rcode << RCODE_SHIFT) | (authenticData ? AUTHENTIC : 0)
     storeAnswer(answer, this.octets, this.start)
   }
 
   get #kind(): number {
-    return this.#words[this.#word + KIND]!
+    return this.words[this.#word + KIND]!
   }
 
   #flag(bit: number, is: boolean): void {
-    this.#words[this.#word + KIND] = is ? this.#kind | bit : this.#kind & ~bit
+    this.words[this.#word + KIND] = is ? this.#kind | bit : this.#kind & ~bit
   }
 }

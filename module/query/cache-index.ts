@@ -25,21 +25,24 @@ export class CacheIndex {
   readonly #memory: EntryMemory
   readonly #slots: Uint32Array
   readonly #mask: number
+  readonly #found: Entry
 
   constructor(memory: EntryMemory) {
     const slots = 2 ** Math.ceil(Math.log2(memory.octets.length / BYTES_A_SLOT))
     this.#memory = memory
     this.#slots = new Uint32Array(slots)
     this.#mask = slots - 1
+    this.#found = new Entry(memory)
   }
 
+  /** @returns the same object each time */
   find(key: Uint8Array, keyLength: number, hash: number): Entry | undefined {
     for (let i = 0; i < PROBES; i++) {
       const slot = this.#slots[(hash + i) & this.#mask]!
       if (slot === EMPTY) return undefined
       const offset = offsetIn(slot)
       if (hashAt(this.#memory, offset) !== hash) continue
-      const entry = new Entry(this.#memory, offset)
+      const entry = this.#found.at(offset)
       if (entry.isFor(key, keyLength)) return entry
     }
     return undefined

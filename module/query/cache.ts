@@ -33,6 +33,8 @@ export class Cache {
   readonly #memory: EntryMemory
   readonly #index: CacheIndex
   readonly #key = Buffer.alloc(KEY_BYTES)
+  readonly #oldest: Entry
+  readonly #newest: Entry
   /** Where the next entry is written. */
   #head = 0
   /** The oldest entry; 0 unless wrapped. */
@@ -48,6 +50,8 @@ export class Cache {
     this.#seed = seed
     this.#memory = entryMemory(bytes)
     this.#index = new CacheIndex(this.#memory)
+    this.#oldest = new Entry(this.#memory)
+    this.#newest = new Entry(this.#memory)
   }
 
   /** Of the entries that can be found. */
@@ -64,7 +68,7 @@ export class Cache {
     return this.#clock.monotonic() / 1000
   }
 
-  /** The entry, fresh or not: the caller compares `expires`. Valid until the next `set`. */
+  /** The entry, fresh or not: the caller compares `expires`. Valid until the next look-up or change. */
   find(key: Uint8Array, keyLength: number): Entry | undefined {
     return this.#index.find(key, keyLength, hashOf(key, keyLength, this.#seed))
   }
@@ -89,7 +93,7 @@ export class Cache {
     if (size > this.#memory.octets.length / 8) return
     const at = this.seconds()
     this.#makeRoom(size, at)
-    const entry = new Entry(this.#memory, this.#head)
+    const entry = this.#newest.at(this.#head)
     const hash = hashOf(this.#key, keyLength, this.#seed)
     entry.write({ key: this.#key, keyLength, hash, answer, at, expires: at + ttl, epoch }, size)
     this.#head += size
@@ -146,7 +150,7 @@ export class Cache {
 
   /** @returns whether it was spared */
   #passOldest(maySpare: boolean, now: number): boolean {
-    const entry = new Entry(this.#memory, this.#tail)
+    const entry = this.#oldest.at(this.#tail)
     const { live, size } = entry
     this.#tail += size
     if (this.#tail === this.#end) {

@@ -43,7 +43,9 @@ export interface CachedOptions {
 /** Hot entries are asked for again in the last tenth of their life, so that nobody waits for them. */
 function isDue(entry: Entry, now: number): boolean {
   const { expires } = entry
-  return now < expires && expires - now < (expires - entry.at) / 10 && entry.visited && !entry.refreshing
+  return (
+    now < expires && expires - now < (expires - entry.storedAt) / 10 && entry.visited && !entry.refreshing
+  )
 }
 
 /** Serves what is known and still good. Before the verdict: an entry carries the epoch under which it was judged. */
@@ -70,7 +72,7 @@ export function cached({ cache, policy, judge, refresh }: CachedOptions): Step {
     entry.visited = true
     if (now >= entry.expires) return serveStale(query, entry)
     query.reason = 'cached'
-    const reply = serveStored(query, entry, { limit: query.limit, age: Math.floor(now - entry.at) })
+    const reply = serveStored(query, entry, { limit: query.limit, age: Math.floor(now - entry.storedAt) })
     if (due) {
       entry.refreshing = true
       // Last: an answer that came at once would be written where this one lies.

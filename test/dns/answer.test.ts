@@ -170,13 +170,13 @@ describe('an upstream reply', () => {
 function stored(answer: Answer): StoredAnswer {
   const start = 8
   const size = storedBytes(answer)
-  const octets = Buffer.alloc(start + size + 8, 0xee)
+  const octets = Buffer.allocUnsafeSlow((start + size + 8 + 3) & ~3).fill(0xee)
   storeAnswer(answer, octets, start)
   const outside = Buffer.concat([octets.subarray(0, start), octets.subarray(start + size)])
-  expect(outside).toEqual(Buffer.alloc(16, 0xee))
+  expect(outside).toEqual(Buffer.alloc(outside.length, 0xee))
   const { bytes, records, errors, questionEnd, rcode, authenticData } = answer
   return {
-    ...{ octets, start, questionEnd, rcode, authenticData },
+    ...{ octets, words: new Uint32Array(octets.buffer), start, questionEnd, rcode, authenticData },
     ...{ length: bytes.length, ttlCount: records.length, errorsLength: errors.length },
   }
 }

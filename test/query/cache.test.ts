@@ -106,7 +106,7 @@ describe('the cache', () => {
     cache.set('a', answer, 300, 7)
     const entry = cache.get('a')!
     expect(entry).toMatchObject({ epoch: 7, visited: false, refreshing: false, staleUntil: 0, rcode: 0 })
-    expect(entry.expires - entry.at).toBe(300)
+    expect(entry.expires - entry.storedAt).toBe(300)
     entry.visited = true
     entry.refreshing = true
     entry.staleUntil = 12.5
@@ -172,11 +172,11 @@ describe('the cache', () => {
           const cache = newCache(bytes)
           const model = new Map<string, Answer>()
           const startedAt = cache.seconds()
-          const times = { at: startedAt, expires: startedAt + 300, staleUntil: 0, epoch: 1 }
+          const times = { storedAt: startedAt, expires: startedAt + 300, staleUntil: 0, epoch: 1 }
           for (const step of steps) {
             for (let i = 0; i <= 60; i++) {
-              const { at, expires, staleUntil, epoch } = cache.get(`key${i}`) ?? times
-              expect({ at, expires, staleUntil, epoch }).toEqual(times)
+              const { storedAt, expires, staleUntil, epoch } = cache.get(`key${i}`) ?? times
+              expect({ storedAt, expires, staleUntil, epoch }).toEqual(times)
             }
             if ('set' in step) {
               const stored = answerWith(step.records, step.last, step.last % 3)
