@@ -8,6 +8,7 @@ import {
   readlinkSync,
   readSync,
   rmSync,
+  statfsSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -115,6 +116,7 @@ const ROOM_BYTES = 1 << 20
 const TRANSACTION_BYTES = 1 << 17
 const FIRST_PAGES_BYTES = 1 << 17
 const LOCK_BYTES = 4096
+const SCRATCH_BYTES = 4096
 
 /**
  * lmdb crashes the process where it cannot write a new file's first pages (ENOSPC, EIO: tried). So it makes them on the
@@ -145,13 +147,20 @@ function removeModel(model: string): void {
 const gone = { recursive: true, force: true } as const
 
 /**
- * By a file that is gone before the kernel writes it back. Also before every transaction: where a write of LMDB's own is
- * refused, lmdb 3.5 tells it by a sprintf into 100 octets, which may be too few, and the heap is damaged (tried).
+ * By what the file system says of itself, and by a small file that is gone before the kernel writes it back: one as large as
+ * what is to come would be 10 MB for a million names, should it get there. Also before every transaction: where a write
+ * of LMDB's own is refused, lmdb 3.5 tells it by a sprintf into 100 octets, which may be too few, and the heap is damaged
+ * (tried).
  */
 function proveRoom(path: string, bytes: number): void {
+  const folder = dirname(path)
+  const { blocks, bavail, bsize } = statfsSync(folder)
+  // A tmpfs without a limit has no blocks.
+  if (blocks > 0 && bavail * bsize < bytes)
+    throw Object.assign(new Error(`${bavail * bsize} octets are left in ${folder}`), { code: 'ENOSPC', path })
   const scratch = `${path}-room`
   try {
-    writeNew(scratch, Buffer.alloc(bytes))
+    writeNew(scratch, Buffer.alloc(SCRATCH_BYTES))
   } finally {
     rmSync(scratch, gone)
   }
