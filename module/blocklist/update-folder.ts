@@ -27,12 +27,6 @@ export function keepNewer(state: UpdateState): Keep {
   }
 }
 
-function attempt(act: () => void): void {
-  try {
-    act()
-  } catch {}
-}
-
 function ranksAbove(a: UpdateState, b: UpdateState): boolean {
   const versionOf = ({ current }: UpdateState) => current?.version ?? 0
   return ranksBelow(b, a) || (!ranksBelow(a, b) && versionOf(a) > versionOf(b))
@@ -72,14 +66,22 @@ export class ListFolder {
   }
 
   /**
+   * @param onRefusal told where the medium refused what is of no account for serving
    * @returns the file's store, once its octets are known to be what was written; else null
    * @throws SecureNetError LIST_STORE_IO, LIST_DISK_FULL where a whole file cannot be mapped: the lock folder is to blame
    */
-  open(entry: ListFile | null): Store | null {
+  open(entry: ListFile | null, onRefusal: (error: unknown) => void): Store | null {
     if (!entry) return null
     const path = join(this.path, entry.file)
     if (!verifyFile(path, entry.digest)) return null
     // On a full disk it is opened without: a try that cannot be counted is no reason not to serve.
+    const attempt = (act: () => void) => {
+      try {
+        act()
+      } catch (error) {
+        onRefusal(storageError(error, path))
+      }
+    }
     attempt(() => countTry(path))
     if (!existsSync(path)) return null
     try {

@@ -138,7 +138,7 @@ export class Updater {
   /** `later`: it is whole and cannot be mapped, for the lock folder is full or may not be written; tried again. */
   #open(entry: ListFile | null): Store | null | 'later' {
     try {
-      return this.#folder.open(entry)
+      return this.#folder.open(entry, (error) => this.#fail(error))
     } catch (error) {
       this.#fail(error)
       this.#reopening = this.#options.clock.after(REOPEN_MS, () => this.#reopen())
