@@ -122,10 +122,6 @@ export class Entry implements StoredAnswer {
     return this.words[this.#word + SIZE]!
   }
 
-  get hash(): number {
-    return this.words[this.#word + HASH]!
-  }
-
   get keyLength(): number {
     return this.#kind & KEY_MASK
   }
