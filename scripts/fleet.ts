@@ -127,8 +127,8 @@ async function main(): Promise<void> {
     process.exit(code)
   }
   const fail = (error: unknown) => {
-    const { code, wayOut } = error instanceof SecureNetError ? error : { code: 'FLEET_FAILED', wayOut: '' }
-    process.stderr.write(`${code}: ${messageOf(error)}\n${wayOut ? `${wayOut}\n` : ''}`)
+    const { code, remedy } = error instanceof SecureNetError ? error : { code: 'FLEET_FAILED', remedy: '' }
+    process.stderr.write(`${code}: ${messageOf(error)}\n${remedy ? `${remedy}\n` : ''}`)
     void end(1)
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void end(130))

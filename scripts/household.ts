@@ -151,8 +151,8 @@ async function main(): Promise<void> {
   }
   const fail = (error: unknown) => {
     if (ending) return
-    const wayOut = error instanceof SecureNetError && error.wayOut ? `\n${error.wayOut}` : ''
-    process.stderr.write(`household: ${messageOf(error)}${wayOut}\n`)
+    const remedy = error instanceof SecureNetError && error.remedy ? `\n${error.remedy}` : ''
+    process.stderr.write(`household: ${messageOf(error)}${remedy}\n`)
     void end(1)
   }
   onStopWanted((why) => {

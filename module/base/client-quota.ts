@@ -1,15 +1,15 @@
-export interface PlaceLimits {
+export interface ClientQuotaLimits {
   readonly perClient: number
   readonly total: number
 }
 
 /** Places that clients take and give back; who finds none is told so, and nobody loses his. */
-export class Places {
-  readonly #limits: PlaceLimits
+export class ClientQuota {
+  readonly #limits: ClientQuotaLimits
   readonly #clients = new Map<string, number>()
   #taken = 0
 
-  constructor(limits: PlaceLimits) {
+  constructor(limits: ClientQuotaLimits) {
     this.#limits = limits
   }
 

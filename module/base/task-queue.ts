@@ -1,4 +1,4 @@
-export interface Serial {
+export interface TaskQueue {
   /** Runs after whatever was added before; given up when `now` comes. */
   add<T>(job: (signal: AbortSignal) => Promise<T>): Promise<T>
   /** Ends what runs, drops what waits, and runs once that is over: nothing of before can come after it. */
@@ -6,7 +6,7 @@ export interface Serial {
 }
 
 /** One child process at a time: a slow tool does not pile up, and a renewal never lands after the disarming. */
-export function createSerial(): Serial {
+export function createTaskQueue(): TaskQueue {
   let tail: Promise<unknown> = Promise.resolve()
   let abort = new AbortController()
   const chained = <T>(job: () => Promise<T>): Promise<T> => {

@@ -8,9 +8,9 @@ import { type Head, ranksBelow } from '../blocklist/format/head.ts'
 import { ListPolicy } from '../blocklist/list-policy.ts'
 import { listState } from '../blocklist/list-state.ts'
 import { createMatcher } from '../blocklist/matcher.ts'
-import { core } from '../blocklist/never-block.ts'
+import { neverBlockCore } from '../blocklist/never-block.ts'
 import { buildOnThread, type OpenBuilder, startBuilderThread } from '../blocklist/store/builder-client.ts'
-import { createHealthGate } from '../blocklist/update/acceptance.ts'
+import { createAcceptanceCheck } from '../blocklist/update/acceptance.ts'
 import { CHUNK_PAUSE_MS } from '../blocklist/update/download.ts'
 import { Updater } from '../blocklist/update/updater.ts'
 import type { PageData } from '../blockpage/page-data.ts'
@@ -24,16 +24,16 @@ import type { LogRing } from '../diagnostics/log-ring.ts'
 import { nameFromText, nameToText } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
 import { Health } from '../health/health.ts'
-import { QuickClient } from '../health/light-client.ts'
+import { LightClient } from '../health/light-client.ts'
 import { pageAnswers } from '../health/page-check.ts'
-import { askIndependently } from '../health/reference-client.ts'
+import { askReference } from '../health/reference-client.ts'
 import { SelfTest } from '../health/self-test.ts'
-import { rulesText } from '../interception/dump-rules.ts'
+import { dumpRules } from '../interception/dump-rules.ts'
 import { createInterception } from '../interception/interception.ts'
 import type { Interceptor } from '../interception/interceptor.ts'
 import type { Lease } from '../interception/lease.ts'
-import type { PassageGate } from '../interception/passthrough-gate.ts'
-import { passageEndpoint, serviceOf } from '../interception/service.ts'
+import type { PassthroughGate } from '../interception/passthrough-gate.ts'
+import { passthroughEndpoint, serviceEndpointsOf } from '../interception/service.ts'
 import { activeLine } from '../line/active-line.ts'
 import { fleetModeOf } from '../line/fleet.ts'
 import { type ProtectionInput, protection } from '../line/protection.ts'
@@ -41,17 +41,17 @@ import { emptyBook, type LineBook, lineOf, mustBeGone } from '../line/store.ts'
 import { TcpListener } from '../listener/tcp.ts'
 import { UdpListener } from '../listener/udp.ts'
 import { type LocalHandlers, LocalSocket } from '../local/socket.ts'
-import { TrueSite } from '../passthrough/origin.ts'
-import { Passage } from '../passthrough/passthrough.ts'
-import type { ClockFloor } from '../platform/clock-floor.ts'
+import { OriginConnector } from '../passthrough/origin-connector.ts'
+import { Passthrough } from '../passthrough/passthrough.ts'
 import { findResolvers } from '../platform/resolvers.ts'
 import { run } from '../platform/spawn.ts'
 import { StateFile } from '../platform/state-file.ts'
+import type { TrustedTime } from '../platform/trusted-time.ts'
 import { createUbus } from '../platform/ubus.ts'
 import { Uplink } from '../platform/uplink.ts'
 import type { Cache } from '../query/cache.ts'
 import type { Query } from '../query/query.ts'
-import { createQueryCounts, createServing } from '../query-pipeline.ts'
+import { createQueryCounts, createQueryPipeline } from '../query-pipeline.ts'
 import { CounterHistory, parseStoredCounters } from '../telemetry/counter-history.ts'
 import { type Notice, Notices } from '../telemetry/notices.ts'
 import type { QueryCounts } from '../telemetry/query-counts.ts'
@@ -111,14 +111,14 @@ class Modem implements Daemon {
   readonly #policy: ListPolicy
   readonly #testNames: readonly string[]
   #book: LineBook = emptyBook
-  #floor: ClockFloor | null = null
+  #trustedTime: TrustedTime | null = null
   #updater: Updater | null = null
   #control: Control | null = null
   #lease: Lease | null = null
   #page: BlockPage | null = null
   /** Null where nothing is intercepted: who asks has been told to by hand, and the kernel leads nobody's 443 here. */
-  readonly #passage: Passage | null
-  #gate: PassageGate | null = null
+  readonly #passthrough: Passthrough | null
+  #gate: PassthroughGate | null = null
   #health: Health | null = null
   #selfTest: SelfTest | null = null
   /** When the serving list came to this modem, ms; null without one. */
@@ -148,7 +148,11 @@ class Modem implements Daemon {
     this.#ring = ring
     this.#uplink = new Uplink({ runDir: config.runDir, log })
     this.#testNames = categories.map((category) => `${category}.${config.dns.testZone}`)
-    this.#matcher = createMatcher({ store: null, allow: [], core: [...core, ...config.dns.neverBlock] })
+    this.#matcher = createMatcher({
+      store: null,
+      allow: [],
+      core: [...neverBlockCore, ...config.dns.neverBlock],
+    })
     this.#notices = new Notices({ clock: this.#clock, send: (notice) => this.#sendNotice(notice) })
     this.#upstream = this.#createUpstream()
     this.#counts = createQueryCounts(config, this.#clock, (query) => this.#blocked(query))
@@ -180,7 +184,7 @@ class Modem implements Daemon {
       send: (report) => this.#control?.telemetry(report),
     })
     this.#policy = new ListPolicy(this.#matcher, config.dns.resolverBypass)
-    this.#passage = config.interception.interfaces.length > 0 ? this.#createPassage() : null
+    this.#passthrough = config.interception.interfaces.length > 0 ? this.#createPassthrough() : null
   }
 
   /** Whatever stands between the household and its resolver starts last. */
@@ -224,12 +228,12 @@ class Modem implements Daemon {
     const { clock, log } = { clock: this.#clock, log: this.#log }
     const stored = await loadControl(config.dataDir, { clock, log, buildTime: released, boot: this.#bootId })
     this.#book = stored.book
-    this.#floor = stored.floor
+    this.#trustedTime = stored.trustedTime
     await this.#run('counters', this.#history)
-    await this.#startList(stored.floor)
+    await this.#startList(stored.trustedTime)
     await this.#run('upstream', this.#upstream)
     await this.#refreshResolvers()
-    const { handle, cache } = createServing({
+    const { handle, cache } = createQueryPipeline({
       config,
       policy: this.#policy,
       upstream: this.#upstream,
@@ -264,14 +268,14 @@ class Modem implements Daemon {
         stop: () => threads.stop(),
       })
     const { listen, branding } = config.page
-    const passage = this.#passage
-    if (passage) await this.#run('passage', { start: () => {}, stop: () => passage.close() })
-    const front = passage ? { front: passage.front } : {}
+    const passthrough = this.#passthrough
+    if (passthrough) await this.#run('passage', { start: () => {}, stop: () => passthrough.close() })
+    const front = passthrough ? { front: passthrough.front } : {}
     this.#page = createBlockPage({ listen, branding, data: this.#pageData(), clock, log, ...front })
     await this.#run('page', this.#page)
   }
 
-  async #startList(floor: ClockFloor): Promise<void> {
+  async #startList(trustedTime: TrustedTime): Promise<void> {
     const { dataDir, list, modemId, lines, dns } = this.#config
     const missing = () =>
       new SecureNetError('LIST_CHUNK_MISSING', 'no broker is configured', 'Configure mqtt.url.')
@@ -288,9 +292,9 @@ class Modem implements Daemon {
       openBuilder: this.#openBuilder,
       pauseMs: CHUNK_PAUSE_MS,
       clock: this.#clock,
-      floor: () => floor.trustedNow() * 1000,
+      floor: () => trustedTime.now() * 1000,
       log: this.#log,
-      gate: createHealthGate({ testZone: dns.testZone, neverBlock: dns.neverBlock }),
+      gate: createAcceptanceCheck({ testZone: dns.testZone, neverBlock: dns.neverBlock }),
       onSwitch: (store) => {
         this.#matcher.setStore(store)
         this.#threads?.change({ list: store && join(this.#lockFolder, basename(store.path)) })
@@ -320,18 +324,18 @@ class Modem implements Daemon {
   }
 
   /** For names that led to the page until now; never for those that led nowhere. */
-  #createPassage(): Passage {
-    const { page4, page6 } = serviceOf(this.#config)
+  #createPassthrough(): Passthrough {
+    const { page4, page6 } = serviceEndpointsOf(this.#config)
     const clock = this.#clock
-    return new Passage({
-      listen: [page4, page6].flatMap((page) => (page ? [passageEndpoint(page)] : [])),
+    return new Passthrough({
+      listen: [page4, page6].flatMap((page) => (page ? [passthroughEndpoint(page)] : [])),
       passes: (name) => {
         // The self-test asks the page for a test name; no site is behind any of them.
         if (this.#policy.protecting || this.#testNames.includes(name)) return false
         const category = this.#found(name)?.category
         return category !== undefined && category !== resolverBypass
       },
-      site: new TrueSite({ upstream: this.#upstream, clock }),
+      site: new OriginConnector({ upstream: this.#upstream, clock }),
       gate: {
         open: async (ms) => this.#gate?.open(ms),
         close: async () => this.#gate?.close(),
@@ -376,7 +380,7 @@ class Modem implements Daemon {
   }
 
   #sendNotice({ lineId, name, category }: Notice): void {
-    const at = this.#floor?.trustedNow() ?? 0
+    const at = this.#trustedTime?.now() ?? 0
     this.#control?.event(lineId, {
       v: 1,
       event: 'threat-blocked',
@@ -419,10 +423,10 @@ class Modem implements Daemon {
     const clock = this.#clock
     const log = this.#log
     const [page] = this.#config.page.listen
-    const quickClient = new QuickClient({ clock, randomId: () => randomInt(65_536) })
+    const quickClient = new LightClient({ clock, randomId: () => randomInt(65_536) })
     await this.#run('quick client', { start: () => {}, stop: () => quickClient.close() })
     const selfTest = new SelfTest({
-      client: askIndependently,
+      client: askReference,
       quickClient: quickClient.ask,
       listeners: dns.listen,
       upstream: () => this.#config.upstream.servers[0] ?? null,
@@ -480,13 +484,13 @@ class Modem implements Daemon {
 
   #createControl(handlers: LocalHandlers): Control | null {
     const config = this.#config
-    const floor = this.#floor
-    if (!config.mqtt || !floor) return null
+    const trustedTime = this.#trustedTime
+    if (!config.mqtt || !trustedTime) return null
     return new Control({
       config: { ...config, mqtt: config.mqtt },
       identity: { modemId: config.modemId, bootId: this.#bootId, version },
       book: this.#book,
-      floor,
+      trustedTime,
       clock: this.#clock,
       log: this.#log,
       random: Math.random,
@@ -546,7 +550,7 @@ class Modem implements Daemon {
   }
 
   async #supportBundle() {
-    const rules = await rulesText(run, this.#backend)
+    const rules = await dumpRules(run, this.#backend)
     return supportBundle(this.#view(), { listHead: this.#head, rules, log: this.#ring.lines() })
   }
 
@@ -631,14 +635,14 @@ class Modem implements Daemon {
     const before = this.#policy.protecting
     this.#policy.protecting = protection({ ...input, selfTest: 'passing' }).armed
     this.#threads?.change({ protecting: this.#policy.protecting, notices: this.#noticedLine !== null })
-    if (this.#policy.protecting) void this.#passage?.close()
+    if (this.#policy.protecting) void this.#passthrough?.close()
     if (armed !== this.#decision.armed || why !== this.#decision.why) {
       this.#decision = { armed, why, since: this.#clock.now() }
       this.#log.info('protection', { armed, why })
     }
     await this.#lease?.set(armed)
     if (before && !this.#policy.protecting) {
-      void this.#passage?.open()
+      void this.#passthrough?.open()
       this.#page?.closeSilent()
     }
     this.#control?.changed()

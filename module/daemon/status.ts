@@ -2,7 +2,7 @@ import { listState } from '../blocklist/list-state.ts'
 import type { Updater } from '../blocklist/update/updater.ts'
 import type { Config } from '../config/config.ts'
 import type { Control } from '../control/control.ts'
-import type { Measured } from '../control/reported.ts'
+import type { LineMeasurement } from '../control/reported.ts'
 import type { SelfTestResult } from '../health/self-test.ts'
 import type { LeaseStatus } from '../interception/lease.ts'
 import { type LineBook, lineOf } from '../line/store.ts'
@@ -46,7 +46,7 @@ const untested = {
 } as const
 
 /** Of one line, for its `reported`. */
-export function measured(view: ModemView, lineId: string): Measured {
+export function measured(view: ModemView, lineId: string): LineMeasurement {
   const { config, list, lease, selfTest } = view
   const active = view.activeLine === lineId
   return {

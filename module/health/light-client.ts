@@ -5,9 +5,14 @@ import { SecureNetError } from '../base/error.ts'
 import { readAnswer } from '../dns/answer.ts'
 import { CLASS_IN, Flag, HEADER_BYTES, Type } from '../dns/constants.ts'
 import { nameFromText } from '../dns/name.ts'
-import { type IndependentAnswer, type IndependentClient, noAnswer, type Target } from './reference-client.ts'
+import {
+  noAnswer,
+  type ReferenceAnswer,
+  type ReferenceClient,
+  type ServerAddressAndPort,
+} from './reference-client.ts'
 
-export interface QuickClientOptions {
+export interface LightClientOptions {
   clock: Clock
   /** An id of 16 bits that nobody can guess. */
   randomId: () => number
@@ -25,7 +30,7 @@ class Peer {
   readonly #waiting = new Map<number, Waiting>()
   #isRetired = false
 
-  constructor({ address, port }: Target) {
+  constructor({ address, port }: ServerAddressAndPort) {
     this.#socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
     this.#socket.unref()
     this.#ready = new Promise((resolve, reject) => {
@@ -84,7 +89,7 @@ function queryFor(id: number, name: string, type: 'A' | 'AAAA'): Buffer {
   return query
 }
 
-function summary(query: Buffer, reply: Buffer): IndependentAnswer {
+function summary(query: Buffer, reply: Buffer): ReferenceAnswer {
   const answer = readAnswer(reply, query.length)
   if (!answer) throw new Error('malformed reply')
   const found = answer.records.slice(0, answer.answers).filter(({ type }) => type === Type.A)
@@ -95,7 +100,7 @@ function summary(query: Buffer, reply: Buffer): IndependentAnswer {
 }
 
 function overTcp(
-  { address, port }: Target,
+  { address, port }: ServerAddressAndPort,
   query: Buffer,
   settle: (reply: Buffer | Error) => void,
 ): () => void {
@@ -117,22 +122,22 @@ function overTcp(
   return () => socket.destroy()
 }
 
-const keyOf = ({ address, port }: Target) => `${address} ${port}`
+const keyOf = ({ address, port }: ServerAddressAndPort) => `${address} ${port}`
 
 /**
  * For the check before each renewal, every two seconds for ever: what node-dns would cost there is most of an idle
  * module's CPU (docs/adr/0010). It answers as `askIndependently` does, A records alone.
  */
-export class QuickClient {
-  readonly #options: QuickClientOptions
+export class LightClient {
+  readonly #options: LightClientOptions
   readonly #peers = new Map<string, Peer>()
 
-  constructor(options: QuickClientOptions) {
+  constructor(options: LightClientOptions) {
     this.#options = options
   }
 
   /** @throws SecureNetError SELFTEST_NO_ANSWER when nothing usable came within `timeoutMs` */
-  readonly ask: IndependentClient = async (target, name, type, timeoutMs) => {
+  readonly ask: ReferenceClient = async (target, name, type, timeoutMs) => {
     const { clock, randomId } = this.#options
     const query = queryFor(randomId(), name, type)
     let over = () => {}
@@ -156,7 +161,7 @@ export class QuickClient {
     }
   }
 
-  #overUdp(target: Target, query: Buffer, settle: (reply: Buffer | Error) => void): () => void {
+  #overUdp(target: ServerAddressAndPort, query: Buffer, settle: (reply: Buffer | Error) => void): () => void {
     const peer = this.#peers.get(keyOf(target)) ?? new Peer(target)
     this.#peers.set(keyOf(target), peer)
     peer.ask(query, settle)
@@ -164,7 +169,7 @@ export class QuickClient {
   }
 
   /** What went wrong may be the socket's own: the next question gets a new one. */
-  #retire(target: Target): void {
+  #retire(target: ServerAddressAndPort): void {
     this.#peers.get(keyOf(target))?.retire()
     this.#peers.delete(keyOf(target))
   }

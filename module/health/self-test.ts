@@ -1,24 +1,31 @@
 import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/error.ts'
-import type { IndependentClient, Target } from './reference-client.ts'
+import type { ReferenceClient, ServerAddressAndPort } from './reference-client.ts'
 
 /** One cell of the matrix that `reported` shows. */
-export type Cell = 'pass' | 'fail' | 'skipped'
+export type SelfTestCell = 'pass' | 'fail' | 'skipped'
 
 export interface SelfTestResult {
   outcome: 'pass' | 'fail' | 'upstream-down'
   /** Why it failed, for a person; empty otherwise. */
   why: string
-  cells: { udp4: Cell; tcp4: Cell; udp6: Cell; tcp6: Cell; page: Cell; forward: Cell }
+  cells: {
+    udp4: SelfTestCell
+    tcp4: SelfTestCell
+    udp6: SelfTestCell
+    tcp6: SelfTestCell
+    page: SelfTestCell
+    forward: SelfTestCell
+  }
   /** Wall clock, ms. */
   at: number
 }
 
 export interface SelfTestOptions {
   /** Shares no code with what it tests. */
-  client: IndependentClient
+  client: ReferenceClient
   /** Costs next to nothing: for the check before each renewal. */
-  quickClient: IndependentClient
+  quickClient: ReferenceClient
   /** Every socket that we answer on. */
   listeners: readonly { address: string; port: number }[]
   /** The resolver behind us, asked directly. */
@@ -123,7 +130,7 @@ export class SelfTest {
     return inThreads({ ...this.#blockedQuestion(), fresh: forwards ? freshName() : null, timeoutMs })
   }
 
-  async #tryBlocked(ask: IndependentClient, target: Target): Promise<string | null> {
+  async #tryBlocked(ask: ReferenceClient, target: ServerAddressAndPort): Promise<string | null> {
     const { timeoutMs } = this.#options
     const { name, address: expected } = this.#blockedQuestion()
     try {
@@ -135,7 +142,7 @@ export class SelfTest {
     }
   }
 
-  async #tryForward(ask: IndependentClient): Promise<'pass' | 'fail' | 'upstream-down'> {
+  async #tryForward(ask: ReferenceClient): Promise<'pass' | 'fail' | 'upstream-down'> {
     const { upstream, listeners, freshName } = this.#options
     const ours = listeners[0]
     const behind = upstream()
@@ -149,7 +156,7 @@ export class SelfTest {
     return direct ? 'fail' : 'upstream-down'
   }
 
-  async #answers(ask: IndependentClient, target: Target, name: string): Promise<boolean> {
+  async #answers(ask: ReferenceClient, target: ServerAddressAndPort, name: string): Promise<boolean> {
     const { timeoutMs } = this.#options
     try {
       return (await ask(target, name, 'A', timeoutMs)).rcode !== SERVFAIL

@@ -1,5 +1,5 @@
 import { parseHost } from '../blockpage/target.ts'
-import { nobody, type Reading } from './reading.ts'
+import { type HostPeek, noHost } from './reading.ts'
 
 const HANDSHAKE = 22
 const CLIENT_HELLO = 1
@@ -98,11 +98,11 @@ function serverNameOf(hello: Buffer): string | null {
 }
 
 /** Whom a TLS client wants to reach, by the server_name of its ClientHello; nothing is decrypted, for nothing is secret here. */
-export function nameOfHello(bytes: Buffer): Reading {
+export function nameOfHello(bytes: Buffer): HostPeek {
   const hello = helloOf(bytes)
   if (hello === 'more') return 'more'
   const text = hello && serverNameOf(hello)
   // RFC 6066 §3: no port, no literal address.
   const host = text && !text.includes(':') ? parseHost(text) : null
-  return host?.kind === 'name' ? { name: host.name } : nobody
+  return host?.kind === 'name' ? { name: host.name } : noHost
 }

@@ -10,10 +10,10 @@ import {
 } from './builder-worker.ts'
 
 /** What an update needs of a StoreBuilder, wherever it works. */
-export type Building = Pick<StoreBuilder, 'next' | 'append' | 'finish' | 'close'>
+export type StoreBuild = Pick<StoreBuilder, 'next' | 'append' | 'finish' | 'close'>
 
 /** @throws SecureNetError LIST_STORE_IO, LIST_STORE_FORMAT, LIST_DISK_FULL, LIST_BUILDER_DIED */
-export type OpenBuilder = (options: BuildOptions) => Promise<Building>
+export type OpenBuilder = (options: BuildOptions) => Promise<StoreBuild>
 
 /** On the caller's own thread, in slices of less than a millisecond on a PC. */
 export const buildHere: OpenBuilder = async (options) => createStoreBuilder(options)
@@ -69,7 +69,7 @@ function builderDied(cause: unknown): SecureNetError {
   )
 }
 
-class BuilderOnThread implements Building {
+class BuilderOnThread implements StoreBuild {
   readonly #thread: BuilderThread
   readonly #window: Uint8Array
   readonly #ended: Promise<void>
@@ -133,7 +133,7 @@ class BuilderOnThread implements Building {
     })
     this.#waiting = undefined
     if ('failed' in reply)
-      throw new SecureNetError(reply.failed.code, reply.failed.message, reply.failed.wayOut)
+      throw new SecureNetError(reply.failed.code, reply.failed.message, reply.failed.remedy)
     this.#next = reply.next
     return reply.built
   }

@@ -26,7 +26,7 @@ export type BuilderCall = { call: 'append'; bytes: number } | { call: 'finish' }
 /** To the start and to every call, in order. */
 export type BuilderReply =
   | { next: number; built?: BuiltStore }
-  | { failed: { code: string; message: string; wayOut: string } }
+  | { failed: { code: string; message: string; remedy: string } }
 
 /** What a program does that startBuilderThread (build-off-thread.ts) has loaded. */
 export function runBuilderThread(): void {
@@ -48,7 +48,7 @@ function serveBuilder(
       failed: {
         code: codeOf(error),
         message: messageOf(error),
-        wayOut: error instanceof SecureNetError ? error.wayOut : '',
+        remedy: error instanceof SecureNetError ? error.remedy : '',
       },
     })
 

@@ -86,7 +86,7 @@ function readMetadata(file: StoreFile): StoreMetadata | null {
   }
 }
 
-interface Reading {
+interface StoreReader {
   file: StoreFile
   first: number
   end: number
@@ -94,7 +94,7 @@ interface Reading {
   into: EntrySetBuilder
 }
 
-export function readEntries({ file, first, end, shape, into }: Reading): EntrySet {
+export function readEntries({ file, first, end, shape, into }: StoreReader): EntrySet {
   for (let bucket = first; bucket < end; bucket += 1) {
     const octets = file.getFast(bucket + 1)
     if (octets) decodeBucket(octets, bucket, shape, into.add)

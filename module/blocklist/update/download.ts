@@ -6,12 +6,12 @@ import { SecureNetError } from '../../base/error.ts'
 import { MAX_CHUNK_BYTES } from '../format/chunk.ts'
 import type { Release } from '../format/head.ts'
 import type { BuiltStore } from '../store/builder.ts'
-import type { Building, OpenBuilder } from '../store/builder-client.ts'
+import type { OpenBuilder, StoreBuild } from '../store/builder-client.ts'
 import { storageError } from '../store/lmdb-file.ts'
 import { openStore, removeStoreAside, type Store } from '../store/store.ts'
 import type { Cancel } from './cancel.ts'
 import type { ChunkRef, ChunkSource } from './chunk-source.ts'
-import { type Step, storeBytes } from './plan.ts'
+import { type PlanStep, storeBytes } from './plan.ts'
 
 export interface DownloadOptions {
   source: ChunkSource
@@ -21,7 +21,7 @@ export interface DownloadOptions {
   /** For LMDB's lock files. */
   locks: string
   release: Release
-  steps: readonly Step[]
+  steps: readonly PlanStep[]
   /** What the first delta starts from. */
   base: Store | null
   /** Octets that may be added to the folder. */
@@ -35,7 +35,7 @@ export interface DownloadOptions {
 }
 
 /** The file that a step builds; the name tells a restarted updater what it was. */
-export function stepFile({ to, from = 0 }: Step): string {
+export function stepFile({ to, from = 0 }: PlanStep): string {
   return `${to}-${from}.mdb`
 }
 
@@ -93,7 +93,12 @@ function checkRoom({ release, steps, room }: DownloadOptions): void {
   }
 }
 
-async function runStep(builder: Building, step: Step, done: number, options: DownloadOptions): Promise<void> {
+async function runStep(
+  builder: StoreBuild,
+  step: PlanStep,
+  done: number,
+  options: DownloadOptions,
+): Promise<void> {
   const { source, list, folder, clock, pauseMs, cancel, room, onChunk } = options
   const { kind, from, to: version, chunks } = step
   onChunk(done + builder.next)

@@ -3,12 +3,12 @@ import { codeOf, SecureNetError } from '../../base/error.ts'
 import type { Release } from '../format/head.ts'
 import type { OpenBuilder } from '../store/builder-client.ts'
 import { openStore, type Store } from '../store/store.ts'
-import type { HealthGate } from './acceptance.ts'
+import type { AcceptanceCheck } from './acceptance.ts'
 import type { Cancel } from './cancel.ts'
 import type { ChunkSource } from './chunk-source.ts'
 import { download, stepFile } from './download.ts'
 import type { ListFolder } from './list-folder.ts'
-import { planUpdate, type Step } from './plan.ts'
+import { type PlanStep, planUpdate } from './plan.ts'
 import { retryDelay, snapshotInstead, spoilsFile, worthRetrying } from './retry.ts'
 import { type ListFile, type UpdateState, withFailed } from './state.ts'
 import type { StateKeeper } from './state-keeper.ts'
@@ -23,7 +23,7 @@ export interface JobOptions {
   openBuilder: OpenBuilder
   clock: Clock
   pauseMs: number
-  gate: HealthGate
+  gate: AcceptanceCheck
   random: () => number
   folder: ListFolder
   keeper: StateKeeper
@@ -91,14 +91,14 @@ export class UpdateJob {
     }
   }
 
-  #plan(): Step[] {
+  #plan(): PlanStep[] {
     const { keeper, serving } = this.#options
     return planUpdate(this.release, this.#snapshotOnly || !serving() ? null : keeper.value.current)
   }
 
   async #after(
     code: string,
-    steps: readonly Step[],
+    steps: readonly PlanStep[],
     failures: number,
   ): Promise<'retry' | 'snapshot' | 'give-up'> {
     if (spoilsFile(code)) await this.#discard()
@@ -133,7 +133,7 @@ export class UpdateJob {
     })
   }
 
-  async #attempt(steps: readonly Step[]): Promise<void> {
+  async #attempt(steps: readonly PlanStep[]): Promise<void> {
     const {
       list,
       source,
@@ -176,7 +176,7 @@ export class UpdateJob {
     })
     const { version, key } = this.release
     const { names, digest, result } = built
-    const file = stepFile(steps.at(-1) as Step)
+    const file = stepFile(steps.at(-1) as PlanStep)
     await this.#offer(openStore(built.path, folder.locks), { version, key, names, file, digest, result })
   }
 

@@ -16,10 +16,10 @@ const SEAL = '-state'
 const companion = /-(lock|tries|room|state|state\.tmp)$/
 
 /** Whether a file that the state does not name stays. */
-export type Keep = (file: string) => boolean
+export type KeepFile = (file: string) => boolean
 
 /** What an interrupted update left may be of use after a start: a newer version, half built. */
-export function keepNewer(state: UpdateState): Keep {
+export function keepNewer(state: UpdateState): KeepFile {
   const failed = new Set(state.failed)
   return (name) => {
     const version = Number(builtFile.exec(name)?.[1] ?? Number.NaN)
@@ -34,7 +34,7 @@ function ranksAbove(a: UpdateState, b: UpdateState): boolean {
 
 const ownerOf = (name: string) => name.replace(companion, '')
 
-function straysAmong(names: readonly string[], state: UpdateState, keep: Keep): string[] {
+function straysAmong(names: readonly string[], state: UpdateState, keep: KeepFile): string[] {
   // The state may be on its way to the medium at this very moment.
   const named = new Set(STATE_FILES.flatMap((name) => [name, `${name}.tmp`]))
   for (const entry of [state.current, state.previous]) if (entry) named.add(entry.file)
@@ -96,7 +96,7 @@ export class ListFolder {
   }
 
   /** Removes every file that is neither the state, nor named by it, nor kept by `keep`; before anybody is served. */
-  sweep(state: UpdateState, keep: Keep): void {
+  sweep(state: UpdateState, keep: KeepFile): void {
     for (const name of straysAmong(readdirSync(this.path), state, keep)) {
       removeStore(join(this.path, ownerOf(name)), this.locks)
       rmSync(join(this.path, name), { recursive: true, force: true })
@@ -107,7 +107,7 @@ export class ListFolder {
    * As sweep, off this thread: queries do not wait for a file system that removes a large file.
    * @throws SecureNetError LIST_STORE_IO
    */
-  async tidy(state: UpdateState, keep: Keep): Promise<void> {
+  async tidy(state: UpdateState, keep: KeepFile): Promise<void> {
     try {
       for (const name of straysAmong(await readdir(this.path), state, keep)) {
         await removeStoreAside(join(this.path, ownerOf(name)), this.locks)

@@ -64,7 +64,7 @@ export function spreadDelay(head: Head, version: number, lineId: string, now: nu
 }
 
 /** One snapshot or delta to fetch. */
-export interface Step {
+export interface PlanStep {
   kind: 'snapshot' | 'delta'
   /** Of a delta: where it starts. */
   from?: number
@@ -76,13 +76,13 @@ export interface Step {
 /** What one more delta of a chain is worth in bytes: each rewrites the file. */
 const stepCost = 262_144
 
-function snapshotOf({ version, snapshot }: Release): Step[] {
+function snapshotOf({ version, snapshot }: Release): PlanStep[] {
   return [{ kind: 'snapshot', to: version, bytes: snapshot.bytes, chunks: snapshot.chunks }]
 }
 
 /** Cheapest chain of deltas from a version, by relaxation in the order of the versions; undefined if there is a gap. */
-function cheapestChain(release: Release, from: number): Step[] | undefined {
-  const best = new Map<number, { cost: number; steps: Step[] }>([[from, { cost: 0, steps: [] }]])
+function cheapestChain(release: Release, from: number): PlanStep[] | undefined {
+  const best = new Map<number, { cost: number; steps: PlanStep[] }>([[from, { cost: 0, steps: [] }]])
   const deltas = release.deltas
     .map(({ to = release.version, ...delta }) => ({ ...delta, to }))
     .filter((delta) => delta.from < delta.to)
@@ -102,7 +102,7 @@ function cheapestChain(release: Release, from: number): Step[] | undefined {
  * @param base what serves now, if anything
  * @returns a chain of deltas where there is one that is shorter than the snapshot, else the snapshot
  */
-export function planUpdate(release: Release, base: { version: number; key: string } | null): Step[] {
+export function planUpdate(release: Release, base: { version: number; key: string } | null): PlanStep[] {
   const chain = base?.key === release.key ? cheapestChain(release, base.version) : undefined
   if (!chain || chain.length === 0) return snapshotOf(release)
   const bytes = chain.reduce((sum, step) => sum + step.bytes, 0)

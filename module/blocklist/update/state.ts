@@ -46,7 +46,7 @@ export const freshState: UpdateState = {
 }
 
 /** A list on probation under which the process dies so often is taken for the cause. */
-export const startsTolerated = 5
+export const maxCrashedStarts = 5
 const mostFailed = 64
 
 /** @returns the failed versions with one more; the oldest are forgotten, for versions only go up */

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { OpenBuilder } from '../store/builder-client.ts'
 import type { Store } from '../store/store.ts'
-import type { HealthGate } from './acceptance.ts'
+import type { AcceptanceCheck } from './acceptance.ts'
 import type { ChunkSource } from './chunk-source.ts'
 
 export interface UpdaterOptions {
@@ -25,7 +25,7 @@ export interface UpdaterOptions {
   /** The time that it is at least, ms since 1970: a clock that is behind does not count. */
   floor: () => number
   log: Log
-  gate: HealthGate
+  gate: AcceptanceCheck
   /** 0 <= x < 1, for the jitter of retries. */
   random?: () => number
   /** The list that serves from now on; the former store is closed once this returns. */

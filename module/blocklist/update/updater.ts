@@ -8,7 +8,7 @@ import { type JobPhase, UpdateJob } from './job.ts'
 import { keepNewer, ListFolder } from './list-folder.ts'
 import { chooseRelease, judgeRelease, spreadDelay } from './plan.ts'
 import { Probation } from './probation.ts'
-import { freshState, type ListFile, startsTolerated, type UpdateState, withFailed } from './state.ts'
+import { freshState, type ListFile, maxCrashedStarts, type UpdateState, withFailed } from './state.ts'
 import { STATE_FILES, StateKeeper } from './state-keeper.ts'
 import type { UpdaterOptions, UpdateStatus } from './update-options.ts'
 
@@ -108,7 +108,7 @@ export class Updater {
   #restore(): void {
     const state = this.#keeper.value
     const { current, previous, probation, failed } = state
-    const looping = probation !== null && probation.starts >= startsTolerated
+    const looping = probation !== null && probation.starts >= maxCrashedStarts
     const opened = looping ? null : this.#open(current)
     // The list is whole, and waits for what keeps it from serving.
     if (opened === 'later') return

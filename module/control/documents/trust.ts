@@ -3,10 +3,10 @@ import { messageOf, SecureNetError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import { schemaViolation } from '../../base/schema-error.ts'
 import type { StateFile } from '../../platform/state-file.ts'
+import { validate as validateRoots } from '../schemas/roots.json?compiled'
 import { checkSignatures, type Jws, readJws } from './jws.ts'
 import { checkKeySet, keysInvalid } from './keys.ts'
 import { type Keys, type Role, type RoleKeys, type RootSet, type RootsFile, roles } from './kinds.ts'
-import { validate as validateRoots } from '../schemas/roots.json?compiled'
 import { parsePayload, type TrustedKeys } from './verify.ts'
 
 /** What the file holds. Its own checksum guards it; signatures were verified before it was written. */
@@ -189,15 +189,15 @@ export class Trust implements TrustedKeys {
   /** Before the signatures, so that a modem that sleeps gets the code that tells it to walk. */
   #checkNumber(number: number): void {
     const { next } = this
-    const wayOut = `Publish keys/${next}; keys documents are never cleared from the broker.`
+    const remedy = `Publish keys/${next}; keys documents are never cleared from the broker.`
     if (number === next) return
     if (number > next)
-      throw new SecureNetError('KEYS_SKIPPED', `keys ${number}: the next one is ${next}`, wayOut)
+      throw new SecureNetError('KEYS_SKIPPED', `keys ${number}: the next one is ${next}`, remedy)
     const conflict = number === next - 1 && this.#state.keys !== undefined
     throw new SecureNetError(
       conflict ? 'KEYS_CONFLICT' : 'KEYS_OLDER',
       `keys ${number}: ${conflict ? 'another document with this number is in force' : `number ${next - 1} is in force`}`,
-      wayOut,
+      remedy,
     )
   }
 

@@ -8,7 +8,7 @@ import type { Head } from '../../../module/blocklist/format/head.ts'
 import { createMatcher } from '../../../module/blocklist/matcher.ts'
 import { buildOnThread, startBuilderThread } from '../../../module/blocklist/store/builder-client.ts'
 import { runBuilderThread } from '../../../module/blocklist/store/builder-worker.ts'
-import { createHealthGate } from '../../../module/blocklist/update/acceptance.ts'
+import { createAcceptanceCheck } from '../../../module/blocklist/update/acceptance.ts'
 import { Updater } from '../../../module/blocklist/update/updater.ts'
 import { chunkTopic } from '../../../module/control/mqtt/topics.ts'
 import { nameFromText } from '../../../module/dns/name.ts'
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
         if (codes.length > Number(watched)) stopped()
       },
     },
-    gate: createHealthGate({ testZone: 'test.securenet.example' }),
+    gate: createAcceptanceCheck({ testZone: 'test.securenet.example' }),
     onSwitch: (store) => matcher.setStore(store),
   })
   const alive = setInterval(() => {}, 1000)

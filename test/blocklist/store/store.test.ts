@@ -354,7 +354,7 @@ describe('building', () => {
         expect.objectContaining({
           code: 'LIST_DISK_FULL',
           message: expect.stringContaining(`no room left in ${small}`),
-          wayOut: `Free space in ${small}.`,
+          remedy: `Free space in ${small}.`,
         }),
       )
     } finally {

@@ -11,7 +11,7 @@ import { createLog } from '../../../module/base/log.ts'
 import type { Head } from '../../../module/blocklist/format/head.ts'
 import { buildOnThread, startBuilderThread } from '../../../module/blocklist/store/builder-client.ts'
 import { runBuilderThread } from '../../../module/blocklist/store/builder-worker.ts'
-import { createHealthGate } from '../../../module/blocklist/update/acceptance.ts'
+import { createAcceptanceCheck } from '../../../module/blocklist/update/acceptance.ts'
 import { Updater } from '../../../module/blocklist/update/updater.ts'
 import { chunkTopic } from '../../../module/control/mqtt/topics.ts'
 
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     clock: systemClock,
     floor: () => 0,
     log: createLog((line) => process.stderr.write(line)),
-    gate: createHealthGate({ testZone: 'test.securenet.example' }),
+    gate: createAcceptanceCheck({ testZone: 'test.securenet.example' }),
     onSwitch: (store) => say(`serving ${store?.metadata.version ?? 'none'} ${store?.metadata.result ?? ''}`),
   })
   // Unhandled, a timer of ours does not keep the process alive.

@@ -7,7 +7,7 @@ import type { EntrySet } from '../../../module/blocklist/format/entries.ts'
 import type { Head, Release } from '../../../module/blocklist/format/head.ts'
 import { createMatcher } from '../../../module/blocklist/matcher.ts'
 import type { Store } from '../../../module/blocklist/store/store.ts'
-import { createHealthGate } from '../../../module/blocklist/update/acceptance.ts'
+import { createAcceptanceCheck } from '../../../module/blocklist/update/acceptance.ts'
 import type { ChunkRef, ChunkSource } from '../../../module/blocklist/update/chunk-source.ts'
 import { Updater, type UpdaterOptions } from '../../../module/blocklist/update/updater.ts'
 import { chunkTopic } from '../../../module/control/mqtt/topics.ts'
@@ -109,7 +109,7 @@ export class Modem {
       clock: this.clock,
       floor: () => 0,
       log: { debug: note, info: note, warn: note, error: note },
-      gate: createHealthGate({ testZone }),
+      gate: createAcceptanceCheck({ testZone }),
       random: () => 0.5,
       onSwitch: (store) => {
         this.serving = store

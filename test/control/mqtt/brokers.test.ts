@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { topics } from '../../../module/control/mqtt/topics.ts'
-import type { Broker } from '../../../module/control/mqtt/transport.ts'
+import type { BrokerAddress } from '../../../module/control/mqtt/transport.ts'
 import type { Reported } from '../../../module/control/reported.ts'
 import { connectBroker } from '../../../scripts/operator/broker.ts'
 import type { World } from '../../../scripts/operator/context.ts'
@@ -29,7 +29,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(certificateFolder, { recursive: true, force: true }))
 
-function optionsOf({ caFile, certFile, keyFile }: Broker): mqtt.IClientOptions {
+function optionsOf({ caFile, certFile, keyFile }: BrokerAddress): mqtt.IClientOptions {
   const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path))
   const [ca, cert, key] = [caFile, certFile, keyFile].map(read)
   return { reconnectPeriod: 50, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }

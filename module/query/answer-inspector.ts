@@ -5,7 +5,7 @@ import { Question } from '../dns/question.ts'
 import type { RecordView } from '../dns/record.ts'
 import { emptyTail, negativeTail, replyWith } from '../dns/reply.ts'
 import type { BlockedReply } from './blocked.ts'
-import type { Policy } from './policy.ts'
+import type { QueryPolicy } from './policy.ts'
 import { isPrivate4, isPrivate6, v4Within } from './private-address.ts'
 import type { Query } from './query.ts'
 import { upstreamBlock } from './upstream-block.ts'
@@ -14,10 +14,10 @@ import { upstreamBlock } from './upstream-block.ts'
  * Judges the whole of an answer: the name asked, every link of its chain, every address.
  * @returns our own reply in its place, or null where it may be served
  */
-export type Judge = (query: Query, answer: Answer) => Buffer | null
+export type AnswerInspector = (query: Query, answer: Answer) => Buffer | null
 
-export interface JudgeOptions {
-  policy: Policy
+export interface AnswerInspectorOptions {
+  policy: QueryPolicy
   blocked: BlockedReply
   rebindProtection: boolean
   /** Whether the question's name may have private addresses. */
@@ -85,8 +85,13 @@ function blockedBehindUs(bytes: Buffer, record: RecordView): number {
   return -1
 }
 
-export function createJudge({ policy, blocked, rebindProtection, rebindExempt }: JudgeOptions): Judge {
-  const judgeTargets = (query: Query, answer: Answer): Buffer | null => {
+export function createAnswerInspector({
+  policy,
+  blocked,
+  rebindProtection,
+  rebindExempt,
+}: AnswerInspectorOptions): AnswerInspector {
+  const inspectTargets = (query: Query, answer: Answer): Buffer | null => {
     const { bytes, records, answers } = answer
     let links = 0
     for (let i = 0; i < answers; i++) {
@@ -105,7 +110,7 @@ export function createJudge({ policy, blocked, rebindProtection, rebindExempt }:
     return null
   }
 
-  const judgeAddresses = (query: Query, answer: Answer): Buffer | null => {
+  const inspectAddresses = (query: Query, answer: Answer): Buffer | null => {
     const { bytes, records, answers } = answer
     for (let i = 0; i < answers; i++) {
       const record = records[i]!
@@ -135,12 +140,12 @@ export function createJudge({ policy, blocked, rebindProtection, rebindExempt }:
 
   return (query, answer) => {
     if (!policy.protecting || query.local) return null
-    if (query.epoch !== policy.epoch) {
+    if (query.revision !== policy.revision) {
       // The list has changed while the answer was on its way, or since it was stored.
       const category = policy.verdict(Question.name, 0)
       if (category >= 0) return blocked(query, category, 'blocked')
     }
-    const refused = judgeTargets(query, answer) ?? judgeAddresses(query, answer)
+    const refused = inspectTargets(query, answer) ?? inspectAddresses(query, answer)
     if (refused === null && rebindProtection) dropPrivateExtras(query, answer)
     return refused
   }

@@ -28,7 +28,7 @@ const dial: Dial = (port, addresses) => {
   })
 }
 
-export interface TrueSiteOptions {
+export interface OriginConnectorOptions {
   readonly upstream: Pick<Upstream, 'exchange'>
   readonly clock: Clock
   /** From the first try to a connection; 5,000 where left out. */
@@ -39,10 +39,10 @@ export interface TrueSiteOptions {
 }
 
 /** Connections to sites as the resolver behind us knows them. */
-export class TrueSite {
-  readonly #options: TrueSiteOptions
+export class OriginConnector {
+  readonly #options: OriginConnectorOptions
 
-  constructor(options: TrueSiteOptions) {
+  constructor(options: OriginConnectorOptions) {
     this.#options = options
   }
 

@@ -3,7 +3,7 @@ const BUCKETS = 96
 const LEAST_MS = 0.01
 
 /** Quantiles from a histogram: constant memory, 19 % wide buckets. */
-export class Latency {
+export class LatencyHistogram {
   readonly #counts = new Uint32Array(BUCKETS)
   #total = 0
 

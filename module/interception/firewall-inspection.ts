@@ -4,21 +4,21 @@
  * armed. Works on `nft -j -t list ruleset`; what it cannot decide it calls open, and the lease's count of questions
  * that never arrive is the second net.
  */
-export interface Packet {
+export interface InboundQuestion {
   interface: string
   l4proto: 'udp' | 'tcp'
   nfproto: 'ipv4' | 'ipv6'
   dport: number
 }
 
-export interface Refusal {
+export interface FirewallRefusal {
   /** e.g. `inet fw4` */
   table: string
   chain: string
 }
 
 type Json = Record<string, unknown>
-type Verdict = 'accept' | 'refuse' | 'return' | 'next'
+type RuleVerdict = 'accept' | 'refuse' | 'return' | 'next'
 type Truth = true | false | 'unknown'
 
 const isObject = (value: unknown): value is Json =>
@@ -60,10 +60,10 @@ function chainsOf(listed: string): Map<string, Chain> {
   return chains
 }
 
-type Value = string | number | undefined
+type FieldValue = string | number | undefined
 
 /** The packet's own value of a payload field. A field of the other protocol implies that protocol, and fails. */
-function payloadOf(payload: Json, packet: Packet): Value {
+function payloadOf(payload: Json, packet: InboundQuestion): FieldValue {
   const { protocol, field } = payload
   const other = packet.l4proto === 'udp' ? 'tcp' : 'udp'
   if (protocol === other) return 'other'
@@ -72,13 +72,13 @@ function payloadOf(payload: Json, packet: Packet): Value {
 }
 
 /** The packet's own value of the left side of a match; undefined where this model does not know it. */
-function fieldOf(left: unknown, packet: Packet): Value {
+function fieldOf(left: unknown, packet: InboundQuestion): FieldValue {
   if (!isObject(left)) return undefined
   const { meta, ct, payload, '&': masked } = left
   // `tcp flags & (syn|ack) == syn`: what is masked tells the protocol, no more.
   if (Array.isArray(masked)) return fieldOf(masked[0], packet) === 'other' ? 'other' : undefined
   if (isObject(payload)) return payloadOf(payload, packet)
-  const known = new Map<unknown, Value>([
+  const known = new Map<unknown, FieldValue>([
     ['meta iifname', packet.interface],
     ['meta iif', packet.interface],
     ['meta l4proto', packet.l4proto],
@@ -99,7 +99,7 @@ const protocols = new Map<unknown, string>([
 ])
 
 function equals(value: string | number, right: unknown): Truth {
-  if (Array.isArray(right)) return any(right.map((item) => equals(value, item)))
+  if (Array.isArray(right)) return anyTrue(right.map((item) => equals(value, item)))
   if (isObject(right)) {
     if (Array.isArray(right['set'])) return equals(value, right['set'])
     const range = right['range']
@@ -113,12 +113,12 @@ function equals(value: string | number, right: unknown): Truth {
   return right === String(value)
 }
 
-function any(truths: readonly Truth[]): Truth {
+function anyTrue(truths: readonly Truth[]): Truth {
   if (truths.includes(true)) return true
   return truths.includes('unknown') ? 'unknown' : false
 }
 
-function holds(match: Json, packet: Packet): Truth {
+function holds(match: Json, packet: InboundQuestion): Truth {
   const value = fieldOf(match['left'], packet)
   if (value === undefined) return 'unknown'
   if (value === 'other') return false
@@ -131,18 +131,18 @@ function holds(match: Json, packet: Packet): Truth {
 /** Statements that stop no packet on its way to the verdict, and the verdicts themselves. */
 const passing = new Set('counter log mangle accept drop reject return jump goto vmap'.split(' '))
 
-class Walk {
+class RulesetWalk {
   readonly #chains: Map<string, Chain>
-  readonly #packet: Packet
+  readonly #packet: InboundQuestion
   /** A rule that might have accepted was passed by: a refusal after it is not certain. */
   doubtful = false
 
-  constructor(chains: Map<string, Chain>, packet: Packet) {
+  constructor(chains: Map<string, Chain>, packet: InboundQuestion) {
     this.#chains = chains
     this.#packet = packet
   }
 
-  chain(chain: Chain, depth = 0): Verdict {
+  chain(chain: Chain, depth = 0): RuleVerdict {
     if (depth > 16) return 'next'
     for (const rule of chain.rules) {
       const verdict = this.#rule(rule, chain, depth)
@@ -152,7 +152,7 @@ class Walk {
     return 'next'
   }
 
-  #rule(rule: readonly unknown[], chain: Chain, depth: number): Verdict {
+  #rule(rule: readonly unknown[], chain: Chain, depth: number): RuleVerdict {
     let certain = true
     for (const statement of rule) {
       if (!isObject(statement)) continue
@@ -185,7 +185,7 @@ class Walk {
     return {}
   }
 
-  #verdict(statement: Json, chain: Chain, depth: number): Verdict | undefined {
+  #verdict(statement: Json, chain: Chain, depth: number): RuleVerdict | undefined {
     if (isObject(statement['vmap'])) return this.#verdict(this.#lookUp(statement['vmap']), chain, depth)
     if ('accept' in statement) return 'accept'
     if ('drop' in statement || 'reject' in statement) return 'refuse'
@@ -203,14 +203,18 @@ class Walk {
  * @param except table to leave out, e.g. `inet securenet`
  * @returns the base chain that certainly refuses the packet; null where none does
  */
-export function refusal(listed: string, packet: Packet, except: string): Refusal | null {
+export function inspectFirewall(
+  listed: string,
+  packet: InboundQuestion,
+  except: string,
+): FirewallRefusal | null {
   const chains = chainsOf(listed)
   const families = new Set(['inet', packet.nfproto === 'ipv4' ? 'ip' : 'ip6'])
   for (const chain of chains.values()) {
     const table = `${chain.family} ${chain.table}`
     if (chain.hook !== 'input' || chain.type !== 'filter' || table === except) continue
     if (!families.has(chain.family)) continue
-    const walk = new Walk(chains, packet)
+    const walk = new RulesetWalk(chains, packet)
     const verdict = walk.chain(chain)
     const refused = verdict === 'refuse' || (verdict === 'next' && chain.policy === 'drop')
     if (refused && !walk.doubtful) return { table, chain: chain.name }

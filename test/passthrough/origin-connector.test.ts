@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, it, test } from 'vitest'
-import { TrueSite } from '../../module/passthrough/origin.ts'
-import type { Exchange, ExchangeDone } from '../../module/upstream/upstream.ts'
+import { OriginConnector } from '../../module/passthrough/origin-connector.ts'
+import type { Exchange, OnExchanged } from '../../module/upstream/upstream.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { rdata, reply } from '../helpers/wire.ts'
 
@@ -18,7 +18,7 @@ function upstreamOf(a: string[] | null, aaaa: string[] = []) {
   const asked: Exchange[] = []
   return {
     asked,
-    exchange(exchange: Exchange, done: ExchangeDone) {
+    exchange(exchange: Exchange, done: OnExchanged) {
       asked.push(exchange)
       if (a === null) return done(null, 'timeout')
       const type = exchange.message.readUInt16BE(exchange.message.length - 11 - 4)
@@ -40,7 +40,7 @@ it('connects to what the resolver behind us says, of the addresses that may be',
     ['192.168.1.1', '93.184.216.34'],
     ['fe80:0:0:0:0:0:0:1', '2606:2800:220:1:0:0:0:1'],
   )
-  const site = new TrueSite({
+  const site = new OriginConnector({
     upstream,
     clock: new FakeClock(),
     dial: (port, addresses) => {
@@ -64,7 +64,7 @@ test.each([
   const dial = () => {
     throw new Error('dialled')
   }
-  const site = new TrueSite({ upstream: upstreamOf(a, aaaa), clock: new FakeClock(), dial })
+  const site = new OriginConnector({ upstream: upstreamOf(a, aaaa), clock: new FakeClock(), dial })
   expect(await site.connect('shop.example', 80)).toBe(null)
 })
 
@@ -72,7 +72,7 @@ test('a site that does not answer is given up in time; one that refuses, at once
   const clock = new FakeClock()
   const upstream = upstreamOf(['93.184.216.34'])
   const silent = connect({ port: 9, host: 'silent.invalid', lookup: () => {} })
-  const given = new TrueSite({ upstream, clock, dial: () => silent }).connect('shop.example', 80)
+  const given = new OriginConnector({ upstream, clock, dial: () => silent }).connect('shop.example', 80)
   while (clock.waiting === 0) await new Promise((next) => setImmediate(next))
   clock.advance(5000)
   expect(await given).toBe(null)
@@ -81,7 +81,7 @@ test('a site that does not answer is given up in time; one that refuses, at once
   const { port } = server.address() as AddressInfo
   server.close()
   await once(server, 'close')
-  const refused = new TrueSite({ upstream, clock, dial: () => connect(port, '127.0.0.1') })
+  const refused = new OriginConnector({ upstream, clock, dial: () => connect(port, '127.0.0.1') })
   expect(await refused.connect('shop.example', 80)).toBe(null)
   expect(clock.waiting).toBe(0)
 })
@@ -91,7 +91,7 @@ test('addresses are tried one after the other: the second answers where the firs
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const upstream = upstreamOf(['127.0.0.3', '127.0.0.2'])
-  const site = new TrueSite({ upstream, clock: new FakeClock(), allowed: (all) => [...all] })
+  const site = new OriginConnector({ upstream, clock: new FakeClock(), allowed: (all) => [...all] })
   const socket = await site.connect('shop.example', port as 80)
   expect(socket?.remoteAddress).toBe('127.0.0.2')
   socket?.destroy()

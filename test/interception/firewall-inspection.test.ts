@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Packet, refusal } from '../../module/interception/input-verdict.ts'
+import { type InboundQuestion, inspectFirewall } from '../../module/interception/firewall-inspection.ts'
 
-const packet: Packet = { interface: 'br-guest', l4proto: 'udp', nfproto: 'ipv4', dport: 5353 }
+const packet: InboundQuestion = { interface: 'br-guest', l4proto: 'udp', nfproto: 'ipv4', dport: 5353 }
 const match = (left: object, right: unknown, op = '==') => ({ match: { op, left, right } })
 const meta = (key: string) => ({ meta: { key } })
 const ct = (key: string, dir?: string) => ({ ct: { key, ...(dir && { dir }) } })
@@ -77,7 +77,7 @@ const fragment = [
 const refused = { table: 'inet fw4', chain: 'input' }
 
 describe('what a firewall does with a translated question', () => {
-  test.each<[string, object[][], Extra, Partial<Packet>, object | null]>([
+  test.each<[string, object[][], Extra, Partial<InboundQuestion>, object | null]>([
     ['no chain refuses', [], {}, {}, null],
     ['policy drop', [], { policy: 'drop' }, {}, refused],
     ['the guest zone of fw4, which accepts port 53 only', dispatch, fw4, {}, refused],
@@ -116,11 +116,11 @@ describe('what a firewall does with a translated question', () => {
     ],
     ['our own table', [], { policy: 'drop', table: 'securenet' }, {}, null],
   ])('%s', (_, input, extra, more, outcome) => {
-    expect(refusal(listed(input, extra), { ...packet, ...more }, 'inet securenet')).toEqual(outcome)
+    expect(inspectFirewall(listed(input, extra), { ...packet, ...more }, 'inet securenet')).toEqual(outcome)
   })
 
   test('a chain that jumps to itself ends', () => {
-    expect(refusal(listed([[jump('a')]], { chains: { a: [[jump('a')]] } }), packet, '')).toBeNull()
+    expect(inspectFirewall(listed([[jump('a')]], { chains: { a: [[jump('a')]] } }), packet, '')).toBeNull()
   })
 
   test('anything that is JSON is taken without an exception', () => {
@@ -132,7 +132,7 @@ describe('what a firewall does with a translated question', () => {
           ),
         ),
         (input) => {
-          expect(() => refusal(listed(input as object[][]), packet, '')).not.toThrow()
+          expect(() => inspectFirewall(listed(input as object[][]), packet, '')).not.toThrow()
         },
       ),
     )

@@ -1,9 +1,9 @@
 import { weightOf } from './language.ts'
 
 /** page: a person reads it. json: a program asked for it. nothing: part of another page, which must not get a document. */
-export type Wanted = 'page' | 'json' | 'nothing'
+export type ResponseKind = 'page' | 'json' | 'nothing'
 
-export interface Asked {
+export interface RequestHints {
   readonly method: string
   readonly path: string
   readonly accept: string | undefined
@@ -38,7 +38,7 @@ function named(accept: string): Media {
 /**
  * Browsers send Sec-Fetch-Dest to trustworthy origins only, thus rarely over HTTP: Accept and the extension stand in for it.
  */
-export function wanted({ method, path, accept = '', fetchDest }: Asked): Wanted {
+export function responseKindOf({ method, path, accept = '', fetchDest }: RequestHints): ResponseKind {
   const { page, json, part } = named(accept)
   if (json > page) return 'json'
   if (!['GET', 'HEAD', 'POST'].includes(method)) return 'nothing'

@@ -3,7 +3,7 @@ import type { Log } from '../base/log.ts'
 import type { StateFile } from './state-file.ts'
 
 /** Seconds since 1970; what the file holds. */
-export interface StoredFloor {
+export interface StoredTrustedTime {
   v: 1
   /** Newest time in a document that roots have signed; 0: none, or a file from before there was the difference. */
   rooted: number
@@ -14,7 +14,7 @@ export interface StoredFloor {
 }
 
 /** @throws Error if the data is not of version 1 */
-export function parseStoredFloor(data: unknown): StoredFloor {
+export function parseStoredFloor(data: unknown): StoredTrustedTime {
   if (typeof data === 'object' && data !== null && 'v' in data && 'signed' in data && 'stored' in data) {
     const { v, signed, stored } = data
     const rooted = 'rooted' in data ? data.rooted : 0
@@ -27,9 +27,9 @@ export function parseStoredFloor(data: unknown): StoredFloor {
 /** Whose key has signed a time: roots are off-line; a role's key is on a server, and may be stolen. */
 export type TimeWitness = 'root' | 'role'
 
-export interface ClockFloorOptions {
+export interface TrustedTimeOptions {
   clock: Clock
-  file: Pick<StateFile<StoredFloor>, 'read' | 'write' | 'setAside'>
+  file: Pick<StateFile<StoredTrustedTime>, 'read' | 'write' | 'setAside'>
   /** Seconds since 1970. */
   buildTime: number
   log: Log
@@ -53,8 +53,8 @@ const year = 365.25 * 86_400
  * newest signed time seen and last stored time, and moves on with the monotonic clock. What a role's key alone has signed
  * leads it by an hour at most, and does not move on; docs/adr/0007-clock-floor.md. All values are seconds since 1970.
  */
-export class ClockFloor {
-  readonly #options: ClockFloorOptions
+export class TrustedTime {
+  readonly #options: TrustedTimeOptions
   #rooted = 0
   #signed = 0
   #stored = 0
@@ -64,7 +64,7 @@ export class ClockFloor {
   /** The newest time that was not believed. */
   #unbelieved = 0
 
-  constructor(options: ClockFloorOptions) {
+  constructor(options: TrustedTimeOptions) {
     this.#options = options
     this.#base = options.buildTime
     this.#since = options.clock.monotonic()
@@ -134,7 +134,7 @@ export class ClockFloor {
   }
 
   /** max(wall clock, floor) */
-  trustedNow(): number {
+  now(): number {
     return Math.max(this.#wall(), this.floor())
   }
 

@@ -1,21 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createLog } from '../../module/base/log.ts'
-import { ClockFloor, parseStoredFloor, type StoredFloor } from '../../module/platform/clock-floor.ts'
+import { parseStoredFloor, type StoredTrustedTime, TrustedTime } from '../../module/platform/trusted-time.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 const build = 1_790_000_000
 const day = 86_400
 
 class Memory {
-  value: StoredFloor | undefined
+  value: StoredTrustedTime | undefined
   damaged = false
   writes = 0
   read = async () => {
     if (this.damaged) throw new Error('STATE_DAMAGED')
     return { value: this.value, from: 'current' as const }
   }
-  write = async (value: StoredFloor) => {
+  write = async (value: StoredTrustedTime) => {
     this.writes++
     this.value = value
   }
@@ -26,34 +26,34 @@ class Memory {
 function floorAt(wall: number, file = new Memory()) {
   const clock = new FakeClock(wall * 1000)
   const log = createLog(() => {})
-  return { clock, file, floor: new ClockFloor({ clock, file, buildTime: build, log, boot: 'b' }) }
+  return { clock, file, floor: new TrustedTime({ clock, file, buildTime: build, log, boot: 'b' }) }
 }
 
 describe('ClockFloor', () => {
   it('is the greatest of build time, signed time and stored time, and never behind', async () => {
     const { floor, file } = floorAt(0)
-    expect(floor.trustedNow()).toBe(build)
+    expect(floor.now()).toBe(build)
     floor.observe(build + 100, 'role')
-    expect(floor.trustedNow()).toBe(build + 100)
+    expect(floor.now()).toBe(build + 100)
     floor.observe(build + 50, 'role')
-    expect(floor.trustedNow()).toBe(build + 100)
+    expect(floor.now()).toBe(build + 100)
     file.value = { v: 1, rooted: 0, signed: build + 10, stored: build + 5000 }
     await floor.load()
-    expect(floor.trustedNow()).toBe(build + 5000)
+    expect(floor.now()).toBe(build + 5000)
   })
 
   it('moves on with the monotonic clock while the wall clock stands in 1970', () => {
     const { floor, clock } = floorAt(0)
     clock.advance(90_000)
     expect(floor.instant()).toEqual({ wall: 90, floor: build + 90, monotonic: 90, boot: 'b' })
-    expect(floor.trustedNow()).toBe(build + 90)
+    expect(floor.now()).toBe(build + 90)
   })
 
   it('follows a wall clock that is ahead of the floor', () => {
     const { floor, clock } = floorAt(build + day)
-    expect(floor.trustedNow()).toBe(build + day)
+    expect(floor.now()).toBe(build + day)
     clock.jumpTo((build - day) * 1000)
-    expect(floor.trustedNow()).toBe(build)
+    expect(floor.now()).toBe(build)
   })
 
   it('writes each hour at most, and at a clean stop', async () => {
@@ -70,7 +70,7 @@ describe('ClockFloor', () => {
     expect(file.writes).toBe(3)
     const next = floorAt(0, file)
     await next.floor.load()
-    expect(next.floor.trustedNow()).toBe(build + 1 + 7199)
+    expect(next.floor.now()).toBe(build + 1 + 7199)
   })
 
   it('asks a slow flash once, and again where it refused', async () => {
@@ -117,7 +117,7 @@ describe('ClockFloor', () => {
     const { floor, file } = floorAt(0)
     file.damaged = true
     await floor.load()
-    expect(floor.trustedNow()).toBe(build)
+    expect(floor.now()).toBe(build)
     expect(file.damaged).toBe(false)
   })
 
@@ -141,7 +141,7 @@ describe('a role’s key in a thief’s hands', () => {
     await floor.persist()
     expect(file.value).toEqual({ v: 1, rooted: 0, signed: now + hour, stored: now })
     clock.advance(hour * 1000)
-    expect(floor.trustedNow()).toBe(now + hour)
+    expect(floor.now()).toBe(now + hour)
     clock.advance(20 * hour * 1000)
     expect(floor.unbelieved()).toBeUndefined()
   })
@@ -152,9 +152,9 @@ describe('a role’s key in a thief’s hands', () => {
     for (let boot = 1; boot <= 50; boot++) {
       const { floor } = floorAt(0, file)
       await floor.load()
-      floor.observe(floor.trustedNow() + hour, 'role')
+      floor.observe(floor.now() + hour, 'role')
       await floor.persist(true)
-      expect(floor.trustedNow()).toBeLessThanOrEqual(now + hour)
+      expect(floor.now()).toBeLessThanOrEqual(now + hour)
     }
   })
 
@@ -172,7 +172,7 @@ describe('a role’s key in a thief’s hands', () => {
         let truth = now
         let modem = floorAt(truth, file)
         for (const { what, by } of events) {
-          if (what === 'sign') modem.floor.observe(modem.floor.trustedNow() + by, 'role')
+          if (what === 'sign') modem.floor.observe(modem.floor.now() + by, 'role')
           if (what === 'store') await modem.floor.persist(true)
           if (what === 'pass') {
             truth += by
@@ -182,7 +182,7 @@ describe('a role’s key in a thief’s hands', () => {
             modem = floorAt(by === 1 ? truth : 0, file)
             await modem.floor.load()
           }
-          expect(modem.floor.trustedNow()).toBeLessThanOrEqual(truth + hour)
+          expect(modem.floor.now()).toBeLessThanOrEqual(truth + hour)
         }
       }),
     )
@@ -193,7 +193,7 @@ describe('a role’s key in a thief’s hands', () => {
     floor.observe(now, 'role')
     clock.advance(500_000)
     clock.jumpTo(0)
-    expect(floor.trustedNow()).toBe(now + 500)
+    expect(floor.now()).toBe(now + 500)
   })
 
   it('roots are believed, and what they know tells a wrong wall clock', () => {
@@ -213,7 +213,7 @@ describe('a role’s key in a thief’s hands', () => {
     clock.advance(60_000)
     floor.observe(now + 60, 'root')
     await floor.persist(true)
-    expect(floor.trustedNow()).toBe(now + 60)
+    expect(floor.now()).toBe(now + 60)
     expect(file.value).toMatchObject({ rooted: now + 60, stored: now + 60 })
   })
 
@@ -228,15 +228,15 @@ describe('a role’s key in a thief’s hands', () => {
     floor.observe(wrong, 'role')
     await floor.persist()
     clock.jumpTo(now * 1000)
-    expect(floor.trustedNow()).toBe(wrong)
+    expect(floor.now()).toBe(wrong)
     // Not so far as to keep the modem from its broker.
     expect(floor.wallIsUnset()).toBe(false)
     floor.forgetRoles()
     floor.observe(now - day, 'root')
     await floor.persist(true)
-    expect(floor.trustedNow()).toBe(now)
+    expect(floor.now()).toBe(now)
     const next = floorAt(0, file)
     await next.floor.load()
-    expect(next.floor.trustedNow()).toBe(now)
+    expect(next.floor.now()).toBe(now)
   })
 })
