@@ -139,7 +139,7 @@ export function createAnswerInspector({
   }
 
   return (query, answer) => {
-    if (!policy.protecting || query.local) return null
+    if (!policy.filtering || query.local) return null
     if (query.revision !== policy.revision) {
       // The list has changed while the answer was on its way, or since it was stored.
       const category = policy.verdict(Question.name, 0)

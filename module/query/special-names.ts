@@ -140,13 +140,13 @@ export function specialNames(
   }
 
   return (query) => {
-    if (canaryLengths[query.nameLength] && policy.protecting) {
+    if (canaryLengths[query.nameLength] && policy.filtering) {
       const outcome = atCanary(query)
       if (outcome !== NEXT) return outcome
     }
     // A name without a dot is a host of the household, or nothing; on the list it is neither.
     if (query.lastLabel === 0 && query.nameLength > 1 && isAddress(query.type))
-      query.local = !(policy.protecting && policy.verdict(Question.name, 0) >= 0)
+      query.local = !(policy.filtering && policy.verdict(Question.name, 0) >= 0)
     return marked[lastLabelMark(Question.name, query.lastLabel)] ? inZone(query) : NEXT
   }
 }

@@ -50,7 +50,7 @@ export class QueryThread {
   readonly #counts: QueryCounts
   readonly #serving: QueryPipeline
   readonly #listeners: UdpListener[] = []
-  #state: QueryState = { protecting: false, list: null, allow: [], resolvers: [], notices: false }
+  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [], notices: false }
   #store: Store | null = null
   #starting: Promise<void> | null = null
   #timer: Timer | null = null
@@ -122,7 +122,7 @@ export class QueryThread {
     }
     if (state.allow.join() !== before.allow.join()) this.#matcher.setAllow(state.allow)
     if (state.resolvers.join() !== before.resolvers.join()) this.#upstream.setResolvers(state.resolvers)
-    this.#policy.protecting = state.protecting
+    this.#policy.filtering = state.filtering
   }
 
   async #serve(): Promise<void> {

@@ -40,7 +40,7 @@ export class Forwarder {
     const clock = systemClock
     const log = createLog((line) => this.log.push(line), 'debug')
     const policy = {
-      ...{ protecting: true, revision: 1 },
+      ...{ filtering: true, revision: 1 },
       verdict: (wire: Uint8Array, start: number) => {
         let end = start
         while (wire[end]) end += wire[end]! + 1

@@ -36,7 +36,7 @@ export class ChainHarness {
   constructor() {
     const self = this
     const policy = {
-      protecting: true,
+      filtering: true,
       get revision() {
         return self.revision
       },
