@@ -514,7 +514,6 @@ describe('hostile input', () => {
 
   it.skipIf(crowd === null)(
     'answers another while one client opens 10,000 connections, and while it holds them all',
-    { timeout: 30_000 },
     async () => {
       const target = createBlockPage({ listen, branding, data, clock: systemClock, log })
       await target.start()

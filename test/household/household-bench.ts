@@ -8,6 +8,7 @@ import dns2 from 'dns2'
 import { freePort } from '../../scripts/free-port.ts'
 import { DemoUpstream } from '../../scripts/household/demo-upstream.ts'
 import { projectRoot } from '../../scripts/household/settings.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 export interface Ran {
   code: number | null
@@ -124,7 +125,7 @@ export class HouseholdBench {
         ? dns2.UDPClient({
             dns: server,
             port: this.ports.dns,
-            timeout: 500,
+            timeout: 5000,
             retryOverTCP: false,
             socketType: server.includes(':') ? 'udp6' : 'udp4',
           })
@@ -133,8 +134,8 @@ export class HouseholdBench {
     return { rcode: reply.header.rcode, addresses: reply.answers.map((answer) => answer.address) }
   }
 
-  /** @returns ms until a fresh question is answered as wanted */
-  async until(name: string, address: string, limitMs: number): Promise<number> {
+  /** @returns ms until a fresh question is answered as wanted. @throws after `waitLimitMs` */
+  async until(name: string, address: string): Promise<number> {
     const start = performance.now()
     for (;;) {
       const addresses = await this.resolve(name).then(
@@ -143,7 +144,8 @@ export class HouseholdBench {
       )
       const ms = performance.now() - start
       if (addresses.includes(address)) return ms
-      if (ms > limitMs) return Number.POSITIVE_INFINITY
+      if (ms > waitLimitMs)
+        throw new Error(`${name} is not ${address} in ${waitLimitMs} ms; last: ${addresses}`)
       await sleep(50)
     }
   }

@@ -151,7 +151,7 @@ describe('the module as a process', () => {
     const { module, said } = options(`${script}; setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50)`)
     module.start()
     module.served()
-    await expect.poll(ups, { timeout: 8000 }).toBeGreaterThanOrEqual(2)
+    await expect.poll(ups).toBeGreaterThanOrEqual(2)
     expect(said[0]).toMatch(/SIGKILL.*started again in 1 s/)
     await module.stop()
     const count = ups()
@@ -162,7 +162,7 @@ describe('the module as a process', () => {
   it('is killed where SIGTERM is not obeyed', async () => {
     const { module } = options(`process.on('SIGTERM', () => {}); ${script}`)
     module.start()
-    await expect.poll(ups, { timeout: 8000 }).toBe(1)
+    await expect.poll(ups).toBe(1)
     const start = performance.now()
     await module.stop()
     expect(performance.now() - start).toBeGreaterThan(2900)
@@ -171,7 +171,7 @@ describe('the module as a process', () => {
   it('is given up where it never starts, with its last words', async () => {
     const { module, gaveUp } = options('console.error("no such option"); process.exit(3)')
     module.start()
-    await expect.poll(() => gaveUp.length, { timeout: 15_000 }).toBe(1)
+    await expect.poll(() => gaveUp.length).toBe(1)
     expect(gaveUp[0]?.message).toMatch(/ended with code 3.*no such option/s)
     await module.stop()
   })
@@ -195,7 +195,7 @@ describe('guardian', () => {
 
   it('stops the module of a household that was killed', async () => {
     const guarded = await runHousehold(`setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100)`)
-    await expect.poll(() => isAlive(guarded.pid!), { timeout: 5000 }).toBe(false)
+    await expect.poll(() => isAlive(guarded.pid!)).toBe(false)
   })
 
   it('stops nothing where the household ends in order', async () => {

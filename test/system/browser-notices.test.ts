@@ -11,7 +11,7 @@ if (missing.length > 0) console.log(`skipped: notices in namespaces: missing ${m
 
 const listed = 'phish.example.com'
 
-describe.skipIf(missing.length > 0)('what a page cannot show', { timeout: 30_000 }, () => {
+describe.skipIf(missing.length > 0)('what a page cannot show', () => {
   const home = new Household()
   home.answers = [
     `--host-record=cdn.${listed},203.0.113.82`,
@@ -34,7 +34,7 @@ describe.skipIf(missing.length > 0)('what a page cannot show', { timeout: 30_000
     ])
     await watch.line((line) => line.includes('SUBACK'))
     modem.operator('line', 'enable', lines.fixed)
-  }, 90_000)
+  })
   afterAll(() => home.close())
 
   const events = () => watch.lines.filter((line) => line.startsWith('event '))
