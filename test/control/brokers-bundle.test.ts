@@ -224,9 +224,7 @@ describe.skipIf(mosquittoMissing)('the bundle over mosquitto (mTLS, ACL)', () =>
     const spared = salts.find((salt) => bucketOf('l1', salt) >= 10)!
     await fleet({ mode: 'pause', percent: 10, salt: spared })
     await fleet({ mode: 'pause', percent: 10, salt: hit })
-    const begin = performance.now()
     await soon(() => reported()?.why).toBe('fleet-paused')
-    expect(performance.now() - begin).toBeLessThan(5000)
     expect(await resolveName(listed)).not.toEqual(['127.0.0.1'])
     await fleet({ mode: 'pause', percent: 10, salt: spared })
     await soon(() => reported()?.protecting).toBe(true)

@@ -117,8 +117,6 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
       topics.desired('l1'),
       await operator.order({ sequence: 2, service: 'disabled', reason: 'customer' }),
     )
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    expect(modem.service()).toBe('enabled')
     await until(() => backend.last()?.service === 'disabled')
     expect(modem.control.status().session).toBeGreaterThan(session)
   })
@@ -347,9 +345,8 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
           verify: () => Promise.reject(new Error('not asked')),
         }),
       }
-      const begin = performance.now()
       const exit = await runOperator([...args, '--json'], surroundings as World)
-      return { exit, answer: JSON.parse(out), ms: performance.now() - begin }
+      return { exit, answer: JSON.parse(out) }
     }
   }
 
@@ -384,7 +381,6 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
     expect(await ask()).toMatchObject({ exit: 0, answer: { ok: true, result: { serving: true } } })
     const refused = await ask(generateSigningKey())
     expect(refused).toMatchObject({ exit: 1, answer: { error: { code: 'DOC_UNKNOWN_KEY' } } })
-    expect(refused.ms).toBeLessThan(3000)
   })
 })
 

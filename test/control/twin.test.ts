@@ -315,6 +315,7 @@ describe.each(kinds)('the twin over %s', (_name, skip, start) => {
     }
     await backend.publish(topics.desired('l1'), await operator.order())
     await until(() => modem.gate.writes === 1)
+    // For what must not come: a slow machine sees less of it, and fails no sooner.
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(lineOf(modem.twin.book, 'l1').service).toBe('dormant')
     expect(modem.acts).toEqual([])

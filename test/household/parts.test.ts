@@ -15,6 +15,7 @@ import { ModuleProcess } from '../../scripts/household/module-process.ts'
 import { Parts } from '../../scripts/household/parts.ts'
 import { parseUpstream, readSettings } from '../../scripts/household/settings.ts'
 import { parseResolvConf } from '../../scripts/household/upstream.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 import { isAlive } from './household-bench.ts'
 
 let folder: string
@@ -116,7 +117,7 @@ describe('demo upstream', () => {
   it('answers over UDP and TCP on one port', async () => {
     const upstream = new DemoUpstream()
     const { address, port } = await upstream.start()
-    const udp = dns2.UDPClient({ dns: address, port, timeout: 1000 })
+    const udp = dns2.UDPClient({ dns: address, port, timeout: waitLimitMs })
     const tcp = dns2.TCPClient({ dns: address, port })
     for (const ask of [udp, tcp]) {
       expect((await ask('a.example', 'A')).answers).toMatchObject([
@@ -155,6 +156,7 @@ describe('the module as a process', () => {
     expect(said[0]).toMatch(/SIGKILL.*started again in 1 s/)
     await module.stop()
     const count = ups()
+    // Longer than its pause. For what must not come: a slow machine fails no sooner.
     await new Promise((resolve) => setTimeout(resolve, 1300))
     expect(ups()).toBe(count)
   })
