@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { modemRuntime } from '../../scripts/household/runtime.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 import { ChrootModem } from './chroot.ts'
 import { Opkg } from './opkg.ts'
 
@@ -21,7 +22,7 @@ const cached = ['lmdb-lmdb-linux-arm64', 'lmdb-lmdb-linux-arm'].every((name) => 
 })
 /** Prebuilts of other machines come from the npm registry once; without either only this machine's are made. */
 const names =
-  cached || spawnSync('npm', ['ping'], { stdio: 'ignore', timeout: 15_000 }).status === 0 ? all : [here]
+  cached || spawnSync('npm', ['ping'], { stdio: 'ignore', timeout: waitLimitMs }).status === 0 ? all : [here]
 if (names !== all)
   console.log(`packages of other machines not tested: no npm registry and nothing in ${cache}`)
 
@@ -47,7 +48,7 @@ let first: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'securenet-packages-test-'))
   first = build('first')
-}, 180_000)
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const tar = (...args: string[]) =>
@@ -64,7 +65,7 @@ function unpack(ipk: string): string {
 
 describe('packages', () => {
   // Twice at most: on a machine where somebody edits module/ meanwhile, two builds are of two sources.
-  const once = { retry: 1, timeout: 180_000 }
+  const once = { retry: 1 }
   it('are byte-identical on a second build, elsewhere, at another time and umask', once, () => {
     const sums = readFileSync(join(build('again'), 'SHA256SUMS'), 'utf8')
     const umask = process.umask(0o077)

@@ -30,7 +30,7 @@ const expected = (mode: Mode): [string, string][] => {
   ]
 }
 
-describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 }, () => {
+describe.skipIf(missing.length > 0)('what shows in Chromium', () => {
   const home = new Household()
   home.answers = upstreamAnswers
   const modem = new Modem(home)
@@ -47,7 +47,7 @@ describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 
       () => home.ask('lan', { server: addresses.public4, name: names.listed }),
       (answer) => answer === addresses.service4,
     )
-  }, 90_000)
+  })
   afterAll(async () => {
     lan.close()
     await home.close()
@@ -198,7 +198,6 @@ describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 
 
   test.runIf(whole).each(resolvers)(
     'the same tab has our page within 75 s of `enable`: %s',
-    { timeout: 200_000 },
     async (resolver, ownResolver) => {
       modem.operator('line', 'disable', lines.fixed)
       const context = await lan.open('off', `profile-switch-${ownResolver}`, { ownResolver })

@@ -35,12 +35,12 @@ function startClients({ home, asker }: Watch, turn: number) {
  */
 export async function releaseAfter(watch: Watch, fault: () => void, turn = 0): Promise<number> {
   const clients = startClients(watch, turn)
-  await Promise.all(clients.map((client) => client.line((line) => line.endsWith(watch.blocked), 20_000)))
+  await Promise.all(clients.map((client) => client.line((line) => line.endsWith(watch.blocked))))
   await new Promise((next) => setTimeout(next, Math.random() * longestPhaseMs))
   const at = Date.now()
   fault()
   const isRelease = (line: string) => line.endsWith(who.stock) && Number(line.split(' ')[0]) >= at
-  const released = await Promise.all(clients.map((client) => client.line(isRelease, 15_000)))
+  const released = await Promise.all(clients.map((client) => client.line(isRelease)))
   for (const client of clients) await watch.home.stop(client)
   return Math.max(...released.map((line) => Number(line.split(' ')[0]) - at))
 }
