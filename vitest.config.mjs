@@ -6,6 +6,7 @@ export default defineConfig({
   plugins: [viteSchemas],
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: './test/helpers/global-setup.ts',
     testTimeout: testLimitMs,
     hookTimeout: hookLimitMs,
     expect: { poll: { timeout: waitLimitMs } },

@@ -432,7 +432,7 @@ ${masquerade}COMMIT
 
   /** @returns the first answer of `dig`, `''` for none in the reply, null where nothing or a refusal came */
   ask(place: Place, question: Question): Promise<string | null> {
-    const { server, name = 'who.example', type = 'A', from, port, tcp = false, seconds = 1 } = question
+    const { server, name = 'who.example', type = 'A', from, port, tcp = false, seconds = 5 } = question
     const source = from ? ['-b', port ? `${from}#${port}` : from] : []
     const transport = tcp ? ['+tcp'] : ['+notcp']
     const argv = [

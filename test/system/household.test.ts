@@ -40,7 +40,7 @@ describe.skipIf(missing.length > 0)('household in namespaces', () => {
   const reload = (place: 'lan' | 'guest', resolver: string) => {
     const folder = `/etc/netns/${home.ns(place)}`
     mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'resolv.conf'), `nameserver ${resolver}\noptions timeout:2 attempts:1\n`)
+    writeFileSync(join(folder, 'resolv.conf'), `nameserver ${resolver}\noptions timeout:30 attempts:1\n`)
     return () => rmSync(folder, { recursive: true, force: true })
   }
 

@@ -30,7 +30,7 @@ describe.skipIf(missing.length > 0)('renewal', () => {
     await Promise.all(clients.map((client) => client.line((line) => line.endsWith(who.module))))
     await started.line((line) => line === 'info renewals count=500')
     for (const client of clients) {
-      expect(client.lines.map((line) => line.split(' ')[2])).toEqual([who.module])
+      expect(client.lines.map((line) => line.split(' ')[3])).toEqual([who.module])
       await home.stop(client)
     }
     expect(module.status()).toMatchObject({ interruptions: 0, rebuilt: 0 })
