@@ -1,11 +1,11 @@
+import { backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Pending } from './pending.ts'
 import type { Server } from './server.ts'
 import type { ServerAddress } from './upstream.ts'
 
-const firstProbeMs = 1000
-const longestProbeMs = 30_000
+const probing = { firstMs: 1000, longestMs: 30_000 }
 
 function rankOf(server: Server, pending: Pending): number {
   const tried = pending.tried.length > 0 && pending.tried.includes(server)
@@ -105,8 +105,7 @@ export class ServerList {
   /** A failing server is asked again and again, ever less often, until it answers. */
   scheduleProbe(server: Server): void {
     if (server.healthy || server.removed) return
-    server.probeDelayMs = Math.min(longestProbeMs, server.probeDelayMs * 2 || firstProbeMs)
-    this.#clock.after(server.probeDelayMs, () => {
+    this.#clock.after(backoff(++server.probes, probing), () => {
       if (!server.healthy && !server.removed) this.#probe(server)
     })
   }

@@ -28,7 +28,8 @@ export class Server {
   failures = 0
   healthy = true
   removed = false
-  probeDelayMs = 0
+  /** Probes since it began to fail. */
+  probes = 0
   replies = 0
   timeouts = 0
   refused = 0
@@ -65,7 +66,7 @@ export class Server {
     this.failures = 0
     if (this.healthy) return false
     this.healthy = true
-    this.probeDelayMs = 0
+    this.probes = 0
     return true
   }
 

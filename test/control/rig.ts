@@ -140,7 +140,7 @@ export async function startModem(broker: BrokerAddress, operator: Operator, fold
     random: Math.random,
     clockSane: () => true,
     presence: presence.document,
-    backoffMs: { base: 50, max: 200 },
+    backoff: { firstMs: 50, longestMs: 200 },
   })
   const acts: { book: LineBook; wipe: boolean }[] = []
   const heads: Head[] = []

@@ -7,7 +7,6 @@ import { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import mqtt from 'mqtt'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { backoff } from '../../../module/base/backoff.ts'
 import { systemClock } from '../../../module/base/clock.ts'
 import { createLog } from '../../../module/base/log.ts'
 import { FrameGuard } from '../../../module/control/mqtt/frame-guard.ts'
@@ -43,7 +42,7 @@ function makeSession(broker: SessionOptions['broker'], more: Partial<SessionOpti
     random: Math.random,
     clockSane: () => true,
     presence: presence.document,
-    backoffMs: { base: 50, max: 200 },
+    backoff: { firstMs: 50, longestMs: 200 },
     ...more,
   })
   closers.push(() => session.stop())
@@ -59,17 +58,6 @@ async function watcher(broker: SessionOptions['broker'], options: mqtt.IClientOp
 const json = (payload: Buffer) => JSON.parse(payload.toString())
 
 describe('back-off', () => {
-  it.each([
-    [1, 0.5, 500],
-    [2, 0.5, 1000],
-    [3, 0.999, 3996],
-    [7, 0.5, 30_000],
-    [1000, 0.5, 30_000],
-    [5, 0, 0],
-  ])('after %i failures and %f: %i ms', (failures, random, ms) => {
-    expect(backoff(failures, random, 1000, 60_000)).toBe(ms)
-  })
-
   it('waits as the jitter says, doubles its ceiling, and never hurries', async () => {
     const clock = new FakeClock()
     let tries = 0
@@ -81,7 +69,7 @@ describe('back-off', () => {
     }
     const { session } = makeSession(
       { url: 'mqtt://127.0.0.1:1' },
-      { clock, transport, random: () => 0.5, backoffMs: { base: 1000, max: 8000 } },
+      { clock, transport, random: () => 0.5, backoff: { firstMs: 1000, longestMs: 8000 } },
     )
     session.start()
     for (const wait of [500, 1000, 2000, 4000, 4000, 4000]) {
@@ -102,7 +90,7 @@ describe('back-off', () => {
     const { session } = makeSession(broker.broker, {
       clock,
       random: () => 0.999,
-      backoffMs: { base: 1000, max: 60_000 },
+      backoff: { firstMs: 1000, longestMs: 60_000 },
     })
     session.start()
     await until(() => session.status().connected)
@@ -131,7 +119,7 @@ describe('back-off', () => {
         clock,
         transport,
         random: () => 0.99,
-        backoffMs: { base: 500_000, max: 500_000 },
+        backoff: { firstMs: 500_000, longestMs: 500_000 },
         clockSane: () => clock.now() > 1e12,
       },
     )
@@ -240,7 +228,7 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
     const { broker } = await open()
     let stream: Duplex | undefined
     const { session } = makeSession(broker, {
-      backoffMs: { base: 1e6, max: 1e6 },
+      backoff: { firstMs: 1e6, longestMs: 1e6 },
       random: () => 0.9,
       transport: async () => () => {
         stream = new Socket().connect(Number(new URL(broker.url).port), '127.0.0.1')
@@ -422,7 +410,7 @@ describe('a broker that misbehaves', () => {
         socket.write(chunk)
       }, 1)
     })
-    const { session } = makeSession(broker, { backoffMs: { base: 1e6, max: 1e6 }, random: () => 0.9 })
+    const { session } = makeSession(broker, { backoff: { firstMs: 1e6, longestMs: 1e6 }, random: () => 0.9 })
     session.start()
     await until(() => session.status().error?.includes('beyond'))
     expect(sent).toBeLessThan(MAX_PACKET * 4)
@@ -434,7 +422,7 @@ describe('a broker that misbehaves', () => {
     })
     const { session } = makeSession(broker, {
       keepaliveSeconds: 1,
-      backoffMs: { base: 1e6, max: 1e6 },
+      backoff: { firstMs: 1e6, longestMs: 1e6 },
       random: () => 0.9,
     })
     session.start()
@@ -462,7 +450,7 @@ describe('a broker that misbehaves', () => {
       if (versions.length < 4) socket.end(connack)
       else socket.write(connack)
     })
-    const { session } = makeSession(broker, { backoffMs: { base: 10, max: 10 } })
+    const { session } = makeSession(broker, { backoff: { firstMs: 10, longestMs: 10 } })
     session.start()
     await until(() => versions.length >= 4)
     expect(versions).toEqual([5, 4, 4, 4])
