@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../module/base/clock.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
-import type { ServersUpstream } from '../../module/upstream/upstream.ts'
-import type { UpstreamOptions } from '../../module/upstream/upstream-options.ts'
+import type { ServersUpstream, UpstreamOptions } from '../../module/upstream/upstream.ts'
+
 import {
   answerTo,
   cookieIn,
