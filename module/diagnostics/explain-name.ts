@@ -3,7 +3,7 @@ import type { Matcher } from '../blocklist/matcher.ts'
 import { categoryName } from '../category.ts'
 import { addressText } from '../dns/address.ts'
 import type { Answer } from '../dns/answer.ts'
-import { Rcode, Type } from '../dns/constants.ts'
+import { Rcode, rcodeText, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, nameFromText, nameToText } from '../dns/name.ts'
 import { upstreamBlock } from '../query/upstream-block.ts'
 import { addressesOf, ask } from '../upstream/ask.ts'
@@ -40,8 +40,6 @@ export interface ExplainOptions {
   upstream: Pick<Upstream, 'exchange'>
   protection: () => { protecting: boolean; why: string }
 }
-
-const rcodeNames = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
 
 /** Links of an answer: where each CNAME leads. */
 function targets({ bytes, records, answers }: Answer): Buffer[] {
@@ -92,6 +90,6 @@ export async function explainName(text: string, options: ExplainOptions): Promis
     why,
     chain,
     addresses: addresses.map(addressText),
-    rcode: answer ? (rcodeNames[answer.rcode] ?? String(answer.rcode)) : rcodeNames[Rcode.SERVFAIL]!,
+    rcode: rcodeText(answer?.rcode ?? Rcode.SERVFAIL),
   }
 }

@@ -2,8 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
-import type { ServersUpstream } from '../../module/upstream/upstream.ts'
-import type { UpstreamOptions } from '../../module/upstream/upstream-options.ts'
+import type { ServersUpstream, UpstreamOptions } from '../../module/upstream/upstream.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import {
   answerTo,
