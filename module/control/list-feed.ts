@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { SecureNetError } from '../base/error.ts'
-import type { ChunkRef, ChunkSource } from '../blocklist/update/chunk-source.ts'
+import type { ChunkRef } from '../blocklist/format/chunk-ref.ts'
+import type { ChunkSource } from '../blocklist/update/chunk-source.ts'
 import type { Session } from './mqtt/session.ts'
 import { chunkTopic } from './mqtt/topics.ts'
 
