@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { architectureSvg } from './check/architecture-svg.ts'
 import { layout } from './check/layout.ts'
 import { readSources } from './check/source-files.ts'
 import { checkWalls } from './check/walls.ts'
@@ -25,8 +27,19 @@ function own(name: string, find: () => readonly string[]): Check {
   return { name, run }
 }
 
+function architecture(): string[] {
+  const committed = readFileSync('docs/architecture.svg', 'utf8')
+  return committed === architectureSvg(layout, sources)
+    ? []
+    : [
+        'docs/architecture.svg: not what the imports are: `node scripts/run.mjs draw-architecture` draws it again',
+      ]
+}
+
+const sources = readSources('.')
 const checks: readonly Check[] = [
-  own('walls', () => checkWalls(layout, readSources('.'))),
+  own('walls', () => checkWalls(layout, sources)),
+  own('architecture', architecture),
   tool('types', 'tsc'),
   tool('lint and format', 'biome', ['check', '--error-on-warnings', '--max-diagnostics=50', '.']),
   tool('dead code', 'knip'),

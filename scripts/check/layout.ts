@@ -134,6 +134,7 @@ export const layout: Layout = {
     },
     { at: 'scripts/bench.ts', may: ['module/base', 'scripts/bench/**', 'scripts/household/**'] },
     { at: 'scripts/check.ts', may: ['scripts/check/**'] },
+    { at: 'scripts/draw-architecture.ts', may: ['scripts/check/**'] },
     { at: 'scripts/run.mjs', may: ['scripts/compile-schema.mjs'] },
     { at: 'build.mjs', may: ['scripts/bundle/**', 'scripts/compile-schema.mjs', 'scripts/package/**'] },
     { at: 'vitest.config.mjs', may: ['scripts/compile-schema.mjs'] },
