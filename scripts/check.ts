@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { architectureSvg } from './check/architecture-svg.ts'
 import { layout } from './check/layout.ts'
+import { readProject } from './check/read-project.ts'
+import { deadInComments, deadInPages } from './check/references.ts'
 import { readSources } from './check/source-files.ts'
 import { checkWalls } from './check/walls.ts'
 
@@ -36,10 +38,16 @@ function architecture(): string[] {
       ]
 }
 
+function references(): string[] {
+  const { project, pages } = readProject('.', sources)
+  return [...deadInComments(project, sources), ...deadInPages(project, pages)]
+}
+
 const sources = readSources('.')
 const checks: readonly Check[] = [
   own('walls', () => checkWalls(layout, sources)),
   own('architecture', architecture),
+  own('references', references),
   tool('types', 'tsc'),
   tool('lint and format', 'biome', ['check', '--error-on-warnings', '--max-diagnostics=50', '.']),
   tool('dead code', 'knip'),

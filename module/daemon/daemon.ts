@@ -370,7 +370,7 @@ class Modem implements Daemon {
     return line && lineOf(this.#book, line.id).notices === true ? line.id : null
   }
 
-  /** A notice for what a page cannot show, if the line's order asks for it (7-household.md); coalesced by name. */
+  /** A notice for what a page cannot show, if the line's order asks for it (docs/what-shows.md, In words); coalesced by name. */
   #notice(blocked: Query | BlockedName): void {
     const { reason, category } = blocked
     if (category === RESOLVER_BYPASS || reason === 'resolver-bypass') return
@@ -507,7 +507,7 @@ class Modem implements Daemon {
     })
   }
 
-  /** A new list whose test names are blocked on no socket is taken back (4-blocklist.md, probation). */
+  /** A new list whose test names are blocked on no socket is taken back (docs/list-updates.md, States). */
   #healthChanged(): void {
     const { udp4, tcp4, udp6, tcp6 } = this.#selfTest?.last?.cells ?? {}
     const sockets = [udp4, tcp4, udp6, tcp6]
@@ -588,7 +588,7 @@ class Modem implements Daemon {
       .catch((error) => this.#log.error('head', { why: messageOf(error) }))
   }
 
-  /** A terminated line leaves nothing but what guards against replay (5-control.md). */
+  /** A terminated line leaves nothing but what guards against replay (docs/line-life-cycle.md). */
   async #wipe(book: LineBook): Promise<void> {
     const gone = mustBeGone(book, this.#lineIds)
     if (gone.lines.length > 0) {

@@ -67,9 +67,11 @@ function visitImports(program: Program, found: Found): void {
 }
 
 export interface Comment {
-  /** Without its marks. */
+  /** Without its marks; a docblock begins with the second `*`. */
   readonly text: string
   readonly line: number
+  /** Nothing but white space stands between it and the one before. */
+  readonly adjoins: boolean
 }
 
 export interface ParsedSource {
@@ -79,6 +81,8 @@ export interface ParsedSource {
    */
   readonly imports: readonly Import[]
   readonly comments: readonly Comment[]
+  /** The text with its comments taken out. */
+  readonly code: string
 }
 
 /** @throws Error where the text cannot be parsed */
@@ -88,10 +92,17 @@ export function parseSource(path: string, text: string): ParsedSource {
   const imports: Import[] = []
   const lineOf = (at: number) => text.slice(0, at).split('\n').length
   visitImports(program, (at, specifier) => imports.push({ specifier, line: lineOf(at) }))
-  const remarks = comments.map(({ value, start }) => ({ text: value, line: lineOf(start) }))
-  for (const { text, line } of remarks) {
-    const [, specifier] = /^\/\s*<reference\s+path=["']([^"']+)/.exec(text) ?? []
+  let code = ''
+  let end = 0
+  const remarks = comments.map((comment) => {
+    const between = text.slice(end, comment.start)
+    code += `${between} `
+    end = comment.end
+    return { text: comment.value, line: lineOf(comment.start), adjoins: between.trim() === '' }
+  })
+  for (const { text: remark, line } of remarks) {
+    const [, specifier] = /^\/\s*<reference\s+path=["']([^"']+)/.exec(remark) ?? []
     if (specifier !== undefined) imports.push({ specifier: `./${specifier}`, line })
   }
-  return { imports, comments: remarks }
+  return { imports, comments: remarks, code: code + text.slice(end) }
 }

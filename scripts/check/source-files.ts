@@ -16,10 +16,10 @@ export function readSources(root: string): SourceFile[] {
       .map((name) => join(folder, name).replaceAll(sep, '/')),
   )
   return [...atRoot, ...below].sort().map((path) => {
-    const data = path.endsWith('.json')
-    return {
-      path,
-      ...(data ? { imports: [], comments: [] } : parseSource(path, readFileSync(join(root, path), 'utf8'))),
-    }
+    const text = readFileSync(join(root, path), 'utf8')
+    const parsed = path.endsWith('.json')
+      ? { imports: [], comments: [], code: text }
+      : parseSource(path, text)
+    return { path, ...parsed }
   })
 }
