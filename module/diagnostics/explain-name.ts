@@ -74,7 +74,7 @@ export async function explainName(text: string, options: ExplainOptions): Promis
   const answer = await ask(upstream, name, Type.A, 'check')
   const addresses = answer ? addressesOf(answer) : []
   const chain = [name, ...(answer ? targets(answer) : [])].map(linkOf)
-  // As query/judge.ts has it: core and allow hold for all that the name leads to.
+  // As query/answer-inspector.ts has it: core and allow hold for all that the name leads to.
   const exempt = matcher.exempt(name, 0)
   if (exempt)
     for (const link of chain)

@@ -118,7 +118,7 @@ const keyOf = ({ address, port }: ServerAddressAndPort) => `${address} ${port}`
 
 /**
  * For the check before each renewal, every two seconds for ever: what node-dns would cost there is most of an idle
- * module's CPU (docs/adr/0010). It answers as `askIndependently` does, A records alone.
+ * module's CPU (docs/adr/0010). It answers as reference-client.ts does, A records alone.
  */
 export class LightClient {
   readonly #options: LightClientOptions

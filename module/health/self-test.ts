@@ -63,7 +63,7 @@ type Socket = 'udp4' | 'tcp4' | 'udp6' | 'tcp6'
 /**
  * Asks through every listening socket, a listed test name, which must be blocked, and a
  * fresh name, which must be forwarded; that one also goes to the resolver behind us directly. It answers and we don't:
- * `fail`. Neither answers: `upstream-down`, which is no reason to step aside (6-modem.md, The renewal is earned).
+ * `fail`. Neither answers: `upstream-down`, which is no reason to step aside (docs/interception.md).
  */
 export class SelfTest {
   readonly #options: SelfTestOptions

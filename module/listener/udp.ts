@@ -86,7 +86,7 @@ export class UdpListener implements Listener {
 
   #onMessage(sender: DatagramSender, message: Buffer, from: RemoteInfo): void {
     const { address, port } = from
-    // Port 53 is a resolver and 0 is nobody: answering either would start a loop (3-dns.md, Limits).
+    // Port 53 is a resolver and 0 is nobody: answering either would start a loop (docs/dns.md, Limits).
     if (port === 53 || port === 0) return
     const query = new Query(message, address, 'udp')
     const outcome = this.#options.handle(query)

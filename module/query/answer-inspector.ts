@@ -24,7 +24,7 @@ export interface AnswerInspectorOptions {
   rebindExempt: (name: Uint8Array, length: number) => boolean
 }
 
-/** A chain over 16 links is somebody's mistake or attack (3-dns.md). */
+/** A chain over 16 links is a mistake or an attack (docs/dns.md, Blocked). */
 const LINKS_MOST = 16
 
 const target = Buffer.alloc(NAME_BYTES)

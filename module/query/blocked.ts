@@ -24,7 +24,7 @@ const subErrors = new Map([
   ['phishing', 2],
 ])
 
-/** Answers a name that is blocked; the only place that knows how a block looks on the wire (3-dns.md, Blocked). */
+/** Answers a name that is blocked; the only place that knows how a block looks on the wire (docs/dns.md, Blocked). */
 export type BlockedReply = (query: Query, category: number, reason: AnswerReason) => Buffer
 
 /** Types that have a tail of their own; all others share NODATA, so that no type tells more than another. */

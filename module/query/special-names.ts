@@ -38,7 +38,7 @@ const special =
 /** A zone that must not leave the modem: it is empty but for its apex (RFC 6303 §3). */
 const empty = special((_, isApex) => (isApex ? nodata : nxdomain))
 
-/** Owned by the stock resolver: DHCP names and private reverse zones go to it as they are (3-dns.md). */
+/** Owned by the stock resolver: DHCP names and private reverse zones go to it as they are (docs/dns.md, Own and special names). */
 const local: Rule = (query) => {
   query.local = true
   return NEXT

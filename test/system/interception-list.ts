@@ -1,4 +1,4 @@
-/** The list that both back-ends must pass, on real packets (6-modem.md, issue 3). */
+/** The list that both back-ends must pass, on real packets (docs/interception.md). */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'

@@ -11,7 +11,7 @@ import type { TakeSockets } from '../../module/threads/shared-sockets.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { query, rdata, reply } from '../helpers/wire.ts'
 
-/** What Cisco's resolvers answer for phishing: counted as blocked behind us (3-dns.md, Blocked). */
+/** What Cisco's resolvers answer for phishing: counted as blocked behind us (docs/dns.md, Blocked). */
 const blockedBehind = '146.112.61.108'
 const phishing = 1
 const state: QueryState = { filtering: true, list: null, allow: [], resolvers: [], notices: false }
