@@ -13,7 +13,7 @@ export function isLoopback(address: string): boolean {
 
 /**
  * What is known about one resolver. Times are ticks of the wheel.
- * @typeParam T what waits for a reply at its sockets
+ * `T` is what waits for a reply at its sockets.
  */
 export class Server<T> {
   readonly address: string

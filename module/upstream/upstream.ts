@@ -9,16 +9,16 @@ import type { FillRandom } from './random-pool.ts'
  *         |  the same question in flight? room to wait?                     ^
  *     Exchanger -> Transaction                                   Exchanger.settle
  *         |  no room at any server: FairQueue                               ^  accept
- *     Dispatcher.dispatch -> ServerList.pick   <-- ask again --   RetryPolicy.afterReply
+ *     Dispatcher.dispatch -> ServerList.pick   <-- ask again --   afterReply (retry-policy)
  *         |                                                                 ^
  *     Attempt: ID, case, OPT, cookie                             Receiver: its attempt by ID,
- *         |                                                      ReplyMatcher, ReplyFacts
+ *         |                                                      matchReply, ReplyFacts
  *     UdpSockets, TcpConnections                                            ^
  *         |                                                      UdpSockets, TcpConnections
  *         +------------------------> the resolver ---------------------------+
  *
  * A Transaction is one question and everyone who waits for it; an Attempt is one sending of it to one server. Silence and
- * broken sockets go the same way up: Dispatcher.onDue, RetryPolicy, then the next attempt or Exchanger.settle.
+ * broken sockets go the same way up: Dispatcher.onDue, afterSilence (retry-policy), then the next attempt or Exchanger.settle.
  */
 
 /**

@@ -98,9 +98,10 @@ export const layout: Layout = {
     { at: 'scripts/bundle/**', may: [] },
     { at: 'scripts/compile-schema.mjs', may: [] },
     { at: 'scripts/free-port.ts', may: [] },
+    { at: 'scripts/path-busybox.ts', may: [] },
     { at: 'scripts/package/**', may: [] },
     { at: 'scripts/check/**', may: [] },
-    { at: 'scripts/test.ts', may: [] },
+    { at: 'scripts/test.ts', may: ['scripts/path-busybox.ts'] },
     {
       at: 'scripts/operator/**',
       may: paths(
@@ -109,7 +110,7 @@ export const layout: Layout = {
     },
     {
       at: 'scripts/household/**',
-      may: [...paths('base category.ts control/mqtt'), 'scripts/operator/**'],
+      may: [...paths('base category.ts control/mqtt dns'), 'scripts/operator/**'],
     },
     {
       at: 'scripts/fleet/**',
@@ -137,7 +138,7 @@ export const layout: Layout = {
     { at: 'scripts/draw-architecture.ts', may: ['scripts/check/**'] },
     { at: 'scripts/run.mjs', may: ['scripts/compile-schema.mjs'] },
     { at: 'build.mjs', may: ['scripts/bundle/**', 'scripts/compile-schema.mjs', 'scripts/package/**'] },
-    { at: 'vitest.config.mjs', may: ['scripts/compile-schema.mjs'] },
+    { at: 'vitest.config.mjs', may: ['scripts/compile-schema.mjs', 'test/**'] },
     { at: 'test/**', may: ['**'] },
   ],
   packages: {

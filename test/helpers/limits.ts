@@ -1,8 +1,6 @@
-/**
- * How long the tests wait before they give up. Each limit is there to end what is stuck, and proves nothing:
- * on a quiet machine each is tens of times what is needed, so that a slow or busy machine passes as well.
- * No test has a limit of its own; how fast the module is, the bench says.
- */
+// How long the tests wait before they give up. Each limit is there to end what is stuck, and proves nothing:
+// on a quiet machine each is tens of times what is needed, so that a slow or busy machine passes as well.
+// No test has a limit of its own; how fast the module is, the bench says.
 
 /** One event that a test waits for: a line, an answer, a process that ends. Shorter than a test: its message says more. */
 export const waitLimitMs = 90_000

@@ -36,10 +36,10 @@ export const isAlive = (pid: number) => {
   }
 }
 
-/** A household of its own: free ports, a folder of its own, no real resolver behind it. */
 /** A question to a module that does not listen yet gets no answer: it is asked again. */
 const askAgainMs = 500
 
+/** A household of its own: free ports, a folder of its own, no real resolver behind it. */
 export class HouseholdBench {
   readonly home = join(mkdtempSync(join(tmpdir(), 'securenet-house-')), 'home')
   readonly ports = { dns: 0, page: 0, mqtt: 0 }
