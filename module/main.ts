@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
+import { codeOf, messageOf, SecureNetError } from './base/error.ts'
+import { createLog } from './base/log.ts'
 import { parseArguments, usage } from './cli/arguments.ts'
-import { ask } from './cli/ask.ts'
+import { askCommand } from './cli/ask.ts'
 import { parseConfig } from './config/load.ts'
-import { createDaemon } from './daemon.ts'
-import { codeOf, messageOf, SecureNetError } from './error.ts'
-import { createLog } from './log.ts'
-import { LogRing } from './telemetry/log-ring.ts'
-import { runThread } from './thread.ts'
+import { createDaemon } from './daemon/daemon.ts'
+import { LogRing } from './diagnostics/log-ring.ts'
+import { runThread } from './query-worker.ts'
 import { version } from './version.ts'
 
 const USAGE = 2
@@ -22,7 +22,7 @@ function exitCodeOf(code: string): number {
 function explain(error: unknown): number {
   const code = codeOf(error)
   process.stderr.write(`securenet: ${code}: ${messageOf(error)}\n`)
-  if (error instanceof SecureNetError && error.wayOut !== '') process.stderr.write(`  ${error.wayOut}\n`)
+  if (error instanceof SecureNetError && error.remedy !== '') process.stderr.write(`  ${error.remedy}\n`)
   return exitCodeOf(code)
 }
 
@@ -65,7 +65,7 @@ async function main(argv: readonly string[]): Promise<number> {
     parseConfig(readConfig(args.config))
     return 0
   }
-  return ask(args, { out: (text) => process.stdout.write(text) })
+  return askCommand(args, { out: (text) => process.stdout.write(text) })
 }
 
 if (isMainThread)

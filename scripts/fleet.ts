@@ -3,7 +3,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join as joinPath } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
-import { messageOf, SecureNetError } from '../module/error.ts'
+import { messageOf, SecureNetError } from '../module/base/error.ts'
 import { FleetBackend } from './fleet/backend.ts'
 import { histogramLines, quantileText } from './fleet/figures.ts'
 import { Mosquitto } from './fleet/mosquitto.ts'
@@ -127,8 +127,8 @@ async function main(): Promise<void> {
     process.exit(code)
   }
   const fail = (error: unknown) => {
-    const { code, wayOut } = error instanceof SecureNetError ? error : { code: 'FLEET_FAILED', wayOut: '' }
-    process.stderr.write(`${code}: ${messageOf(error)}\n${wayOut ? `${wayOut}\n` : ''}`)
+    const { code, remedy } = error instanceof SecureNetError ? error : { code: 'FLEET_FAILED', remedy: '' }
+    process.stderr.write(`${code}: ${messageOf(error)}\n${remedy ? `${remedy}\n` : ''}`)
     void end(1)
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void end(130))

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { messageOf, SecureNetError } from '../module/error.ts'
+import { messageOf, SecureNetError } from '../module/base/error.ts'
 import { Backend } from './household/backend.ts'
 import { EmbeddedBroker } from './household/broker.ts'
 import { DemoUpstream } from './household/demo-upstream.ts'
@@ -151,8 +151,8 @@ async function main(): Promise<void> {
   }
   const fail = (error: unknown) => {
     if (ending) return
-    const wayOut = error instanceof SecureNetError && error.wayOut ? `\n${error.wayOut}` : ''
-    process.stderr.write(`household: ${messageOf(error)}${wayOut}\n`)
+    const remedy = error instanceof SecureNetError && error.remedy ? `\n${error.remedy}` : ''
+    process.stderr.write(`household: ${messageOf(error)}${remedy}\n`)
     void end(1)
   }
   onStopWanted((why) => {

@@ -4,13 +4,13 @@ import { NOT_LISTED, verdictCategory } from './verdict.ts'
 
 /** What the query chain asks (query/policy.ts): the matcher's verdict, while protection is on. */
 export class ListPolicy {
-  readonly #matcher: Pick<Matcher, 'verdict' | 'exempt' | 'epoch'>
+  readonly #matcher: Pick<Matcher, 'verdict' | 'exempt' | 'revision'>
   readonly #refuseBypass: boolean
   #protecting = false
   #switches = 0
 
   /** @param refuseBypass false: names of public encrypted resolvers are let through */
-  constructor(matcher: Pick<Matcher, 'verdict' | 'exempt' | 'epoch'>, refuseBypass: boolean) {
+  constructor(matcher: Pick<Matcher, 'verdict' | 'exempt' | 'revision'>, refuseBypass: boolean) {
     this.#matcher = matcher
     this.#refuseBypass = refuseBypass
   }
@@ -26,8 +26,8 @@ export class ListPolicy {
   }
 
   /** Both parts only grow, so their sum changes whenever either does. */
-  get epoch(): number {
-    return this.#matcher.epoch + this.#switches
+  get revision(): number {
+    return this.#matcher.revision + this.#switches
   }
 
   /** @returns the category of the block, or -1 */

@@ -1,14 +1,14 @@
 import type { Branding } from '../config/config.ts'
-import { type Blocked, blockPage, reportUrl } from './block-page.ts'
+import { type BlockedVisit, blockPage, reportUrl } from './block-page.ts'
 import { createDocument, type Document } from './document.ts'
 import { pageHeaders } from './headers.ts'
 import { chosen, type Language, negotiate } from './language.ts'
 import { textsOf } from './locales/texts-of.ts'
 import type { PageData, ProtectionStatus } from './page-data.ts'
+import { type ResponseKind, responseKindOf } from './response-kind.ts'
 import { statusPage } from './status-page.ts'
 import { createStyle } from './style.ts'
-import { isLocalName, parseTarget, type RawRequest, type Target } from './target.ts'
-import { type Wanted, wanted } from './wants.ts'
+import { isLocalName, parseTarget, type RawRequest, type RequestTarget } from './target.ts'
 
 export interface PageRequest extends RawRequest {
   readonly method: string
@@ -93,7 +93,7 @@ export function createResponder({ branding, data, now, ownNames = [] }: Responde
     body: `${JSON.stringify(value)}\n`,
   })
 
-  const answerBlocked = (blocked: Blocked, want: Wanted, language: Language): PageResponse => {
+  const answerBlocked = (blocked: BlockedVisit, want: ResponseKind, language: Language): PageResponse => {
     if (want === 'nothing') return empty(403)
     if (want === 'page') return page(403, language, blockPage(blocked, branding, textsOf(language)))
     const { name, category, suffix } = blocked
@@ -111,8 +111,8 @@ export function createResponder({ branding, data, now, ownNames = [] }: Responde
 
   const answerStatus = (
     request: PageRequest,
-    target: Target,
-    want: Wanted,
+    target: RequestTarget,
+    want: ResponseKind,
     language: Language,
   ): PageResponse => {
     if (request.method !== 'GET' && request.method !== 'HEAD') return empty(405, { Allow: 'GET, HEAD' })
@@ -130,9 +130,9 @@ export function createResponder({ branding, data, now, ownNames = [] }: Responde
     return { ...response, headers: { ...response.headers, Refresh: String(reload) } }
   }
 
-  const answer = (request: PageRequest, target: Target): PageResponse => {
+  const answer = (request: PageRequest, target: RequestTarget): PageResponse => {
     const language = chosen(target.query) ?? negotiate(request.acceptLanguage)
-    const want = wanted({ ...request, path: target.path })
+    const want = responseKindOf({ ...request, path: target.path })
     const { host } = target
     const hit = host.kind === 'name' && !own.has(host.name) ? data.blockedAs(host.name) : null
     if (hit === null || host.kind !== 'name') return answerStatus(request, target, want, language)

@@ -1,7 +1,7 @@
-import { askDaemon } from '../control/local-socket.ts'
-import { messageOf } from '../error.ts'
-import type { NameExplanation } from '../telemetry/explain-name.ts'
-import { askIndependently } from '../telemetry/independent-client.ts'
+import { messageOf } from '../base/error.ts'
+import type { NameExplanation } from '../diagnostics/explain-name.ts'
+import { askReference } from '../health/reference-client.ts'
+import { askDaemon } from '../local/socket.ts'
 import type { Arguments } from './arguments.ts'
 import { explanationText } from './explanation.ts'
 
@@ -23,7 +23,7 @@ async function answersOf(name: string, listeners: readonly Endpoint[]): Promise<
     listeners.map(async ({ address, port }) => {
       const where = `udp ${address} port ${port}`
       try {
-        const { rcode, addresses } = await askIndependently(
+        const { rcode, addresses } = await askReference(
           { transport: 'udp', address, port },
           name,
           'A',
@@ -63,7 +63,7 @@ function show(value: unknown, { json }: Arguments, { out }: Output): void {
  * @returns the exit code
  * @throws SecureNetError DAEMON_NOT_RUNNING and what the daemon refused with
  */
-export async function ask(args: Arguments, output: Output): Promise<number> {
+export async function askCommand(args: Arguments, output: Output): Promise<number> {
   const { verb, runDir, operands } = args
   if (verb === 'check') return check(args, output)
   if (verb === 'status') {

@@ -1,4 +1,4 @@
-import type { FleetMode, LineState, Outcome, Service } from '../line/types.ts'
+import type { FleetMode, LineService, LineState, OrderOutcome } from '../line/types.ts'
 
 /** `unknown`: not tested yet; `skipped`: this modem has no such address or page. */
 export type TestResult = 'pass' | 'fail' | 'unknown' | 'skipped'
@@ -20,19 +20,19 @@ export interface ListReport {
 }
 
 /** What the daemon measures, at one moment, about one line. */
-export interface Measured {
+export interface LineMeasurement {
   /** This line carries the traffic. */
   readonly active: boolean
   readonly protecting: boolean
   /** Why, or why not (line/protection.ts). */
   readonly why: string
-  readonly interfaces: Armed
+  readonly interfaces: InterfaceReport
   readonly list: ListReport
   readonly selfTest: SelfTestMatrix
 }
 
 /** interception/interceptor.ts */
-interface Armed {
+interface InterfaceReport {
   readonly armed: readonly string[]
   readonly refused: readonly { readonly interface: string; readonly why: string }[]
 }
@@ -46,14 +46,14 @@ export interface Identity {
 }
 
 /** What became of the newest order for the line. */
-export interface OrderOutcome {
+export interface OrderReport {
   /** `none`: no document came for the line since the module started. */
-  readonly outcome: Outcome | 'none'
+  readonly outcome: OrderOutcome | 'none'
   readonly code?: string
 }
 
 /** Signed documents that were refused since the module started, by kind. */
-export interface Refusal {
+export interface DocumentRefusals {
   readonly kind: 'desired' | 'head' | 'fleet' | 'keys' | 'request'
   readonly code: string
   readonly count: number
@@ -64,12 +64,12 @@ export interface Refusal {
 export interface ReportParts {
   readonly identity: Identity
   readonly line: LineState
-  readonly order: OrderOutcome
+  readonly order: OrderReport
   readonly keys: { readonly number: number; readonly stale: boolean }
   /** As it affects this line. */
   readonly fleet: FleetMode
-  readonly refusals: readonly Refusal[]
-  readonly measured: Measured
+  readonly refusals: readonly DocumentRefusals[]
+  readonly measured: LineMeasurement
   /** Seconds since 1970: the best estimate, and what the time surely is not before. */
   readonly at: number
   readonly floor: number
@@ -78,12 +78,12 @@ export interface ReportParts {
 }
 
 /** Payload of `line/{lineId}/reported` (schemas/reported.json). */
-export interface Reported extends Identity, OrderOutcome, Omit<Measured, 'interfaces'> {
+export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, 'interfaces'> {
   readonly v: 1
   readonly lineId: string
   readonly generation: number
   readonly sequence: number
-  readonly service: Service
+  readonly service: LineService
   readonly reason: string
   readonly by: string
   readonly until?: number
@@ -94,7 +94,7 @@ export interface Reported extends Identity, OrderOutcome, Omit<Measured, 'interf
   readonly keysNumber: number
   readonly keysStale: boolean
   readonly fleet: FleetMode
-  readonly refusals: readonly Refusal[]
+  readonly refusals: readonly DocumentRefusals[]
   readonly clock: {
     readonly floor: number
     readonly steppedBy?: number

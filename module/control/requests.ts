@@ -1,13 +1,13 @@
-import { codeOf, messageOf, SecureNetError } from '../error.ts'
-import type { Log } from '../log.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { ClockFloor } from '../platform/clock-floor.ts'
-import { type TrustedKeys, verifyDocument } from './documents.ts'
-import { type Request, type RequestAction, sizeLimits } from './documents-kinds.ts'
-import type { ReplayGuard } from './replay.ts'
-import type { Message, Session } from './session.ts'
-import { TokenBucket } from './token-bucket.ts'
-import { topics } from './topics.ts'
+import type { Clock } from '../base/clock.ts'
+import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
+import type { Log } from '../base/log.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
+import type { TrustedTime } from '../platform/trusted-time.ts'
+import { type Request, type RequestAction, sizeLimits } from './documents/kinds.ts'
+import type { ReplayGuard } from './documents/replay-guard.ts'
+import { type TrustedKeys, verifyDocument } from './documents/verify.ts'
+import type { Message, Session } from './mqtt/session.ts'
+import { topics } from './mqtt/topics.ts'
 
 /** What a request leads to; each result is answered as JSON. */
 export type RequestHandlers = Readonly<Record<RequestAction, (request: Request) => unknown>>
@@ -175,7 +175,7 @@ export interface RequestGateOptions {
   modemId: string
   trust: TrustedKeys
   replay: Pick<ReplayGuard, 'claim'>
-  floor: Pick<ClockFloor, 'observe' | 'trustedNow'>
+  trustedTime: Pick<TrustedTime, 'observe' | 'now'>
 }
 
 /**
@@ -186,14 +186,14 @@ export function requestGate({
   modemId,
   trust,
   replay,
-  floor,
+  trustedTime,
 }: RequestGateOptions): RequestsOptions['accept'] {
   return async (payload) => {
-    const context = { trust, target: { modemId }, now: floor.trustedNow() }
+    const context = { trust, target: { modemId }, now: trustedTime.now() }
     const { payload: request, epoch } = await verifyDocument('request', payload, context)
-    floor.observe(request.issuedAt, 'role')
+    trustedTime.observe(request.issuedAt, 'role')
     try {
-      await replay.claim({ ...request, epoch }, floor.trustedNow())
+      await replay.claim({ ...request, epoch }, trustedTime.now())
     } catch (error) {
       throw error instanceof SecureNetError ? new RefusedRequest(error, request.id) : error
     }
@@ -206,7 +206,7 @@ export class RefusedRequest extends SecureNetError {
   readonly requestId: string
 
   constructor(cause: SecureNetError, requestId: string) {
-    super(cause.code, cause.message, cause.wayOut, { cause })
+    super(cause.code, cause.message, cause.remedy, { cause })
     this.requestId = requestId
   }
 }

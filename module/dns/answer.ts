@@ -31,7 +31,7 @@ export interface Answer {
   truncated: boolean
 }
 
-interface Walk {
+interface AnswerWalk {
   records: RecordView[]
   /** Records that follow an OPT are left out: moving them would break their pointers. */
   end: number
@@ -40,7 +40,7 @@ interface Walk {
 }
 
 /** @returns false where the whole reply must not be used */
-function keep(walk: Walk, reply: Buffer, record: RecordView, section: number): boolean {
+function keep(walk: AnswerWalk, reply: Buffer, record: RecordView, section: number): boolean {
   if (record.type === Type.OPT) {
     if (walk.opt || section !== 2) return false
     walk.opt = record
@@ -53,9 +53,9 @@ function keep(walk: Walk, reply: Buffer, record: RecordView, section: number): b
   return namesHold(reply, record, walk.records)
 }
 
-function walkRecords(reply: Buffer, questionEnd: number): Walk | null {
+function walkRecords(reply: Buffer, questionEnd: number): AnswerWalk | null {
   const counts = [reply.readUInt16BE(6), reply.readUInt16BE(8), reply.readUInt16BE(10)] as const
-  const walk: Walk = { records: [], end: questionEnd, opt: null, kept: [0, 0, 0] }
+  const walk: AnswerWalk = { records: [], end: questionEnd, opt: null, kept: [0, 0, 0] }
   let at = questionEnd
   for (let section = 0; section < 3; section++) {
     for (let left = counts[section]!; left > 0; left--) {
@@ -85,7 +85,7 @@ function cappedTtl(reply: Buffer, at: number): number {
 }
 
 /** RFC 2308 §5: the lesser of the SOA's TTL and its MINIMUM; without an SOA a negative answer is not cached. */
-function negativeTtl(reply: Buffer, walk: Walk): number {
+function negativeTtl(reply: Buffer, walk: AnswerWalk): number {
   const [answers, authorities] = walk.kept
   for (const record of walk.records.slice(answers, answers + authorities)) {
     if (record.type === Type.SOA && record.end - record.rdata >= 22)
@@ -95,7 +95,7 @@ function negativeTtl(reply: Buffer, walk: Walk): number {
 }
 
 /** An answer that ends in a CNAME without the type asked is negative too (RFC 2308 §2.1, §2.2). */
-function isNegative(reply: Buffer, walk: Walk, rcode: number, questionEnd: number): boolean {
+function isNegative(reply: Buffer, walk: AnswerWalk, rcode: number, questionEnd: number): boolean {
   if (rcode === Rcode.NXDOMAIN) return true
   const asked = reply.readUInt16BE(questionEnd - 4)
   if (asked === Type.CNAME || asked === Type.ANY) return walk.kept[0] === 0
@@ -103,7 +103,7 @@ function isNegative(reply: Buffer, walk: Walk, rcode: number, questionEnd: numbe
   return !answers.some((record) => record.type === asked)
 }
 
-function cacheTtl(reply: Buffer, walk: Walk, rcode: number, questionEnd: number): number {
+function cacheTtl(reply: Buffer, walk: AnswerWalk, rcode: number, questionEnd: number): number {
   if (rcode !== Rcode.NOERROR && rcode !== Rcode.NXDOMAIN) return 0
   let ttl = TTL_MOST
   for (const record of walk.records.slice(0, walk.kept[0]))
@@ -148,7 +148,7 @@ export function withoutSectionOf(answer: Answer, index: number): void {
 }
 
 /** How an answer is served to one client. */
-export interface Serving {
+export interface ReplyOptions {
   /** Most octets of the reply: the UDP limit, or 65,535 over TCP. */
   limit: number
   /** Seconds since the answer came in, taken off each TTL. */
@@ -187,7 +187,12 @@ export function writeOpt(reply: Buffer, at: number, rcode: number, dnssecOk: boo
   errors.copy(reply, at + OPT_BYTES)
 }
 
-function patchTtls(reply: Buffer, records: readonly RecordView[], count: number, serving: Serving): void {
+function patchTtls(
+  reply: Buffer,
+  records: readonly RecordView[],
+  count: number,
+  serving: ReplyOptions,
+): void {
   const { age, ttl } = serving
   if (age === 0 && ttl === undefined) return
   for (let i = 0; i < count; i++) {
@@ -229,7 +234,7 @@ export function patchHead(
  * The client's reply: its ID, bits and question's spelling, the answer's records, an OPT if it sent one.
  * Both questions have the same length, so pointers stay right.
  */
-export function serve(question: Question, answer: Answer, serving: Serving): Buffer {
+export function writeReply(question: Question, answer: Answer, serving: ReplyOptions): Buffer {
   const { bytes, records, questionEnd } = answer
   let errors = serving.errors ?? answer.errors
   let optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0

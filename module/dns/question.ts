@@ -2,16 +2,16 @@ import { CLASS_IN, CLASSIC_UDP_BYTES, Flag, HEADER_BYTES, SDE_OPTION, Type, UDP_
 import { lowerName, NAME_BYTES, skipName } from './name.ts'
 
 /** What reading a datagram came to; anything but `OK` and `DROP` is answered with the RCODE of that name. */
-export const Reading = { OK: 0, DROP: 1, FORMERR: 2, NOTIMP: 3, BADVERS: 4, REFUSED: 5 } as const
-export type Reading = (typeof Reading)[keyof typeof Reading]
+export const QuestionStatus = { OK: 0, DROP: 1, FORMERR: 2, NOTIMP: 3, BADVERS: 4, REFUSED: 5 } as const
+export type QuestionStatus = (typeof QuestionStatus)[keyof typeof QuestionStatus]
 
 /** What is asked for decides, once the message is known to be well-formed. */
-function readingOf(type: number, cls: number): Reading {
-  if (type === Type.OPT) return Reading.FORMERR
-  if (cls !== CLASS_IN || type === Type.AXFR || type === Type.IXFR) return Reading.REFUSED
-  if (type < Type.TKEY || type > Type.MAILA) return Reading.OK
+function statusOf(type: number, cls: number): QuestionStatus {
+  if (type === Type.OPT) return QuestionStatus.FORMERR
+  if (cls !== CLASS_IN || type === Type.AXFR || type === Type.IXFR) return QuestionStatus.REFUSED
+  if (type < Type.TKEY || type > Type.MAILA) return QuestionStatus.OK
   // RFC 6895 §3.1: TSIG is never asked for; TKEY needs keys that we have not; MAILA and MAILB are obsolete.
-  return type === Type.TSIG ? Reading.FORMERR : Reading.NOTIMP
+  return type === Type.TSIG ? QuestionStatus.FORMERR : QuestionStatus.NOTIMP
 }
 
 /**
@@ -45,17 +45,17 @@ export class Question {
   }
 
   /** Reads header, question and OPT. A reply can be made from the view whatever the outcome, but for `DROP`. */
-  read(): Reading {
+  read(): QuestionStatus {
     const { message } = this
-    if (message.length < HEADER_BYTES) return Reading.DROP
+    if (message.length < HEADER_BYTES) return QuestionStatus.DROP
     this.id = (message[0]! << 8) | message[1]!
     this.flags = (message[2]! << 8) | message[3]!
     // An answer to an answer is how two servers talk for ever (RFC 1035 §7.3).
-    if (this.flags & Flag.QR) return Reading.DROP
-    if (this.flags & Flag.OPCODE) return Reading.NOTIMP
+    if (this.flags & Flag.QR) return QuestionStatus.DROP
+    if (this.flags & Flag.OPCODE) return QuestionStatus.NOTIMP
     // RFC 9619 §4: QDCOUNT is 0 or 1, and a query that asks nothing has no answer.
-    if (message[4] !== 0 || message[5] !== 1) return Reading.FORMERR
-    if (!this.#readQuestion()) return Reading.FORMERR
+    if (message[4] !== 0 || message[5] !== 1) return QuestionStatus.FORMERR
+    if (!this.#readQuestion()) return QuestionStatus.FORMERR
     return this.#readRecords()
   }
 
@@ -84,46 +84,50 @@ export class Question {
     return true
   }
 
-  #readRecords(): Reading {
+  #readRecords(): QuestionStatus {
     const { message } = this
     const answers = (message[6]! << 8) | message[7]!
     const authorities = (message[8]! << 8) | message[9]!
     const additionals = (message[10]! << 8) | message[11]!
     const transfer = this.type === Type.AXFR || this.type === Type.IXFR
-    if (!transfer && (answers | authorities) !== 0) return Reading.FORMERR
-    let reading: Reading = Reading.OK
+    if (!transfer && (answers | authorities) !== 0) return QuestionStatus.FORMERR
+    let reading: QuestionStatus = QuestionStatus.OK
     let at = this.end
-    for (let left = answers + authorities + additionals; left > 0 && reading !== Reading.FORMERR; left--) {
+    for (
+      let left = answers + authorities + additionals;
+      left > 0 && reading !== QuestionStatus.FORMERR;
+      left--
+    ) {
       const afterName = skipName(message, at, message.length)
-      if (afterName < 0 || afterName + 10 > message.length) return Reading.FORMERR
+      if (afterName < 0 || afterName + 10 > message.length) return QuestionStatus.FORMERR
       const type = (message[afterName]! << 8) | message[afterName + 1]!
       const next = afterName + 10 + ((message[afterName + 8]! << 8) | message[afterName + 9]!)
-      if (next > message.length) return Reading.FORMERR
+      if (next > message.length) return QuestionStatus.FORMERR
       if (type === Type.OPT) {
         // RFC 6891 §6.1.1: one OPT at most, owned by the root, in the additional section.
-        if (this.hasEdns || left > additionals || message[at] !== 0) return Reading.FORMERR
+        if (this.hasEdns || left > additionals || message[at] !== 0) return QuestionStatus.FORMERR
         reading = this.#readOpt(afterName, next)
       }
       at = next
     }
-    return reading === Reading.OK ? readingOf(this.type, this.class) : reading
+    return reading === QuestionStatus.OK ? statusOf(this.type, this.class) : reading
   }
 
-  #readOpt(fixed: number, end: number): Reading {
+  #readOpt(fixed: number, end: number): QuestionStatus {
     const { message } = this
     this.hasEdns = true
     const size = (message[fixed + 2]! << 8) | message[fixed + 3]!
     this.udpBytes = Math.min(Math.max(size, CLASSIC_UDP_BYTES), UDP_BYTES)
     this.dnssecOk = (message[fixed + 6]! & 0x80) !== 0
     // RFC 6891 §6.1.3: what follows may have another form in another version.
-    if (message[fixed + 5] !== 0) return Reading.BADVERS
+    if (message[fixed + 5] !== 0) return QuestionStatus.BADVERS
     let at = fixed + 10
     while (at < end) {
-      if (at + 4 > end) return Reading.FORMERR
+      if (at + 4 > end) return QuestionStatus.FORMERR
       const option = (message[at]! << 8) | message[at + 1]!
       if (option === SDE_OPTION) this.wantsStructuredErrors = true
       at += 4 + ((message[at + 2]! << 8) | message[at + 3]!)
     }
-    return at === end ? Reading.OK : Reading.FORMERR
+    return at === end ? QuestionStatus.OK : QuestionStatus.FORMERR
   }
 }

@@ -12,7 +12,7 @@ export interface ExtendedError {
 }
 
 /** What follows the question in a reply of our own. Made once, used for every query of its kind. */
-export interface Tail {
+export interface ReplySections {
   rcode: number
   answers: number
   authorities: number
@@ -66,12 +66,16 @@ export function soaAtQuestion(ttl: number): Buffer {
 const NOTHING = Buffer.alloc(0)
 const bareOpt = optRecord()
 
-export function emptyTail(rcode: number, errors: readonly ExtendedError[] = []): Tail {
+export function emptyTail(rcode: number, errors: readonly ExtendedError[] = []): ReplySections {
   return { rcode, answers: 0, authorities: 0, records: NOTHING, opt: optRecord(rcode, false, errors) }
 }
 
 /** A negative answer with SOA: NODATA with `Rcode.NOERROR`, or NXDOMAIN. */
-export function negativeTail(rcode: number, ttl: number, errors: readonly ExtendedError[] = []): Tail {
+export function negativeTail(
+  rcode: number,
+  ttl: number,
+  errors: readonly ExtendedError[] = [],
+): ReplySections {
   const opt = optRecord(rcode, false, errors)
   return { rcode, answers: 0, authorities: 1, records: soaAtQuestion(ttl), opt }
 }
@@ -81,7 +85,7 @@ export function answerTail(
   ttl: number,
   rdata: Uint8Array,
   errors: readonly ExtendedError[] = [],
-): Tail {
+): ReplySections {
   const opt = optRecord(0, false, errors)
   return { rcode: 0, answers: 1, authorities: 0, records: recordAtQuestion(type, ttl, rdata), opt }
 }
@@ -111,7 +115,7 @@ const headerBits = (flags: number) => flags & Flag.OPCODE || Flag.RA | (flags & 
  * RD and CD are copied, RA is set, AA is not, Z is cleared (RFC 1035 §4.1.1); the OPT only if the query had one
  * (RFC 6891 §6.1.1) with the client's DO (RFC 3225 §3).
  */
-export function replyWith(question: Question, tail: Tail, extraFlags = 0): Buffer {
+export function replyWith(question: Question, tail: ReplySections, extraFlags = 0): Buffer {
   const { message, end, flags, hasEdns } = question
   const { records } = tail
   const recordsEnd = end + records.length

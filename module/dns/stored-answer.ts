@@ -1,4 +1,12 @@
-import { type Answer, OPT_BYTES, patchHead, readAnswer, type Serving, serve, writeOpt } from './answer.ts'
+import {
+  type Answer,
+  OPT_BYTES,
+  patchHead,
+  type ReplyOptions,
+  readAnswer,
+  writeOpt,
+  writeReply,
+} from './answer.ts'
 import type { Question } from './question.ts'
 
 /**
@@ -84,11 +92,11 @@ function copyAnswer({ octets, words, start, length }: StoredAnswer, reply: Buffe
 }
 
 /** As `serve`, without reading the answer again. */
-export function serveStored(question: Question, stored: StoredAnswer, serving: Serving): Buffer {
+export function writeStoredReply(question: Question, stored: StoredAnswer, serving: ReplyOptions): Buffer {
   const { octets, start, length, ttlCount } = stored
   const errors = serving.errors ?? errorsOf(stored)
   const optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0
-  if (length + optBytes > serving.limit) return serve(question, restoreAnswer(stored), serving)
+  if (length + optBytes > serving.limit) return writeReply(question, restoreAnswer(stored), serving)
   const reply = Buffer.allocUnsafe(length + optBytes)
   copyAnswer(stored, reply)
   patchHead(reply, question, stored, false)

@@ -1,9 +1,9 @@
-import type { Service } from './service.ts'
-import { passageEndpoint, serviceAddresses } from './service.ts'
+import type { ServiceEndpoints } from './service.ts'
+import { passthroughEndpoint, serviceAddresses } from './service.ts'
 
-export const table = 'inet securenet'
+export const securenetTable = 'inet securenet'
 /** Conntrack zone of intercepted flows; without it a client that keeps its source port outlives the lease. */
-export const zone = 53
+export const conntrackZone = 53
 
 /** Names come from validated configuration; quoted all the same, as nft has words of its own. */
 const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ')
@@ -17,7 +17,7 @@ const recently = (set: 'asked' | 'translated') => `update @${set} { meta nfproto
 const marks = { zone: '0x535a01', count: '0x535a02' } as const
 const host = (address: string) => (address.includes(':') ? `[${address}]` : address)
 
-function dnsRules(service: Service): string[] {
+function dnsRules(service: ServiceEndpoints): string[] {
   const rules: string[] = []
   for (const [proto, endpoint] of [
     ['ipv4', service.dns4],
@@ -31,7 +31,7 @@ function dnsRules(service: Service): string[] {
 }
 
 /** Port 443 only while the passage is open (ADR 8); otherwise `guard` refuses it. */
-function pageRules(service: Service, served: string): string[] {
+function pageRules(service: ServiceEndpoints, served: string): string[] {
   return [service.page4, service.page6].flatMap((page) => {
     if (!page) return []
     const ip = family(page.address)
@@ -39,7 +39,7 @@ function pageRules(service: Service, served: string): string[] {
     const dnat = `dnat ${ip} to ${host(page.address)}`
     return [
       `iifname { ${served} } ${to} 80 ${dnat}:${page.port}`,
-      `iifname @passage ${to} 443 ${dnat}:${passageEndpoint(page).port}`,
+      `iifname @passage ${to} 443 ${dnat}:${passthroughEndpoint(page).port}`,
     ]
   })
 }
@@ -53,8 +53,8 @@ function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, 
     if (!page) return []
     const to = `${family(page.address)} daddr ${page.address} tcp dport`
     return [
-      `iifname { ${served} } ${to} 80 ct original zone set ${zone}`,
-      `iifname @passage ${to} 443 ct original zone set ${zone}`,
+      `iifname { ${served} } ${to} 80 ct original zone set ${conntrackZone}`,
+      `iifname @passage ${to} 443 ct original zone set ${conntrackZone}`,
     ]
   })
   const renewing = datagrams.map(({ address, port }) => {
@@ -63,7 +63,7 @@ function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, 
     return `iifname "lo" ${itself} @th,64,64 0x${nonce.toString('hex')} meta mark set ${marks.zone}`
   })
   return [
-    `${leased} meta l4proto { tcp, udp } th dport 53 ct original zone set ${zone}`,
+    `${leased} meta l4proto { tcp, udp } th dport 53 ct original zone set ${conntrackZone}`,
     `${leased} udp dport 53 ${recently('asked')} delete @translated { meta nfproto }`,
     ...pages,
     ...renewing,
@@ -71,7 +71,7 @@ function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, 
 }
 
 /** Per packet, and only what was translated: one of a wrong checksum never is, so that it cannot end the lease. */
-function countRules(service: Service): string[] {
+function countRules(service: ServiceEndpoints): string[] {
   const counting = [service.dns4, service.dns6].flatMap((dns) => {
     if (!dns) return []
     const to = `${family(dns.address)} daddr ${dns.address} udp dport ${dns.port}`
@@ -106,7 +106,7 @@ export interface Renewals {
 }
 
 export interface RulesetOptions {
-  service: Service
+  service: ServiceEndpoints
   /** Those that may reach the service addresses, armed or not. */
   interfaces: readonly string[]
   leaseMs: number
@@ -132,8 +132,8 @@ export function ruleset(options: RulesetOptions): string {
     'reject',
   ]
   return [
-    `add table ${table}\ndelete table ${table}\n`,
-    `table ${table} {\n`,
+    `add table ${securenetTable}\ndelete table ${securenetTable}\n`,
+    `table ${securenetTable} {\n`,
     '  counter questions {\n  }\n',
     '  counter bypass {\n  }\n',
     '  set armed {\n    type ifname\n  }\n',
@@ -168,19 +168,19 @@ export function ruleset(options: RulesetOptions): string {
  * Arms exactly these interfaces and starts the lease of each family that has a service address, in one transaction: no
  * packet sees the sets without their elements (test/system counts escapes). Nothing to arm ends the lease.
  */
-export function arming(service: Service, interfaces: readonly string[], leaseMs: number): string {
-  const flush = `flush set ${table} armed\nflush set ${table} lease\n`
+export function arming(service: ServiceEndpoints, interfaces: readonly string[], leaseMs: number): string {
+  const flush = `flush set ${securenetTable} armed\nflush set ${securenetTable} lease\n`
   if (interfaces.length === 0) return flush
   const families = [service.dns4 && 'ipv4', service.dns6 && 'ipv6'].filter((each) => each !== null)
   const leases = families.map((each) => `${each} timeout ${leaseMs}ms`).join(', ')
-  return `${flush}add element ${table} armed { ${quoted(interfaces)} }\nadd element ${table} lease { ${leases} }\n`
+  return `${flush}add element ${securenetTable} armed { ${quoted(interfaces)} }\nadd element ${securenetTable} lease { ${leases} }\n`
 }
 
 /** Ends the lease at once. */
-export const disarming = `flush set ${table} lease\nflush set ${table} armed\n`
+export const disarming = `flush set ${securenetTable} lease\nflush set ${securenetTable} armed\n`
 
 /** Lists the table without the elements of its sets. */
-export const listing = `list table ${table}\n`
+export const listTableCommand = `list table ${securenetTable}\n`
 
 /** What `nft -t list table` printed, without what changes by itself: comparable from one renewal to the next. */
 export function fingerprint(listed: string): string {

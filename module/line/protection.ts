@@ -1,4 +1,4 @@
-import type { FleetMode, Service } from './types.ts'
+import type { FleetMode, LineService } from './types.ts'
 
 /** Every reason why the LAN is, or is not, protected; stable, for `reported` and for support. */
 export const protectionReasons = [
@@ -18,7 +18,7 @@ export type ProtectionReason = (typeof protectionReasons)[number]
 
 export interface ProtectionInput {
   /** Of the line that carries the traffic now; undefined where none of the configured lines does. */
-  readonly service: Service | undefined
+  readonly service: LineService | undefined
   /** As it affects that line (fleetModeOf). */
   readonly fleet: FleetMode
   /** Of the list on flash; a stale one is verified: age never ends protection. */
@@ -32,7 +32,7 @@ const ofService = {
   terminated: 'terminated',
   disabled: 'disabled',
   suspended: 'suspended',
-} as const satisfies Record<Exclude<Service, 'enabled'>, ProtectionReason>
+} as const satisfies Record<Exclude<LineService, 'enabled'>, ProtectionReason>
 
 function whyNot({ service, fleet, list, selfTest }: ProtectionInput): ProtectionReason | undefined {
   if (service === undefined) return 'no-active-line'

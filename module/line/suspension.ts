@@ -82,7 +82,7 @@ function afterBoot(order: Order, countdown: Countdown, now: Instant): Countdown 
  * believed when the step has lasted ten minutes, so it neither shortens nor prolongs a suspension unnoticed.
  * @returns outcome `applied` if what is persisted and reported changed, else `repeated` (keep the state all the same)
  */
-export function tick(state: LineState, now: Instant): Reduced {
+export function reduceTime(state: LineState, now: Instant): Reduced {
   const { until, issuedAt } = state
   if (state.service !== 'suspended' || until === undefined || !state.countdown) return unchanged(state)
   const order = { until, issuedAt }

@@ -11,7 +11,7 @@ export interface DatagramSender {
 }
 
 /** @param error null where it went out */
-export type Sent = (error: Error | null) => void
+export type OnSent = (error: Error | null) => void
 
 interface SendRequest {
   list: Buffer[]
@@ -63,7 +63,7 @@ export function descriptorOf(socket: Socket): number | null {
  * that one request can serve for ever (docs/adr/0006-sending-datagrams.md). Where Node's inside looks otherwise, `dgram`
  * itself sends.
  */
-export function datagramSender(socket: Socket, sent: Sent): DatagramSender {
+export function datagramSender(socket: Socket, sent: OnSent): DatagramSender {
   const inside = internals()
   const handle = handleOf(socket)
   if (!inside || !handle) {

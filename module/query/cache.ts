@@ -1,6 +1,6 @@
+import type { Clock } from '../base/clock.ts'
 import type { Answer } from '../dns/answer.ts'
 import { Rcode } from '../dns/constants.ts'
-import type { Clock } from '../platform/clock.ts'
 import { Entry, type EntryMemory, entryBytes, entryMemory } from './cache-entry.ts'
 import { CacheIndex, hashOf } from './cache-index.ts'
 
@@ -86,7 +86,7 @@ export class Cache {
   }
 
   /** @param ttl seconds, more than 0 */
-  set(key: string, answer: Answer, ttl: number, epoch: number): void {
+  set(key: string, answer: Answer, ttl: number, revision: number): void {
     this.delete(key)
     const keyLength = this.#key.write(key, 'latin1')
     const size = entryBytes(keyLength, answer)
@@ -95,7 +95,7 @@ export class Cache {
     this.#makeRoom(size, at)
     const entry = this.#newest.at(this.#head)
     const hash = hashOf(this.#key, keyLength, this.#seed)
-    entry.write({ key: this.#key, keyLength, hash, answer, at, expires: at + ttl, epoch }, size)
+    entry.write({ key: this.#key, keyLength, hash, answer, at, expires: at + ttl, revision }, size)
     this.#head += size
     this.#count(size, 1)
     const pushedOut = this.#index.add(entry.offset)

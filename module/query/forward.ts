@@ -1,14 +1,14 @@
-import { type Answer, readAnswer, serve } from '../dns/answer.ts'
+import { clientKey, isLoopback } from '../base/client-key.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import { type Answer, readAnswer, writeReply } from '../dns/answer.ts'
 import { Ede, Rcode } from '../dns/constants.ts'
 import { forwardable } from '../dns/forwardable.ts'
-import { emptyTail, replyWith, type Tail, tails } from '../dns/reply.ts'
+import { emptyTail, type ReplySections, replyWith, tails } from '../dns/reply.ts'
 import { restoreAnswer } from '../dns/stored-answer.ts'
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { AnswerInspector } from './answer-inspector.ts'
 import type { Cache } from './cache.ts'
-import { clientKey, isLoopback } from './client-key.ts'
-import type { Judge } from './judge.ts'
-import type { Policy } from './policy.ts'
-import { PENDING, type Query, type Step } from './query.ts'
+import type { QueryPolicy } from './policy.ts'
+import { PENDING, type Query, type QueryStep } from './query.ts'
 import { serveStale } from './serve-stale.ts'
 
 export type ForwardFailure = 'timeout' | 'network' | 'overload' | 'stopped'
@@ -17,7 +17,7 @@ export type ForwardFailure = 'timeout' | 'network' | 'overload' | 'stopped'
 type Failure = ForwardFailure | 'unusable'
 
 /** What this step needs of upstream/. */
-export interface Exchanger {
+export interface UpstreamPort {
   exchange(
     exchange: { key: string; message: Buffer; clientKey: string; tcp: boolean; view: number },
     done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
@@ -25,10 +25,10 @@ export interface Exchanger {
 }
 
 export interface ForwardOptions {
-  upstream: Exchanger
+  upstream: UpstreamPort
   cache: Cache
-  policy: Policy
-  judge: Judge
+  policy: QueryPolicy
+  inspect: AnswerInspector
   clock: Clock
   /** Told of every query that has its answer. */
   observe: (query: Query) => void
@@ -54,7 +54,7 @@ const networkError = emptyTail(Rcode.SERVFAIL, [
 /** Over it, a device gets SERVFAIL at once: it must not take the room of all others. The modem itself is not limited. */
 const IN_FLIGHT_PER_CLIENT = 1024
 
-const failureTails: Record<Failure, Tail> = {
+const failureTails: Record<Failure, ReplySections> = {
   timeout: noAuthority,
   network: networkError,
   unusable,
@@ -83,7 +83,7 @@ function createWaiting() {
 
 export interface Forward {
   /** Asks upstream and answers later. */
-  step: Step
+  step: QueryStep
   /** Asks upstream for the cache alone. */
   refresh: (query: Query) => void
 }
@@ -101,21 +101,21 @@ function createReader(): (reply: Buffer, questionEnd: number) => Answer | null {
   }
 }
 
-export function createForward({ upstream, cache, policy, judge, clock, observe }: ForwardOptions): Forward {
+export function createForward({ upstream, cache, policy, inspect, clock, observe }: ForwardOptions): Forward {
   const waiting = createWaiting()
   const answerIn = createReader()
 
   const remember = (query: Query, answer: Answer): void => {
-    if (answer.ttl > 0) cache.set(query.key, answer, answer.ttl, policy.epoch)
+    if (answer.ttl > 0) cache.set(query.key, answer, answer.ttl, policy.revision)
     else if (answer.rcode === Rcode.SERVFAIL && !cache.stale(query.key))
-      cache.set(query.key, answer, FAILURE_SECONDS, policy.epoch)
+      cache.set(query.key, answer, FAILURE_SECONDS, policy.revision)
   }
 
   const replyTo = (query: Query, reply: Buffer): Buffer => {
     query.restoreName()
     const answer = answerIn(reply, query.end)
     if (answer === null || answer.rcode > 15) return failWith(query, 'unusable')
-    const refused = judge(query, answer)
+    const refused = inspect(query, answer)
     if (refused !== null) return refused
     if (answer.rcode === Rcode.SERVFAIL) {
       const stale = staleReply(query)
@@ -123,19 +123,19 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
     }
     remember(query, answer)
     query.reason = query.local ? 'local-name' : 'forwarded'
-    return serve(query, answer, { limit: query.limit, age: 0 })
+    return writeReply(query, answer, { limit: query.limit, age: 0 })
   }
 
   /** An expired answer, judged again if it must be. */
   const staleReply = (query: Query): Buffer | null => {
     const entry = cache.stale(query.key)
     if (entry === null) return null
-    if (entry.epoch !== policy.epoch) {
+    if (entry.revision !== policy.revision) {
       query.restoreName()
       const answer = restoreAnswer(entry)
-      const refused = judge(query, answer)
+      const refused = inspect(query, answer)
       if (refused !== null) return refused
-      entry.rejudged(answer, policy.epoch)
+      entry.rejudged(answer, policy.revision)
     }
     entry.staleUntil = cache.seconds() + FAILURE_SECONDS
     return serveStale(query, entry)
@@ -150,7 +150,7 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
     if (failure === 'timeout') {
       const answer = readAnswer(reply, query.end)
       const errors = noAuthority.opt.subarray(OPT_FIXED)
-      if (answer !== null) cache.set(query.key, { ...answer, errors }, FAILURE_SECONDS, policy.epoch)
+      if (answer !== null) cache.set(query.key, { ...answer, errors }, FAILURE_SECONDS, policy.revision)
     }
     return reply
   }
@@ -165,7 +165,7 @@ export function createForward({ upstream, cache, policy, judge, clock, observe }
     upstream.exchange({ key, message, clientKey: client, tcp: transport === 'tcp', view }, done)
   }
 
-  const step: Step = (query) => {
+  const step: QueryStep = (query) => {
     const client = clientKey(query.clientAddress)
     if (!waiting.add(client)) {
       query.reason = 'rate-limited'

@@ -1,6 +1,6 @@
 import { CLASSIC_UDP_BYTES } from '../dns/constants.ts'
 import { Question } from '../dns/question.ts'
-import type { Reason } from './reason.ts'
+import type { AnswerReason } from './reason.ts'
 
 export type Transport = 'udp' | 'tcp'
 
@@ -11,10 +11,10 @@ export const PENDING = Symbol('pending')
 /** This step has nothing to say; the next one is asked. */
 export const NEXT = Symbol('next')
 
-export type Outcome = Buffer | typeof DROP | typeof PENDING | typeof NEXT
+export type StepResult = Buffer | typeof DROP | typeof PENDING | typeof NEXT
 
 /** One step of the chain. Synchronous: only `forward` answers later. */
-export type Step = (query: Query) => Outcome
+export type QueryStep = (query: Query) => StepResult
 
 const TCP_BYTES = 65_535
 
@@ -29,15 +29,15 @@ export class Query extends Question {
   /** Sends a reply that was PENDING; called once at most. */
   respond: ((reply: Buffer) => void) | null = null
   /** Why the answer is what it is; every step that answers sets it. */
-  reason: Reason = 'dropped'
+  reason: AnswerReason = 'dropped'
   /** Category of a block, or -1. */
   category = -1
   /** Clients of one view share an upstream and its answers; 0 is the common one. */
   view = 0
   /** Lower-cased name, type, DO, CD, RD and view: equal for questions that one answer serves. Set by the cache step where it has no answer. */
   key = ''
-  /** The policy's epoch under which the name was found not to be listed; 0 where it was not looked up. */
-  epoch = 0
+  /** The policy's revision under which the name was found not to be listed; 0 where it was not looked up. */
+  revision = 0
   /** The stock resolver's own names (DHCP hosts, private reverse zones): neither judged nor checked for rebinding. */
   local = false
 

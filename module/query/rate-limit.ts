@@ -1,5 +1,5 @@
-import type { Clock } from '../platform/clock.ts'
-import { clientKey, isLoopback } from './client-key.ts'
+import { clientKey, isLoopback } from '../base/client-key.ts'
+import type { Clock } from '../base/clock.ts'
 import type { RateLimit } from './guard.ts'
 
 export interface RateLimitOptions {
@@ -12,7 +12,7 @@ export interface RateLimitOptions {
   sharedBy?: number
 }
 
-interface Bucket {
+interface ClientBucket {
   tokens: number
   /** Monotonic ms. */
   at: number
@@ -39,15 +39,15 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
   const errorRate = ERRORS / sharedBy
   const errorBurst = ERROR_BURST / sharedBy
   const exemptLoopback = queriesPerSecond === undefined
-  let byAddress = new Map<string, Bucket>()
-  let byKey = new Map<string, Bucket>()
+  let byAddress = new Map<string, ClientBucket>()
+  let byKey = new Map<string, ClientBucket>()
 
-  const newBucket = (): Bucket => {
+  const newBucket = (): ClientBucket => {
     const now = clock.monotonic()
     return { tokens: burst, at: now, over: 0, errors: errorBurst, errorAt: now }
   }
 
-  const bucketOf = (address: string): Bucket => {
+  const bucketOf = (address: string): ClientBucket => {
     const known = byAddress.get(address)
     if (known) return known
     if (byAddress.size >= REMEMBERED) {

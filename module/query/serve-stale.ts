@@ -1,6 +1,6 @@
 import { Ede, Rcode } from '../dns/constants.ts'
 import { optRecord } from '../dns/reply.ts'
-import { serveStored } from '../dns/stored-answer.ts'
+import { writeStoredReply } from '../dns/stored-answer.ts'
 import type { Entry } from './cache.ts'
 import type { Query } from './query.ts'
 
@@ -16,5 +16,5 @@ const staleNxdomain = option(Ede.STALE_NXDOMAIN)
 export function serveStale(query: Query, entry: Entry): Buffer {
   query.reason = 'stale'
   const errors = entry.rcode === Rcode.NXDOMAIN ? staleNxdomain : staleAnswer
-  return serveStored(query, entry, { limit: query.limit, age: 0, ttl: STALE_TTL, errors })
+  return writeStoredReply(query, entry, { limit: query.limit, age: 0, ttl: STALE_TTL, errors })
 }

@@ -1,9 +1,9 @@
 import { Rcode, Type } from '../dns/constants.ts'
 import { isWithin, nameFromText } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
-import { answerTail, negativeTail, replyWith, type Tail } from '../dns/reply.ts'
-import type { Policy } from './policy.ts'
-import { NEXT, type Outcome, type Query, type Step } from './query.ts'
+import { answerTail, negativeTail, type ReplySections, replyWith } from '../dns/reply.ts'
+import type { QueryPolicy } from './policy.ts'
+import { NEXT, type Query, type QueryStep, type StepResult } from './query.ts'
 
 const TTL = 3600
 const CANARY_TTL = 60
@@ -16,7 +16,7 @@ const localhost6 = answerTail(Type.AAAA, TTL, Buffer.concat([Buffer.alloc(15), B
 const localhostPtr = answerTail(Type.PTR, TTL, Buffer.from('\x09localhost\x00', 'latin1'))
 
 /** RFC 6761 §6.3: localhost is always this host. */
-function answerLocalhost(type: number): Tail {
+function answerLocalhost(type: number): ReplySections {
   return type === Type.A ? localhost4 : type === Type.AAAA ? localhost6 : nodata
 }
 
@@ -26,10 +26,10 @@ function wire(text: string): Buffer {
   return name
 }
 
-type Rule = (query: Query, length: number, zone: Buffer) => Outcome
+type Rule = (query: Query, length: number, zone: Buffer) => StepResult
 
 const special =
-  (tailFor: (type: number, isApex: boolean) => Tail): Rule =>
+  (tailFor: (type: number, isApex: boolean) => ReplySections): Rule =>
   (query, length, zone) => {
     query.reason = 'special-name'
     return replyWith(query, tailFor(query.type, length === zone.length))
@@ -110,14 +110,18 @@ function lastLabelOf(name: Buffer): number {
  * @param localZones zones of the stock resolver; they beat the special-use registry, since the modem serves them
  * @param refuseBypass answer the canary names while protecting
  */
-export function specialNames(policy: Policy, localZones: readonly string[], refuseBypass: boolean): Step {
+export function specialNames(
+  policy: QueryPolicy,
+  localZones: readonly string[],
+  refuseBypass: boolean,
+): QueryStep {
   const zones = zoneRules(localZones)
   const marked = new Uint8Array(1 << 14)
   for (const [zone] of zones) marked[lastLabelMark(zone, lastLabelOf(zone))] = 1
   const canaryLengths = new Uint8Array(256)
   if (refuseBypass) for (const name of canaries) canaryLengths[name.length] = 1
 
-  const inZone = (query: Query): Outcome => {
+  const inZone = (query: Query): StepResult => {
     const { nameLength } = query
     for (const [zone, rule] of zones) {
       if (isWithin(Question.name, nameLength, zone)) return rule(query, nameLength, zone)
@@ -125,7 +129,7 @@ export function specialNames(policy: Policy, localZones: readonly string[], refu
     return NEXT
   }
 
-  const atCanary = (query: Query): Outcome => {
+  const atCanary = (query: Query): StepResult => {
     for (const name of canaries) {
       if (name.length === query.nameLength && isWithin(Question.name, query.nameLength, name)) {
         query.reason = 'relay-canary'

@@ -1,5 +1,5 @@
 import type { CounterTotals } from './counters.ts'
-import type { Latency } from './latency.ts'
+import type { LatencyHistogram } from './latency-histogram.ts'
 
 export interface TelemetryParts {
   modemId: string
@@ -13,7 +13,7 @@ export interface TelemetryParts {
   upstreamFailures: number
   /** Packets to port 853 that were refused. */
   refusedPackets: number
-  latencyMs: ReturnType<Latency['quantiles']>
+  latencyMs: ReturnType<LatencyHistogram['quantiles']>
   memoryBytes: number
   listVersion: number | null
   listAgeSeconds: number | null

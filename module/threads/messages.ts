@@ -1,6 +1,6 @@
+import type { Fields, Level } from '../base/log.ts'
 import type { Config } from '../config/config.ts'
-import type { Fields, Level } from '../log.ts'
-import type { Reason } from '../query/reason.ts'
+import type { AnswerReason } from '../query/reason.ts'
 import type { QueriesCounted } from '../telemetry/query-counts.ts'
 
 /** A bound UDP socket of the main thread, by its descriptor. */
@@ -34,7 +34,7 @@ export interface QueryState {
 export interface BlockedName {
   name: string
   category: number
-  reason: Reason
+  reason: AnswerReason
 }
 
 export type ToQueryThread =

@@ -1,15 +1,15 @@
-import { core } from '../blocklist/core.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import { ListPolicy } from '../blocklist/list-policy.ts'
 import { createMatcher, type Matcher } from '../blocklist/matcher.ts'
-import { openStore, type Store } from '../blocklist/store.ts'
+import { neverBlockCore } from '../blocklist/never-block.ts'
+import { openStore, type Store } from '../blocklist/store/store.ts'
 import type { Config } from '../config/config.ts'
 import { nameToText } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
 import { UdpListener } from '../listener/udp.ts'
-import type { Log } from '../log.ts'
-import type { Clock, Timer } from '../platform/clock.ts'
 import { DROP, PENDING, Query } from '../query/query.ts'
-import { createQueryCounts, createServing, type Serving } from '../serving.ts'
+import { createQueryCounts, createQueryPipeline, type QueryPipeline } from '../query-pipeline.ts'
 import type { QueryCounts } from '../telemetry/query-counts.ts'
 import { ModemUpstream } from '../upstream/modem-upstream.ts'
 import type {
@@ -48,7 +48,7 @@ export class QueryThread {
   readonly #policy: ListPolicy
   readonly #upstream: ModemUpstream
   readonly #counts: QueryCounts
-  readonly #serving: Serving
+  readonly #serving: QueryPipeline
   readonly #listeners: UdpListener[] = []
   #state: QueryState = { protecting: false, list: null, allow: [], resolvers: [], notices: false }
   #store: Store | null = null
@@ -60,7 +60,7 @@ export class QueryThread {
     const { config, clock, log } = options
     const { dns, upstream } = config
     this.#options = options
-    this.#matcher = createMatcher({ store: null, allow: [], core: [...core, ...dns.neverBlock] })
+    this.#matcher = createMatcher({ store: null, allow: [], core: [...neverBlockCore, ...dns.neverBlock] })
     this.#policy = new ListPolicy(this.#matcher, dns.resolverBypass)
     this.#upstream = new ModemUpstream({
       ...upstream,
@@ -70,7 +70,7 @@ export class QueryThread {
       log,
     })
     this.#counts = createQueryCounts(config, clock, (query) => this.#onBlocked(query))
-    this.#serving = createServing({
+    this.#serving = createQueryPipeline({
       config,
       policy: this.#policy,
       upstream: this.#upstream,

@@ -1,5 +1,5 @@
-import type { Log } from '../log.ts'
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import type { QueriesCounted } from '../telemetry/query-counts.ts'
 import type {
   BlockedName,
@@ -39,7 +39,7 @@ export interface ThreadStatus {
   deaths: number
 }
 
-export interface Probe {
+export interface PendingProbe {
   name: string
   /** What the name must resolve to. */
   address: string
@@ -150,12 +150,12 @@ export class QueryThreads {
    * started again.
    * @returns what is wrong, a line each
    */
-  async probe(probe: Probe): Promise<string[]> {
+  async probe(probe: PendingProbe): Promise<string[]> {
     const serving = this.#slots.filter(({ state }) => state === 'serving')
     return (await Promise.all(serving.map((slot) => this.#probeOne(slot, probe)))).flat()
   }
 
-  async #probeOne(slot: Slot, { name, address, fresh, timeoutMs }: Probe): Promise<string[]> {
+  async #probeOne(slot: Slot, { name, address, fresh, timeoutMs }: PendingProbe): Promise<string[]> {
     const { handle, thread } = slot
     const [blocked, forwarded] = await Promise.all([
       this.#ask(slot, name, timeoutMs),

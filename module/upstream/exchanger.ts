@@ -1,13 +1,13 @@
-import { messageOf } from '../error.ts'
+import { messageOf } from '../base/error.ts'
+import { probeMessage } from '../dns/edns.ts'
 import { FairQueue } from './fair-queue.ts'
-import { probeMessage } from './message-parts.ts'
 import { Pending } from './pending.ts'
 import { RandomPool } from './random-pool.ts'
 import { Receiver } from './receiver.ts'
-import { type Review, reviewReply } from './review-reply.ts'
+import { type ReplyReview, reviewReply } from './review-reply.ts'
 import type { Server } from './server.ts'
 import { ServerList } from './server-list.ts'
-import type { TcpConnection } from './tcp-connections.ts'
+import type { UpstreamTcpConnection } from './tcp-connections.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import type { UdpSocket } from './udp-sockets.ts'
 import type * as upstream from './upstream.ts'
@@ -20,7 +20,7 @@ const optAgainMs = 600_000
 const cookiesAgainMs = 3_600_000
 const spareObjects = 256
 const tcpTriesMost = 8
-const noSharers: readonly upstream.ExchangeDone[] = []
+const noSharers: readonly upstream.OnExchanged[] = []
 
 /**
  * One question's life:
@@ -123,7 +123,7 @@ export class Exchanger implements upstream.ServersUpstream {
     }
   }
 
-  exchange(exchange: upstream.Exchange, done: upstream.ExchangeDone): void {
+  exchange(exchange: upstream.Exchange, done: upstream.OnExchanged): void {
     this.#count.exchanges++
     if (!this.#running) {
       process.nextTick(done, null, 'stopped')
@@ -235,7 +235,7 @@ export class Exchanger implements upstream.ServersUpstream {
     this.#finish(pending, reply, null)
   }
 
-  #onReview(review: Exclude<Review, 'accept'>, pending: Pending, server: Server, reply: Buffer): void {
+  #onReview(review: Exclude<ReplyReview, 'accept'>, pending: Pending, server: Server, reply: Buffer): void {
     if (review === 'ignore') this.#count.junk++
     // A late word from a server that is no longer asked: only a whole answer from it would have been of use.
     if (review === 'ignore' || server !== pending.server) return
@@ -367,7 +367,7 @@ export class Exchanger implements upstream.ServersUpstream {
     this.#dispatch(pending)
   }
 
-  #onGone(server: Server, connection: TcpConnection<Pending>, waiting: Pending[]): void {
+  #onGone(server: Server, connection: UpstreamTcpConnection<Pending>, waiting: Pending[]): void {
     for (const pending of waiting) {
       if (pending.connection !== connection) continue
       pending.connection = null
@@ -437,8 +437,8 @@ export class Exchanger implements upstream.ServersUpstream {
   }
 
   #tell(
-    done: upstream.ExchangeDone,
-    sharers: readonly upstream.ExchangeDone[],
+    done: upstream.OnExchanged,
+    sharers: readonly upstream.OnExchanged[],
     reply: Buffer | null,
     failure: upstream.ExchangeFailure | null,
   ): void {

@@ -1,5 +1,5 @@
 /** What a datagram is to the query that waits for it. Only `match` may be used; all others are ignored. */
-export type Match = 'match' | 'wrong-id' | 'wrong-case' | 'wrong-question' | 'header-only' | 'junk'
+export type ReplyMatch = 'match' | 'wrong-id' | 'wrong-case' | 'wrong-question' | 'header-only' | 'junk'
 
 const headerLength = 12
 
@@ -21,7 +21,7 @@ export function matchReply(
   query: Buffer,
   questionEnd: number,
   exactCase: boolean,
-): Match {
+): ReplyMatch {
   if (reply.length < headerLength) return 'junk'
   if (((reply[0]! << 8) | reply[1]!) !== id) return 'wrong-id'
   const flags = reply[2]!

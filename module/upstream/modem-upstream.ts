@@ -1,10 +1,10 @@
 import { networkInterfaces } from 'node:os'
-import type { Log } from '../log.ts'
-import type { Clock } from '../platform/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import { createUpstream } from './exchanger.ts'
 import { localZones } from './local-zones.ts'
 import { SplitUpstream } from './split-upstream.ts'
-import type { Exchange, ExchangeDone, ServerAddress, ServersUpstream, Upstream } from './upstream.ts'
+import type { Exchange, OnExchanged, ServerAddress, ServersUpstream, Upstream } from './upstream.ts'
 import { Views, type ViewsOptions } from './views.ts'
 
 export interface InterfaceUpstream {
@@ -76,7 +76,7 @@ export class ModemUpstream implements Upstream {
     return this.#operator !== null
   }
 
-  exchange(exchange: Exchange, done: ExchangeDone): void {
+  exchange(exchange: Exchange, done: OnExchanged): void {
     const own = exchange.view ? this.#ofViews[exchange.view - 1] : undefined
     const upstream = own ?? this.#upstream
     upstream.exchange(exchange, done)

@@ -1,11 +1,11 @@
+import { appendCookie, endsInOpt, optLength, questionEndOf } from '../dns/edns.ts'
 import type { Queued } from './fair-queue.ts'
-import { appendCookie, endsInOpt, optLength, questionEndOf } from './message-parts.ts'
 import { type RandomPool, randomiseCase } from './random-pool.ts'
 import type { Server } from './server.ts'
-import type { TcpConnection } from './tcp-connections.ts'
-import { idle, type Timed } from './timer-wheel.ts'
+import type { UpstreamTcpConnection } from './tcp-connections.ts'
+import { NO_TIMER, type Timed } from './timer-wheel.ts'
 import type { UdpSocket } from './udp-sockets.ts'
-import type { Exchange, ExchangeDone } from './upstream.ts'
+import type { Exchange, OnExchanged } from './upstream.ts'
 
 const empty: Buffer = Buffer.alloc(0)
 const usualQuery = 512
@@ -19,8 +19,8 @@ export class Pending implements Timed, Queued {
   key = ''
   clientKey = ''
   message = empty
-  done: ExchangeDone | null = null
-  readonly sharers: ExchangeDone[] = []
+  done: OnExchanged | null = null
+  readonly sharers: OnExchanged[] = []
   probe = false
 
   /** What goes out: `message` with its ID, case and options. */
@@ -43,7 +43,7 @@ export class Pending implements Timed, Queued {
   readonly dead: Server[] = []
   readonly sockets: UdpSocket<Pending>[] = []
   readonly ids: number[] = []
-  connection: TcpConnection<Pending> | null = null
+  connection: UpstreamTcpConnection<Pending> | null = null
   connectionId = 0
   /** `connection.messages` when the question went out. */
   connectionMessages = 0
@@ -64,13 +64,13 @@ export class Pending implements Timed, Queued {
 
   wheelPrevious: Timed | null = null
   wheelNext: Timed | null = null
-  dueTick = idle
+  dueTick = NO_TIMER
   queuePrevious: Queued | null = null
   queueNext: Queued | null = null
   queued = false
 
   /** @returns false for a message that is no query */
-  begin(exchange: Exchange, done: ExchangeDone | null): boolean {
+  begin(exchange: Exchange, done: OnExchanged | null): boolean {
     const { message } = exchange
     this.questionEnd = questionEndOf(message)
     if (this.questionEnd < 0) return false

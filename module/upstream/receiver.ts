@@ -2,7 +2,7 @@ import { matchReply } from './match-reply.ts'
 import type { Pending } from './pending.ts'
 import type { RandomPool } from './random-pool.ts'
 import { isLoopback, Server } from './server.ts'
-import { type TcpConnection, TcpConnections } from './tcp-connections.ts'
+import { TcpConnections, type UpstreamTcpConnection } from './tcp-connections.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 import { type UdpSocket, UdpSockets } from './udp-sockets.ts'
 import type { ServerAddress } from './upstream.ts'
@@ -16,7 +16,7 @@ export interface ReceiverHandlers {
   /** Somebody may be guessing: this question is asked over TCP as well. */
   alsoTcp(pending: Pending, server: Server): void
   onSocketError(server: Server, socket: UdpSocket<Pending>, error: Error): void
-  onGone(server: Server, connection: TcpConnection<Pending>, waiting: Pending[]): void
+  onGone(server: Server, connection: UpstreamTcpConnection<Pending>, waiting: Pending[]): void
 }
 
 /** What comes from the servers' sockets: matched, or counted and ignored. */
@@ -95,7 +95,7 @@ export class Receiver {
     for (const pending of socket.waiting.values()) this.#parts.handlers.alsoTcp(pending, server)
   }
 
-  #onStream(server: Server, connection: TcpConnection<Pending>, message: Buffer): void {
+  #onStream(server: Server, connection: UpstreamTcpConnection<Pending>, message: Buffer): void {
     const id = message.length >= 12 ? message.readUInt16BE(0) : -1
     const pending = connection.waiting.get(id)
     const match = pending

@@ -1,4 +1,4 @@
-import { cookieOf, findOpt, fullRcode } from './message-parts.ts'
+import { cookieOf, findOpt, fullRcode } from '../dns/edns.ts'
 import type { Pending } from './pending.ts'
 import type { Server } from './server.ts'
 
@@ -9,7 +9,7 @@ export const rcode = { formerr: 1, servfail: 2, notimp: 4, refused: 5, badvers: 
  * `accept` it; `ignore` it and wait on; ask again `without-opt`, `without-cookie`, with the `new-cookie`, or over
  * `tcp`; `refused` and `servfail` may be the server's trouble and not the name's.
  */
-export type Review =
+export type ReplyReview =
   | 'accept'
   | 'ignore'
   | 'without-opt'
@@ -20,7 +20,7 @@ export type Review =
   | 'servfail'
 
 /** RFC 7873 §5.3. Learns the server's cookie. @returns null where cookies have nothing against the reply */
-function reviewCookie(reply: Buffer, opt: number, server: Server): Review | null {
+function reviewCookie(reply: Buffer, opt: number, server: Server): ReplyReview | null {
   const cookie = cookieOf(reply, opt)
   if (!cookie || cookie.length < 8) return server.serverCookie ? 'tcp' : null
   if (!cookie.subarray(0, 8).equals(server.clientCookie)) return 'ignore'
@@ -28,7 +28,7 @@ function reviewCookie(reply: Buffer, opt: number, server: Server): Review | null
   return null
 }
 
-export function reviewReply(reply: Buffer, pending: Pending, server: Server, overTcp: boolean): Review {
+export function reviewReply(reply: Buffer, pending: Pending, server: Server, overTcp: boolean): ReplyReview {
   const opt = findOpt(reply, pending.questionEnd)
   const cookieSent = pending.cookieSent && !overTcp
   if (cookieSent) {

@@ -1,4 +1,4 @@
-import type { Exchange, ExchangeDone, ServersUpstream, Upstream } from './upstream.ts'
+import type { Exchange, OnExchanged, ServersUpstream, Upstream } from './upstream.ts'
 
 /**
  * `wan` mode: public names go to the operator's resolvers, local ones to the stock resolver. Before any of the
@@ -19,7 +19,7 @@ export class SplitUpstream implements Upstream {
     this.#isLocal = options.isLocal
   }
 
-  exchange(exchange: Exchange, done: ExchangeDone): void {
+  exchange(exchange: Exchange, done: OnExchanged): void {
     const local = !this.#operator.hasServers || this.#isLocal(exchange.message)
     const upstream = local ? this.#stock : this.#operator
     upstream.exchange(exchange, done)

@@ -2,7 +2,7 @@
  * What came of one exchange. `reply` has been matched as RFC 5452 §9.1 says; its ID is arbitrary, and its question
  * is spelt as in the first of the exchanges that shared it. All of them get the same Buffer: copy before patching.
  */
-export type ExchangeDone = (reply: Buffer | null, failure: ExchangeFailure | null) => void
+export type OnExchanged = (reply: Buffer | null, failure: ExchangeFailure | null) => void
 
 /** `timeout`: nobody answered in time; `network`: sockets failed; `overload`: our own in-flight limit. */
 export type ExchangeFailure = 'timeout' | 'network' | 'overload' | 'stopped'
@@ -22,7 +22,7 @@ export interface Exchange {
 
 export interface Upstream {
   /** Calls `done` exactly once, never before it returns. */
-  exchange(exchange: Exchange, done: ExchangeDone): void
+  exchange(exchange: Exchange, done: OnExchanged): void
   start(): Promise<void>
   stop(): Promise<void>
 }

@@ -1,17 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { encodeSnapshot } from '../../module/blocklist/codec.ts'
-import { resultOf } from '../../module/blocklist/entries.ts'
+import { systemClock } from '../../module/base/clock.ts'
+import { encodeSnapshot } from '../../module/blocklist/format/encode.ts'
+import { resultOf } from '../../module/blocklist/format/entries.ts'
 import { ListPolicy } from '../../module/blocklist/list-policy.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
-import { openStore, type Store } from '../../module/blocklist/store.ts'
-import { createStoreBuilder } from '../../module/blocklist/store-builder.ts'
-import { systemClock } from '../../module/platform/clock.ts'
+import { createStoreBuilder } from '../../module/blocklist/store/builder.ts'
+import { openStore, type Store } from '../../module/blocklist/store/store.ts'
+import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
-import { createJudge } from '../../module/query/judge.ts'
 import { PENDING, Query } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
 import { demoAnswer } from '../household/demo-upstream.ts'
@@ -60,7 +60,7 @@ function chainOver(store: Store) {
     blocked,
     cache: new Cache({ clock, bytes: 4 << 20 }),
     rateLimit: createRateLimit({ clock, queriesPerSecond: 1e9, burst: 1e9 }),
-    judge: createJudge({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
+    inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
     // Answers at once: what upstream itself allocates has its own sockets and is not counted here.
     upstream: { exchange: (exchange, done) => done(demoAnswer(exchange.message), null) },
     localZones: ['lan'],

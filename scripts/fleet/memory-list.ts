@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { ChunkSource } from '../../module/blocklist/chunk-source.ts'
-import type { Head } from '../../module/blocklist/head.ts'
-import { chooseRelease, planUpdate, type Step, spreadDelay } from '../../module/blocklist/update-plan.ts'
-import type { Clock } from '../../module/platform/clock.ts'
+import type { Clock } from '../../module/base/clock.ts'
+import type { Head } from '../../module/blocklist/format/head.ts'
+import type { ChunkSource } from '../../module/blocklist/update/chunk-source.ts'
+import { chooseRelease, type PlanStep, planUpdate, spreadDelay } from '../../module/blocklist/update/plan.ts'
 
 export interface MemoryListOptions {
   list: string
@@ -72,7 +72,7 @@ export class MemoryList {
     return new Promise((resolve) => this.#options.clock.after(ms, resolve))
   }
 
-  async #fetch({ kind, from, to: version, chunks }: Step): Promise<void> {
+  async #fetch({ kind, from, to: version, chunks }: PlanStep): Promise<void> {
     const { source, list } = this.#options
     for (const [index, digest] of chunks.entries()) {
       const chunk = await source.fetch({

@@ -1,4 +1,4 @@
-import { codeOf, messageOf, SecureNetError } from '../../module/error.ts'
+import { codeOf, messageOf, SecureNetError } from '../../module/base/error.ts'
 
 /** What a script that calls the operator tool can rely on (docs/operating.md). */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, unreachable: 3, timedOut: 4 } as const
@@ -8,24 +8,24 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 export class OperatorError extends SecureNetError {
   readonly exit: ExitCode
 
-  constructor(exit: ExitCode, code: string, message: string, wayOut = '', options?: ErrorOptions) {
-    super(code, message, wayOut, options)
+  constructor(exit: ExitCode, code: string, message: string, remedy = '', options?: ErrorOptions) {
+    super(code, message, remedy, options)
     this.exit = exit
   }
 }
 
-export const refused = (code: string, message: string, wayOut = '') =>
-  new OperatorError(exitCodes.failed, code, message, wayOut)
-export const usage = (message: string, wayOut = '') =>
-  new OperatorError(exitCodes.usage, 'OPERATOR_USAGE', message, wayOut)
-export const unreachable = (message: string, wayOut = '', cause?: unknown) =>
-  new OperatorError(exitCodes.unreachable, 'OPERATOR_BROKER_UNREACHABLE', message, wayOut, { cause })
-export const timedOut = (message: string, wayOut = '') =>
-  new OperatorError(exitCodes.timedOut, 'OPERATOR_TIMED_OUT', message, wayOut)
+export const refused = (code: string, message: string, remedy = '') =>
+  new OperatorError(exitCodes.failed, code, message, remedy)
+export const usage = (message: string, remedy = '') =>
+  new OperatorError(exitCodes.usage, 'OPERATOR_USAGE', message, remedy)
+export const unreachable = (message: string, remedy = '', cause?: unknown) =>
+  new OperatorError(exitCodes.unreachable, 'OPERATOR_BROKER_UNREACHABLE', message, remedy, { cause })
+export const timedOut = (message: string, remedy = '') =>
+  new OperatorError(exitCodes.timedOut, 'OPERATOR_TIMED_OUT', message, remedy)
 
 /** Anything thrown, as a person or a script is told it. */
-export function failure(error: unknown): { exit: ExitCode; code: string; message: string; wayOut: string } {
+export function failure(error: unknown): { exit: ExitCode; code: string; message: string; remedy: string } {
   const exit = error instanceof OperatorError ? error.exit : exitCodes.failed
-  const wayOut = error instanceof SecureNetError ? error.wayOut : ''
-  return { exit, code: codeOf(error), message: messageOf(error), wayOut }
+  const remedy = error instanceof SecureNetError ? error.remedy : ''
+  return { exit, code: codeOf(error), message: messageOf(error), remedy }
 }

@@ -75,7 +75,7 @@ export function doneText(done: Done): string {
 }
 
 /** @throws OperatorError with `code`, where not every line has reported its order as applied */
-export function mustAllBeApplied(done: readonly Done[], code: string, whose: string, wayOut: string): void {
+export function mustAllBeApplied(done: readonly Done[], code: string, whose: string, remedy: string): void {
   const failed = done.filter((result) => result.act === 'failed')
   if (failed.length === 0) return
   const late = failed.every((result) => result.code === 'OPERATOR_TIMED_OUT')
@@ -83,6 +83,6 @@ export function mustAllBeApplied(done: readonly Done[], code: string, whose: str
     late ? exitCodes.timedOut : exitCodes.failed,
     code,
     `${failed.length} of ${done.length} ${whose} have not reported the order as applied`,
-    wayOut,
+    remedy,
   )
 }

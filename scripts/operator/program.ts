@@ -65,11 +65,11 @@ export async function runOperator(args: readonly string[], world: World): Promis
     // commander has said what is wrong, to a person; asking for --help is no error.
     const isUsage = error instanceof CommanderError
     if (isUsage && error.exitCode === 0) return exitCodes.ok
-    const { exit, code, message, wayOut } = failure(isUsage ? wrongUse(error) : error)
+    const { exit, code, message, remedy } = failure(isUsage ? wrongUse(error) : error)
     if (isUsage && !args.includes('--json')) return exit
     if (args.includes('--json'))
-      world.terminal.out(`${JSON.stringify({ error: { code, message, wayOut, ...stoppedReport(error) } })}\n`)
-    else world.terminal.err(`${code}: ${message}\n${wayOut ? `${wayOut}\n` : ''}`)
+      world.terminal.out(`${JSON.stringify({ error: { code, message, remedy, ...stoppedReport(error) } })}\n`)
+    else world.terminal.err(`${code}: ${message}\n${remedy ? `${remedy}\n` : ''}`)
     return exit
   }
 }

@@ -6,10 +6,10 @@ import { displayName } from '../../module/blockpage/display-name.ts'
 import { html } from '../../module/blockpage/html.ts'
 import { chosen, languages, negotiate } from '../../module/blockpage/language.ts'
 import { textsOf } from '../../module/blockpage/locales/texts-of.ts'
+import { responseKindOf } from '../../module/blockpage/response-kind.ts'
 import { ageText, grouped } from '../../module/blockpage/status-page.ts'
 import { createStyle } from '../../module/blockpage/style.ts'
 import { parseHost, parseTarget } from '../../module/blockpage/target.ts'
-import { wanted } from '../../module/blockpage/wants.ts'
 
 describe('language', () => {
   test.each([
@@ -171,7 +171,7 @@ describe('what is wanted', () => {
     ['GET', '/x', '*/*', 'script', 'nothing'],
     ['GET', '/x', html5, 'image', 'nothing'],
   ])('%s %s accept=%s dest=%s: %s', (method, path, accept, fetchDest, want) =>
-    expect(wanted({ method, path, accept, fetchDest })).toBe(want),
+    expect(responseKindOf({ method, path, accept, fetchDest })).toBe(want),
   )
 })
 

@@ -4,12 +4,12 @@ import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
-import { textsOf, whyText } from '../../module/blockpage/locales/texts-of.ts'
+import { systemClock } from '../../module/base/clock.ts'
+import type { Log } from '../../module/base/log.ts'
+import { reasonText, textsOf } from '../../module/blockpage/locales/texts-of.ts'
 import type { ProtectionStatus } from '../../module/blockpage/page-data.ts'
 import { createResponder } from '../../module/blockpage/respond.ts'
 import { createBlockPage } from '../../module/blockpage/server.ts'
-import type { Log } from '../../module/log.ts'
-import { systemClock } from '../../module/platform/clock.ts'
 import { branding, dataOf, protectedStatus } from './fixture.ts'
 
 const logged: string[] = []
@@ -267,7 +267,7 @@ describe('the status page', () => {
     ['dormant', 'no subscription'],
     ['of-a-later-version', 'not active'],
   ])('has words for %s', (why, words) => {
-    expect(whyText(textsOf('en'), why)).toContain(words)
+    expect(reasonText(textsOf('en'), why)).toContain(words)
   })
 
   it('allows GET and HEAD only', async () => {

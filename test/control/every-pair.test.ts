@@ -1,16 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Kind, Payloads } from '../../module/control/documents-kinds.ts'
+import type { DocumentKind, Payloads } from '../../module/control/documents/kinds.ts'
+import { parseStoredTrust, Trust } from '../../module/control/documents/trust.ts'
+import type { MessageHandler } from '../../module/control/mqtt/session.ts'
+import { topics } from '../../module/control/mqtt/topics.ts'
 import type { Reported } from '../../module/control/reported.ts'
-import type { MessageHandler } from '../../module/control/session.ts'
-import { topics } from '../../module/control/topics.ts'
-import { parseStoredTrust, Trust } from '../../module/control/trust.ts'
 import { Twin } from '../../module/control/twin.ts'
 import { loadBook } from '../../module/control/twin-book.ts'
 import { fleetModeOf } from '../../module/line/fleet.ts'
 import { highestEpoch, type LineBook, lineBookFile, lineOf } from '../../module/line/store.ts'
 import { type Desired, type FleetOrder, reasonsOf } from '../../module/line/types.ts'
-import { ClockFloor, parseStoredFloor } from '../../module/platform/clock-floor.ts'
 import { StateFile } from '../../module/platform/state-file.ts'
+import { parseStoredFloor, TrustedTime } from '../../module/platform/trusted-time.ts'
 import { MemoryFs } from '../../scripts/fleet/memory-fs.ts'
 import {
   makeKeysDocument,
@@ -44,14 +44,14 @@ async function modemOn(fs: MemoryFs, clock = new FakeClock(now * 1000)) {
   })
   await trust.load(highestEpoch(book))
   const boot = Math.random().toString(36)
-  const floor = new ClockFloor({
+  const trustedTime = new TrustedTime({
     clock,
     file: file('clock.state', parseStoredFloor),
     buildTime: now - 86_400,
     log: quiet,
     boot,
   })
-  await floor.load()
+  await trustedTime.load()
   const handlers = new Map<string, MessageHandler>()
   const reports: Reported[] = []
   const wipes: boolean[] = []
@@ -68,7 +68,7 @@ async function modemOn(fs: MemoryFs, clock = new FakeClock(now * 1000)) {
     trust,
     book,
     writeBook: (next) => bookFile.write(next),
-    floor,
+    trustedTime,
     clock,
     log: quiet,
     onHead: () => undefined,
@@ -103,7 +103,7 @@ async function modemOn(fs: MemoryFs, clock = new FakeClock(now * 1000)) {
   }
 }
 
-interface Signed<K extends Kind> {
+interface Signed<K extends DocumentKind> {
   payload: Payloads[K]
   jws: string
   topic: string
@@ -185,7 +185,7 @@ function comparable(book: LineBook) {
 
 const withoutLeft = (state: string) => state.replaceAll(/"left":\d+/g, '')
 
-async function run(documents: readonly Signed<Kind>[], restart: boolean) {
+async function run(documents: readonly Signed<DocumentKind>[], restart: boolean) {
   const flash = new MemoryFs(fresh)
   let modem = await modemOn(flash)
   let last: Reported | undefined

@@ -2,24 +2,24 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mqtt from 'mqtt'
-import type { Head } from '../../module/blocklist/head.ts'
-import type { Keys, Request, Role } from '../../module/control/documents-kinds.ts'
-import { Presence } from '../../module/control/presence.ts'
-import { parseStoredReplay, ReplayGuard } from '../../module/control/replay.ts'
-import type { Measured, Reported } from '../../module/control/reported.ts'
+import { systemClock } from '../../module/base/clock.ts'
+import { createLog } from '../../module/base/log.ts'
+import type { Head } from '../../module/blocklist/format/head.ts'
+import type { Keys, Request, Role } from '../../module/control/documents/kinds.ts'
+import { parseStoredReplay, ReplayGuard } from '../../module/control/documents/replay-guard.ts'
+import { parseStoredTrust, Trust } from '../../module/control/documents/trust.ts'
+import { Presence } from '../../module/control/mqtt/presence.ts'
+import { Session } from '../../module/control/mqtt/session.ts'
+import { topics } from '../../module/control/mqtt/topics.ts'
+import type { BrokerAddress } from '../../module/control/mqtt/transport.ts'
+import type { LineMeasurement, Reported } from '../../module/control/reported.ts'
 import { Requests, requestGate } from '../../module/control/requests.ts'
-import { Session } from '../../module/control/session.ts'
-import type { Broker } from '../../module/control/session-transport.ts'
-import { topics } from '../../module/control/topics.ts'
-import { parseStoredTrust, Trust } from '../../module/control/trust.ts'
 import { Twin } from '../../module/control/twin.ts'
 import { loadBook } from '../../module/control/twin-book.ts'
 import { highestEpoch, type LineBook, lineBookFile, lineOf } from '../../module/line/store.ts'
 import type { Desired, FleetOrder } from '../../module/line/types.ts'
-import { createLog } from '../../module/log.ts'
-import { systemClock } from '../../module/platform/clock.ts'
-import { ClockFloor, parseStoredFloor } from '../../module/platform/clock-floor.ts'
 import { StateFile } from '../../module/platform/state-file.ts'
+import { parseStoredFloor, TrustedTime } from '../../module/platform/trusted-time.ts'
 import {
   makeKeysDocument,
   makeRootsFile,
@@ -112,7 +112,7 @@ const baseHead: Head = {
 }
 
 /** A modem's control part over real files and a real broker; what it does otherwise is written down. */
-export async function startModem(broker: Broker, operator: Operator, folder: string) {
+export async function startModem(broker: BrokerAddress, operator: Operator, folder: string) {
   const log = createLog(() => undefined)
   const file = lineBookFile(folder)
   const book = await loadBook(file, log)
@@ -120,7 +120,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
   const trust = new Trust({ roots: operator.roots, file: stateFile('trust.state', parseStoredTrust), log })
   await trust.load(highestEpoch(book))
   const boot = `boot-${Math.random().toString(36).slice(2)}`
-  const floor = new ClockFloor({
+  const trustedTime = new TrustedTime({
     clock: systemClock,
     file: stateFile('clock.state', parseStoredFloor),
     buildTime: seconds() - 86_400,
@@ -128,7 +128,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
     boot,
   })
   const replay = new ReplayGuard({ file: stateFile('replay.state', parseStoredReplay), log })
-  await replay.load(floor.trustedNow())
+  await replay.load(trustedTime.now())
   const presence = new Presence({ modemId: 'm1', bootId: boot, lines: ['l1', 'l2'] })
   const session = new Session({
     broker,
@@ -149,7 +149,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
     writes: 0,
   }
   let protecting = false
-  const measure = (lineId: string): Measured => ({
+  const measure = (lineId: string): LineMeasurement => ({
     active: lineId === 'l1',
     protecting: protecting && lineId === 'l1',
     why: protecting ? 'protecting' : 'disabled',
@@ -168,7 +168,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
       gate.writes++
       return gate.write(next)
     },
-    floor,
+    trustedTime,
     clock: systemClock,
     log,
     onHead: (head) => heads.push(head),
@@ -187,7 +187,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
     session,
     clock: systemClock,
     log,
-    accept: requestGate({ modemId: 'm1', trust, replay, floor }),
+    accept: requestGate({ modemId: 'm1', trust, replay, trustedTime }),
     handlers: {
       status: run,
       'self-test': run,
@@ -209,7 +209,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
 }
 
 /** A backend's connection: publishes, and hears what the modem reports. */
-export async function startBackend(broker: Broker) {
+export async function startBackend(broker: BrokerAddress) {
   const client = await mqtt.connectAsync(broker.url, { reconnectPeriod: 50 })
   const reports: Reported[] = []
   const responses: any[] = []

@@ -1,13 +1,13 @@
+import { systemClock } from '../../module/base/clock.ts'
+import { createLog } from '../../module/base/log.ts'
 import { isWithin, nameFromText, nameToText } from '../../module/dns/name.ts'
 import { TcpListener } from '../../module/listener/tcp.ts'
 import { UdpListener } from '../../module/listener/udp.ts'
-import { createLog } from '../../module/log.ts'
-import { systemClock } from '../../module/platform/clock.ts'
+import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
-import { createJudge } from '../../module/query/judge.ts'
-import type { Outcome, Query } from '../../module/query/query.ts'
+import type { Query, StepResult } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
 import type { ServersUpstream } from '../../module/upstream/upstream.ts'
@@ -29,7 +29,7 @@ const listed = nameFromText('bad.example')!
 export class Forwarder {
   readonly log: string[] = []
   readonly upstream: ServersUpstream
-  readonly handle: (query: Query) => Outcome
+  readonly handle: (query: Query) => StepResult
   readonly cache = new Cache({ clock: systemClock, bytes: 1 << 20 })
   readonly #options: ForwarderOptions
   readonly #stop: (() => unknown)[] = []
@@ -40,7 +40,7 @@ export class Forwarder {
     const clock = systemClock
     const log = createLog((line) => this.log.push(line), 'debug')
     const policy = {
-      ...{ protecting: true, epoch: 1 },
+      ...{ protecting: true, revision: 1 },
       verdict: (wire: Uint8Array, start: number) => {
         let end = start
         while (wire[end]) end += wire[end]! + 1
@@ -64,7 +64,7 @@ export class Forwarder {
     this.handle = createChain({
       ...{ policy, blocked, clock, cache: this.cache, localZones: ['lan'], refuseBypass: true },
       rateLimit: createRateLimit({ clock, burst: 2000 }),
-      judge: createJudge({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
+      inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
       upstream: this.upstream,
       observe: (query) =>
         log.debug('answered', { reason: query.reason, name: nameToText(query.message, 12) }),

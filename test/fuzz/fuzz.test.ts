@@ -77,7 +77,7 @@ describe('mutated packets', () => {
         explained(i, { query: message, upstream: sent }, () => checkReply(message, got, transport))
       }
       if (i % 16 === 0) chain.clock.advance(random.below(100_000))
-      if (i % 32 === 0) chain.epoch++
+      if (i % 32 === 0) chain.revision++
       if (i % 512 === 0) chain.cache.clear()
     })
     expect(chain.matched).toBeGreaterThan(inputs / 10)

@@ -1,9 +1,9 @@
 import { categories, categoryName } from '../../module/category.ts'
 import { nameFromText, nameToText } from '../../module/dns/name.ts'
+import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
-import { createJudge } from '../../module/query/judge.ts'
 import { DROP, PENDING, Query } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -58,7 +58,7 @@ export class ScenarioRun {
   readonly #views = new Map<string, number>()
   readonly #options = {
     protecting: true,
-    epoch: 1,
+    revision: 1,
     structured: false,
     ipv6: null as Buffer | null,
     qps: undefined as number | undefined,
@@ -88,19 +88,19 @@ export class ScenarioRun {
     switch (verb) {
       case 'list':
         this.#list.set(this.#name(words[1]), categories.indexOf(words[0] as (typeof categories)[number]))
-        this.#options.epoch++
+        this.#options.revision++
         return
       case 'unlist':
         this.#list.delete(this.#name(words[0]))
-        this.#options.epoch++
+        this.#options.revision++
         return
       case 'allow':
         this.#allowed.add(this.#name(words[0]))
-        this.#options.epoch++
+        this.#options.revision++
         return
       case 'protecting':
         this.#options.protecting = words[0] === 'yes'
-        this.#options.epoch++
+        this.#options.revision++
         return
       case 'page6':
         this.#options.ipv6 = ipv6Bytes(words[0]!)
@@ -220,8 +220,8 @@ export class ScenarioRun {
       get protecting() {
         return self.#options.protecting
       },
-      get epoch() {
-        return self.#options.epoch
+      get revision() {
+        return self.#options.revision
       },
       verdict: (wire: Uint8Array, start: number) =>
         self.#isAllowed(wire, start) ? -1 : self.#verdict(wire, start),
@@ -242,7 +242,7 @@ export class ScenarioRun {
       blocked,
       cache: new Cache({ clock, bytes: 1 << 20 }),
       rateLimit: createRateLimit({ clock, queriesPerSecond: qps, burst }),
-      judge: createJudge({
+      inspect: createAnswerInspector({
         policy,
         blocked,
         rebindProtection: true,

@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest'
-import { SecureNetError } from '../../module/error.ts'
+import { SecureNetError } from '../../module/base/error.ts'
+import { createLog } from '../../module/base/log.ts'
+import { createTaskQueue } from '../../module/base/task-queue.ts'
 import { chooseInterceptor } from '../../module/interception/detect.ts'
 import { createIptables, listedSet, setRenewal } from '../../module/interception/iptables.ts'
 import { createNftables } from '../../module/interception/nftables.ts'
 import type { openRenewalDatagram, Renewal } from '../../module/interception/renewal-datagram.ts'
 import { createScopeKeeper } from '../../module/interception/scope-keeper.ts'
-import { createSerial } from '../../module/interception/serial.ts'
-import { createLog } from '../../module/log.ts'
-import type { Ran, Run } from '../../module/platform/spawn.ts'
+import type { CommandResult, RunCommand } from '../../module/platform/spawn.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 // Addresses that every machine has, so that prepare() finds them.
 const at = (port: number) => ({ address: '127.0.0.1', port })
 const service = { dns4: at(5353), dns6: null, page4: at(8053), page6: null }
 const log = createLog(() => {})
-const ok: Ran = { code: 0, stdout: '', stderr: '' }
+const ok: CommandResult = { code: 0, stdout: '', stderr: '' }
 const scope = { keep: async () => new Map<string, string>(), release: async () => {} }
 const clock = new FakeClock()
 const random = (bytes: number) => Buffer.alloc(bytes, 0x5a)
@@ -27,10 +27,10 @@ const unheard: typeof openRenewalDatagram = async (address) => ({
 })
 const common = { service, leaseMs: 6000, whyNot: () => null, scope, log, clock, random, open: unheard }
 
-type Reply = (argv: readonly string[], stdin: string) => Ran | Error
+type Reply = (argv: readonly string[], stdin: string) => CommandResult | Error
 function tools(reply: Reply) {
   const calls: { argv: readonly string[]; stdin: string }[] = []
-  const run: Run = async (argv, options = {}) => {
+  const run: RunCommand = async (argv, options = {}) => {
     const stdin = options.stdin ?? ''
     calls.push({ argv, stdin })
     const outcome = reply(argv, stdin)
@@ -39,7 +39,7 @@ function tools(reply: Reply) {
   }
   return { run, calls }
 }
-const failing = (stderr: string): Ran => ({ code: 1, stdout: '', stderr })
+const failing = (stderr: string): CommandResult => ({ code: 1, stdout: '', stderr })
 const notFound = new SecureNetError('SPAWN_NOT_FOUND', 'not installed')
 
 describe('nftables: what is missing', () => {
@@ -370,7 +370,7 @@ describe('the IPv6 service address on each device', () => {
 
 describe('serial', () => {
   test('what comes by now() ends what runs and drops what waits', async () => {
-    const serial = createSerial()
+    const serial = createTaskQueue()
     const order: string[] = []
     const running = serial.add(
       (signal) =>

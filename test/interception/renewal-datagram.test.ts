@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../module/base/clock.ts'
 import { openRenewalDatagram } from '../../module/interception/renewal-datagram.ts'
-import { systemClock } from '../../module/platform/clock.ts'
 
 const nonce = Buffer.from('0123456789abcdef', 'hex')
 
@@ -24,7 +24,7 @@ describe('a renewal datagram without a rule that takes it', () => {
   test('an address that this machine has not is told with the way out', async () => {
     await expect(openRenewalDatagram('192.0.2.1', systemClock)).rejects.toMatchObject({
       code: 'INTERCEPT_NO_LOOPBACK',
-      wayOut: expect.stringContaining('lo'),
+      remedy: expect.stringContaining('lo'),
     })
   })
 })

@@ -1,17 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { cookieOf, endsInOpt, findOpt, fullRcode, questionEndOf } from '../../module/dns/edns.ts'
 import { FairQueue, type Queued } from '../../module/upstream/fair-queue.ts'
 import { localZones } from '../../module/upstream/local-zones.ts'
 import { matchReply } from '../../module/upstream/match-reply.ts'
-import {
-  cookieOf,
-  endsInOpt,
-  findOpt,
-  fullRcode,
-  questionEndOf,
-} from '../../module/upstream/message-parts.ts'
 import { SplitUpstream } from '../../module/upstream/split-upstream.ts'
-import { idle, type Timed, TimerWheel } from '../../module/upstream/timer-wheel.ts'
+import { NO_TIMER, type Timed, TimerWheel } from '../../module/upstream/timer-wheel.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { answerTo, cookieOption, queryFor, questionEnd } from '../helpers/hostile-upstream.ts'
 
@@ -159,7 +153,7 @@ describe('SplitUpstream', () => {
 })
 
 describe('TimerWheel', () => {
-  const entry = (): Timed => ({ wheelPrevious: null, wheelNext: null, dueTick: idle })
+  const entry = (): Timed => ({ wheelPrevious: null, wheelNext: null, dueTick: NO_TIMER })
 
   it('fires each once, never early, and stops its clock when nothing waits', () => {
     fc.assert(

@@ -121,9 +121,9 @@ async function orderLines(
   }
   const done = await orderAll(context, await viewsOf(context, lineIds), orderOf, options)
   context.output.result({ service, lines: done }, table(done.map((each) => [each.lineId, doneText(each)])))
-  const wayOut =
+  const remedy =
     'The orders are retained. Repeat the command for the lines named above once the reasons are gone.'
-  mustAllBeApplied(done, 'OPERATOR_LINES_PARTLY', 'lines', wayOut)
+  mustAllBeApplied(done, 'OPERATOR_LINES_PARTLY', 'lines', remedy)
 }
 
 function listText({ list }: Reported): string {

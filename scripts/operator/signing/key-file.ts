@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
-import { messageOf, SecureNetError } from '../../../module/error.ts'
+import { messageOf, SecureNetError } from '../../../module/base/error.ts'
 import { type HeldKey, type PrivateJwk, privateJwkOf, signingKeyOf } from './signing-key.ts'
 
 /** 32 MB and some 0.1 s for each guess (RFC 7914 §2). */
@@ -27,8 +27,8 @@ interface EncryptedFile {
 }
 
 function fileError(path: string, why: string, cause?: unknown): SecureNetError {
-  const wayOut = 'Restore the file from its back-up, or rotate the role’s key.'
-  return new SecureNetError('SIGN_KEY_FILE', `${path}: ${why}`, wayOut, { cause })
+  const remedy = 'Restore the file from its back-up, or rotate the role’s key.'
+  return new SecureNetError('SIGN_KEY_FILE', `${path}: ${why}`, remedy, { cause })
 }
 
 function encrypt(key: HeldKey, passphrase: string): EncryptedFile {

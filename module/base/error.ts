@@ -1,0 +1,26 @@
+/**
+ * The one base error. `code` is stable and documented in docs/errors.md; `message` says what happened and where;
+ * `remedy` tells the reader what to do about it.
+ */
+export class SecureNetError extends Error {
+  readonly code: string
+  readonly remedy: string
+
+  constructor(code: string, message: string, remedy = '', options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'SecureNetError'
+    this.code = code
+    this.remedy = remedy
+  }
+}
+
+/** The stable code of anything thrown: ours, the system's (`EADDRINUSE`), or `INTERNAL`. */
+export function codeOf(error: unknown): string {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code
+  return 'INTERNAL'
+}
+
+/** One line that says what went wrong, for a log or a person. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
