@@ -43,6 +43,7 @@ import { UdpListener } from '../listener/udp.ts'
 import { type LocalHandlers, LocalSocket } from '../local/socket.ts'
 import { OriginConnector } from '../passthrough/origin-connector.ts'
 import { Passthrough } from '../passthrough/passthrough.ts'
+import { addonBeside, loadBatchAddon } from '../platform/batch/addon.ts'
 import { findResolvers } from '../platform/resolvers.ts'
 import { run } from '../platform/spawn.ts'
 import { StateFile } from '../platform/state-file.ts'
@@ -96,6 +97,7 @@ function nameOf(blocked: Query | BlockedName): string {
 
 /** The parts of one modem, put together here and nowhere else; each is started and stopped in `start` and `stop`. */
 class Modem implements Daemon {
+  readonly #program: string
   readonly #config: Config
   readonly #log: Log
   readonly #ring: LogRing
@@ -142,6 +144,7 @@ class Modem implements Daemon {
   }
 
   constructor(config: Config, log: Log, ring: LogRing, program: string) {
+    this.#program = program
     this.#openBuilder = buildOnThread(startBuilderThread(join(dirname(program), 'list-builder.cjs')))
     this.#config = config
     this.#log = log
@@ -241,10 +244,11 @@ class Modem implements Daemon {
       clock,
     })
     this.#cache = cache
+    const addon = loadBatchAddon(addonBeside(this.#program), (why) => log.info('udp-batch-off', { why }))
     const listeners: UdpListener[] = []
     const { limits } = config.dns
     for (const { address, port } of config.dns.listen) {
-      const udp = new UdpListener({ address, port, handle, log })
+      const udp = new UdpListener({ address, port, handle, log, addon })
       await this.#run(`udp ${address}`, udp)
       listeners.push(udp)
       await this.#run(

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
 import { getSystemErrorName } from 'node:util'
-import { codeOf, messageOf } from '../../error.ts'
+import { codeOf, messageOf } from '../../base/error.ts'
 
 /** Where things lie in a batch's memory, in octets (batch.h). */
 export interface BatchLayout {
@@ -26,6 +27,9 @@ export interface BatchAddon {
   /** @returns datagrams that the kernel has taken from slot `first` on, at least 1, or why slot `first` was not sent */
   send(memory: ArrayBuffer, fd: number, first: number, end: number): number
 }
+
+/** @param program this program's own file */
+export const addonBeside = (program: string): string => join(dirname(program), 'batch.node')
 
 /** No descriptor: the kernel's answer tells whether it has the call, and whether this process may use it. */
 const NO_FD = -1
