@@ -2,13 +2,16 @@ import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import type { BatchAddon } from '../platform/batch/addon.ts'
 import { DatagramBatch } from '../platform/batch/datagram-batch.ts'
+import type { RawSocket } from '../platform/datagram-sender.ts'
 import { PENDING, Query } from '../query/query.ts'
 import { SingleTransport, type UdpTransportOptions } from './single-transport.ts'
 import { AddressTexts, portOf } from './socket-addresses.ts'
 import { isAnswerable, type UdpTransport } from './udp-transport.ts'
 
-/** So many batches, and the event loop has its turn: timers and other sockets do not wait for longer than a ms or two. */
-const BATCHES_MOST = 4
+/** So many behind the first, and more will have come by the next turn of the event loop: then Node need not be waited for. */
+const BUSY = 8
+/** Fewer in one turn, and Node may wait for the next. */
+const CALM = 4
 
 const EMPTY = Buffer.alloc(0)
 const { EAGAIN } = constants.errno
@@ -17,12 +20,13 @@ const newQuery = () => new Query(EMPTY, '', 'udp')
 
 /**
  * Node says that a datagram has come and brings it along: it is answered at once, so that one alone waits for nothing. What
- * has come behind it is taken and answered in batches: read where the kernel has put it, answered where the kernel takes it
- * from, and no object is made for it (docs/adr/0013-datagram-batches.md).
+ * has come behind it is taken and answered as a batch: read where the kernel has put it, answered where the kernel takes it
+ * from, and no object is made for it. As long as many come, Node is not asked: every turn of the event loop takes one batch,
+ * so that timers and other sockets have their turns too (docs/adr/0013-datagram-batches.md).
  */
 export class BatchTransport implements UdpTransport {
   readonly #options: UdpTransportOptions
-  readonly #fd: number
+  readonly #socket: RawSocket
   readonly #batch: DatagramBatch
   readonly #single: SingleTransport
   readonly #addresses = new AddressTexts()
@@ -32,12 +36,13 @@ export class BatchTransport implements UdpTransport {
   /** A query is being answered: the slot behind the filled ones is its own. */
   #answering = false
   #flushing = false
-  #resting = false
+  /** Set while Node does not read. */
+  #next: NodeJS.Immediate | null = null
   #stopped = false
 
-  constructor(addon: BatchAddon, fd: number, options: UdpTransportOptions) {
+  constructor(addon: BatchAddon, socket: RawSocket, options: UdpTransportOptions) {
     this.#options = options
-    this.#fd = fd
+    this.#socket = socket
     this.#batch = new DatagramBatch(addon)
     this.#single = new SingleTransport(options)
   }
@@ -45,31 +50,34 @@ export class BatchTransport implements UdpTransport {
   start(): void {
     this.#options.socket.on('message', (message, from) => {
       this.#single.answer(message, from)
-      this.#drain()
+      if (!this.#stopped && this.#takeBatch() >= BUSY) this.#readAlone()
     })
   }
 
   stop(): void {
     this.#flush()
     this.#stopped = true
+    if (this.#next) clearImmediate(this.#next)
     this.#single.stop()
   }
 
-  #drain(): void {
-    if (this.#resting) return
-    const { slots } = this.#batch
-    for (let batches = 0; batches < BATCHES_MOST; batches++) {
-      if (this.#stopped) return
-      const count = this.#batch.receive(this.#fd)
-      for (let slot = 0; slot < count; slot++) this.#answer(slot)
-      if (count > 0) this.#flush()
-      if (count < slots) return
+  /** Node reads no more until a turn of the event loop has brought few. */
+  #readAlone(): void {
+    this.#socket.pause()
+    const turn = () => {
+      const count = this.#takeBatch()
+      this.#next = !this.#stopped && count >= CALM ? setImmediate(turn) : null
+      if (this.#next === null && !this.#stopped) this.#socket.resume()
     }
-    // libuv reads on within this turn; what it reads is answered one by one.
-    this.#resting = true
-    setImmediate(() => {
-      this.#resting = false
-    })
+    this.#next = setImmediate(turn)
+  }
+
+  /** @returns datagrams that it had; none, or an error that Node will tell of, is 0 or less */
+  #takeBatch(): number {
+    const count = this.#batch.receive(this.#socket.fd)
+    for (let slot = 0; slot < count; slot++) this.#answer(slot)
+    this.#flush()
+    return count
   }
 
   #answer(slot: number): void {
@@ -128,7 +136,7 @@ export class BatchTransport implements UdpTransport {
   #flush(): void {
     const count = this.#filled
     this.#filled = 0
-    if (count > 0 && !this.#stopped) this.#batch.send(this.#fd, count, this.#onFailed)
+    if (count > 0 && !this.#stopped) this.#batch.send(this.#socket.fd, count, this.#onFailed)
   }
 
   /** The kernel's buffer is full: libuv waits for room. Whatever else is wrong, the client asks again. */

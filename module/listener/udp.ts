@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { Log } from '../base/log.ts'
 import type { BatchAddon } from '../platform/batch/addon.ts'
-import { descriptorOf } from '../platform/datagram-sender.ts'
+import { descriptorOf, rawSocketOf } from '../platform/datagram-sender.ts'
 import { BatchTransport } from './batch-transport.ts'
 import type { Handler, Listener } from './handler.ts'
 import { listenError } from './listen-error.ts'
@@ -60,10 +60,9 @@ export class UdpListener implements Listener {
   serve(socket: Socket): void {
     const { address, log, handle, addon } = this.#options
     socket.on('error', (error) => log.debug('udp-error', { address, message: error.message }))
-    const fd = descriptorOf(socket)
+    const raw = addon && rawSocketOf(socket)
     const options = { socket, handle, log }
-    const transport =
-      addon && fd !== null ? new BatchTransport(addon, fd, options) : new SingleTransport(options)
+    const transport = raw ? new BatchTransport(addon, raw, options) : new SingleTransport(options)
     transport.start()
     this.#socket = socket
     this.#transport = transport
