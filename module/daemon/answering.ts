@@ -1,5 +1,6 @@
 import { TcpListener } from '../listener/tcp.ts'
 import { UdpListener } from '../listener/udp.ts'
+import { addonBeside, loadBatchAddon } from '../platform/batch/addon.ts'
 import type { Cache } from '../query/cache.ts'
 import type { QueryPolicy } from '../query/policy.ts'
 import type { Query } from '../query/query.ts'
@@ -40,7 +41,7 @@ function createThreads(context: Context, counts: QueryCounts, onBlocked: Answeri
 }
 
 export function createAnswering(context: Context, options: AnsweringOptions): Answering {
-  const { config, clock, log } = context
+  const { config, clock, log, program } = context
   const { dns } = config
   const { policy, uplinks, onBlocked } = options
   const counts = createQueryCounts(config, clock, onBlocked)
@@ -62,7 +63,8 @@ export function createAnswering(context: Context, options: AnsweringOptions): An
     log,
   })
   const { handle, cache } = createQueryPipeline({ config, policy, upstream, counts, clock })
-  const udp = dns.listen.map(({ address, port }) => new UdpListener({ address, port, handle, log }))
+  const addon = loadBatchAddon(addonBeside(program), (why) => log.info('udp-batch-off', { why }))
+  const udp = dns.listen.map(({ address, port }) => new UdpListener({ address, port, handle, log, addon }))
   const tcp = dns.listen.map(
     ({ address, port }) =>
       new TcpListener({

@@ -98,7 +98,7 @@ export function replyWith(question: Question, tail: ReplySections, extraFlags = 
   const recordsEnd = end + records.length
   // RFC 8914 §3: rather no EDE than a reply that is too long.
   const opt = recordsEnd + tail.opt.length <= question.udpBytes ? tail.opt : bareOpt
-  const reply = Buffer.allocUnsafe(hasEdns ? recordsEnd + opt.length : recordsEnd)
+  const reply = question.room(hasEdns ? recordsEnd + opt.length : recordsEnd)
   copyOctets(message, HEADER_BYTES, end, reply, HEADER_BYTES)
   copyOctets(records, 0, records.length, reply, end)
   reply[0] = message[0]!

@@ -89,7 +89,7 @@ export function writeStoredReply(question: Question, stored: StoredAnswer, servi
   const errors = serving.errors ?? errorsOf(stored)
   const optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0
   if (length + optBytes > serving.limit) return writeReply(question, restoreAnswer(stored), serving)
-  const reply = Buffer.allocUnsafe(length + optBytes)
+  const reply = question.room(length + optBytes)
   copyAnswer(stored, reply)
   patchHead(reply, question, stored, false)
   const { age, ttl } = serving

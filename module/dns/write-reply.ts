@@ -98,7 +98,7 @@ export function writeReply(question: Question, answer: Answer, serving: ReplyOpt
   }
   const recordsEnd =
     count === records.length ? bytes.length : count === 0 ? questionEnd : records[count - 1]!.end
-  const reply = Buffer.allocUnsafe(recordsEnd + optBytes)
+  const reply = question.room(recordsEnd + optBytes)
   bytes.copy(reply, 0, 0, recordsEnd)
   patchHead(reply, question, answer, truncated)
   patchCounts(reply, answer, count, question.hasEdns)

@@ -195,7 +195,8 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
     return PENDING
   }
 
-  const refresh = (query: Query): void => {
+  const refresh = (asked: Query): void => {
+    const query = asked.copy()
     ask(query, clientKey(query.clientAddress), (reply) => {
       const entry = cache.get(query.key)
       if (entry) entry.refreshing = false

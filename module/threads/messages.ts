@@ -16,6 +16,8 @@ export interface QueryThreadData {
   role: 'queries'
   config: Config
   sockets: readonly SharedSocket[]
+  /** This program's own file. */
+  program: string
 }
 
 /** What verdicts and ways depend on; the main thread's word, sent whole whenever any of it changes. */

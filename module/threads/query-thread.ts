@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts'
 import { nameToText } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
 import { UdpListener } from '../listener/udp.ts'
+import type { BatchAddon } from '../platform/batch/addon.ts'
 import { DROP, PENDING, Query } from '../query/query.ts'
 import { createQueryCounts, createQueryPipeline, type QueryPipeline } from '../query-pipeline.ts'
 import type { QueryCounts } from '../telemetry/query-counts.ts'
@@ -31,6 +32,7 @@ export interface QueryThreadOptions {
   config: Config
   sockets: readonly SharedSocket[]
   takeSockets: TakeSockets
+  addon: BatchAddon | null
   channel: Channel<FromQueryThread, ToQueryThread>
   /** It has stopped as it was told to. */
   onStopped: () => void
@@ -126,10 +128,10 @@ export class QueryThread {
   }
 
   async #serve(): Promise<void> {
-    const { sockets, takeSockets, channel, log } = this.#options
+    const { sockets, takeSockets, addon, channel, log } = this.#options
     await this.#upstream.start()
     await takeSockets(sockets, (socket, { address, port }) => {
-      const listener = new UdpListener({ address, port, log, handle: (query) => this.#handle(query) })
+      const listener = new UdpListener({ address, port, log, addon, handle: (query) => this.#handle(query) })
       listener.serve(socket)
       this.#listeners.push(listener)
     })

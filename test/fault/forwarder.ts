@@ -78,7 +78,7 @@ export class Forwarder {
     const at = { address: '127.0.0.1', port: await freePort() }
     const log = createLog((line) => this.log.push(line), 'debug')
     this.port = at.port
-    const udp = new UdpListener({ ...at, handle, log })
+    const udp = new UdpListener({ ...at, handle, log, addon: null })
     const tcp = new TcpListener({
       ...{ ...at, handle, log, clock, connections: 32, connectionsPerClient: 32 },
       idleSeconds: this.#options.tcpIdleSeconds ?? 10,

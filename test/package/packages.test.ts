@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { whyNotCompiled } from '../../scripts/compile-batch.mjs'
 import { modemRuntime } from '../../scripts/household/runtime.ts'
 import { waitLimitMs } from '../helpers/limits.ts'
 import { ChrootModem } from './chroot.ts'
@@ -25,6 +26,11 @@ const names =
   cached || spawnSync('npm', ['ping'], { stdio: 'ignore', timeout: waitLimitMs }).status === 0 ? all : [here]
 if (names !== all)
   console.log(`packages of other machines not tested: no npm registry and nothing in ${cache}`)
+
+for (const cpu of ['x64', 'arm64', 'arm']) {
+  const why = whyNotCompiled(cpu)
+  if (why !== null) console.log(`packages for ${cpu} are without batch.node: ${why}`)
+}
 
 let folder: string
 function build(into: string, ...more: string[]): string {
@@ -109,10 +115,11 @@ describe('packages', () => {
     expect(modeOf('/usr/lib/securenet/securenet.cjs')).toBe('-rwxr-xr-x')
   })
 
-  it.each(names)('%s has the native module of its machine, under a name that musl finds too', (target) => {
+  it.each(names)('%s has the native modules of its machine, under a name that musl finds too', (target) => {
     const listed = tar('-tzf', join(first, target, `securenet-${version}-rootfs-${target}.tar.gz`))
     const cpu = { aarch64: 'arm64', x86_64: 'x64', armv7: 'arm' }[target.split('-')[0]!]
     expect(listed.match(/\S+\.node$/gm)).toEqual([
+      ...(whyNotCompiled(cpu!) === null ? ['./usr/lib/securenet/batch.node'] : []),
       `./usr/lib/securenet/prebuilds/linux-${cpu}/node.napi.node`,
     ])
     for (const program of ['securenet', 'list-builder'])

@@ -63,6 +63,7 @@ async function rig() {
     config,
     sockets: [shared],
     takeSockets,
+    addon: null,
     channel: {
       post: (message) => {
         said.push(message)
