@@ -101,7 +101,7 @@ beforeAll(async () => {
     logLevel: 'error',
   })
   symlinkSync(join(process.cwd(), 'node_modules'), join(root, 'node_modules'))
-  const names = ['first.example', ...someNames(40_000)]
+  const names = ['first.example', ...someNames(10_000)]
   const source = new Publisher()
   const heads = {
     one: source.head(await source.version(1, names)),
