@@ -50,6 +50,7 @@ import type { TrustedTime } from '../platform/trusted-time.ts'
 import { createUbus } from '../platform/ubus.ts'
 import { Uplink } from '../platform/uplink.ts'
 import type { Cache } from '../query/cache.ts'
+import { localNames } from '../query/local-names.ts'
 import type { Query } from '../query/query.ts'
 import { createQueryCounts, createQueryPipeline } from '../query-pipeline.ts'
 import { CounterHistory, parseStoredCounters } from '../telemetry/counter-history.ts'
@@ -316,7 +317,6 @@ class Modem implements Daemon {
     const { upstream, dns } = this.#config
     return new ModemUpstream({
       ...upstream,
-      localZones: dns.localZones,
       sharedBy: dns.threads,
       clock: this.#clock,
       log: this.#log,
@@ -544,6 +544,7 @@ class Modem implements Daemon {
     const explained = await explainName(name, {
       matcher: this.#matcher,
       upstream: this.#upstream,
+      isLocal: localNames(this.#config.dns.localZones),
       protection: () => protecting(this.#view()),
     })
     return { ...explained, listeners: this.#config.dns.listen }

@@ -1,3 +1,4 @@
+import { ownClientKey } from '../base/client-key.ts'
 import { messageOf } from '../base/error.ts'
 import { probeMessage } from '../dns/edns.ts'
 import { FairQueue } from './fair-queue.ts'
@@ -394,7 +395,7 @@ export class Exchanger implements upstream.ServersUpstream {
   #probe(server: Server): void {
     if (!this.#running) return
     const pending = this.#spare.pop() ?? new Pending()
-    pending.begin({ key: '', message: probeMessage, clientKey: '', tcp: false }, null)
+    pending.begin({ key: '', message: probeMessage, clientKey: ownClientKey('probe'), tcp: false }, null)
     pending.probe = true
     pending.triesLeft = 1
     pending.deadlineTick = this.#wheel.tick + this.#deadlineTicks

@@ -2,7 +2,6 @@ import { networkInterfaces } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { createUpstream } from './exchanger.ts'
-import { localZones } from './local-zones.ts'
 import { SplitUpstream } from './split-upstream.ts'
 import type { Exchange, OnExchanged, ServerAddress, ServersUpstream, Upstream } from './upstream.ts'
 import { Views, type ViewsOptions } from './views.ts'
@@ -25,8 +24,6 @@ export interface ModemUpstreamOptions {
   byInterface: readonly InterfaceUpstream[]
   /** Threads that each ask their part of it. */
   sharedBy: number
-  /** Zones that go to the stock resolver in `wan` mode too. */
-  localZones: readonly string[]
   clock: Clock
   log: Log
   networkInterfaces?: ViewsOptions['networkInterfaces']
@@ -55,10 +52,7 @@ export class ModemUpstream implements Upstream {
     const asksOperator = mode === 'wan' || byInterface.some((own) => own.servers.length === 0)
     const operator = asksOperator ? create([]) : null
     this.#operator = operator
-    this.#upstream =
-      operator && mode === 'wan'
-        ? new SplitUpstream({ stock, operator, isLocal: localZones(options.localZones) })
-        : stock
+    this.#upstream = operator && mode === 'wan' ? new SplitUpstream({ stock, operator }) : stock
     this.#ofViews = byInterface.map((own) =>
       own.servers.length === 0 && operator ? operator : create(own.servers),
     )
