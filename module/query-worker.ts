@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from './base/clock.ts'
 import { type Fields, type Level, type Log, levels } from './base/log.ts'
+import { addonBeside, loadBatchAddon } from './platform/batch/addon.ts'
 import type { FromQueryThread, QueryThreadData, ToQueryThread } from './threads/messages.ts'
 import { QueryThread } from './threads/query-thread.ts'
 import { takeSharedSockets } from './threads/shared-sockets.ts'
@@ -15,16 +16,18 @@ function forwardingLog(least: Level, post: (message: FromQueryThread) => void): 
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-function runQueries(port: MessagePort, { config, sockets }: QueryThreadData): void {
+function runQueries(port: MessagePort, { config, sockets, program }: QueryThreadData): void {
   const post = (message: FromQueryThread) => port.postMessage(message)
+  const log = forwardingLog(config.logLevel, post)
   const thread = new QueryThread({
     config,
     sockets,
     takeSockets: takeSharedSockets,
+    addon: loadBatchAddon(addonBeside(program), (why) => log.info('udp-batch-off', { why })),
     channel: { post, onMessage: (run) => void port.on('message', (message: ToQueryThread) => run(message)) },
     onStopped: () => port.close(),
     clock: systemClock,
-    log: forwardingLog(config.logLevel, post),
+    log,
   })
   thread.start()
 }

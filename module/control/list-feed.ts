@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import { SecureNetError } from '../base/error.ts'
 import { SerialQueue } from '../base/serial-queue.ts'
-import type { ChunkRef, ChunkSource } from '../blocklist/update/chunk-source.ts'
+import type { ChunkRef } from '../blocklist/format/chunk-ref.ts'
+import type { ChunkSource } from '../blocklist/update/chunk-source.ts'
 import type { Session } from './mqtt/session.ts'
 import { chunkTopic } from './mqtt/topics.ts'
 

@@ -180,7 +180,7 @@ export class Twin {
   }
 
   /**
-   * One after the other: size, form, signatures, schema, addressee and age (documents.ts), then newer-than. What changes
+   * One after the other: size, form, signatures, schema, addressee and age (documents/verify.ts), then newer-than. What changes
    * is on flash only when the book is flushed, so that many may share one write.
    * @returns what to do after the acknowledgement
    */

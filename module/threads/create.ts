@@ -17,7 +17,7 @@ export function createQueryThreads(
   return new QueryThreads({
     ...options,
     count: config.dns.threads - 1,
-    make: (sockets) => startWorker(program, { role: 'queries', config, sockets }),
+    make: (sockets) => startWorker(program, { role: 'queries', config, sockets, program }),
   })
 }
 

@@ -73,7 +73,7 @@ export class QueryThreads {
   readonly #options: QueryThreadsOptions
   readonly #slots: Slot[]
   readonly #replies = new Map<number, (reply: Uint8Array | null) => void>()
-  #state: QueryState = { protecting: false, list: null, allow: [], resolvers: [], notices: false }
+  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [], notices: false }
   #sockets: readonly SharedSocket[] = []
   #lastProbe = 0
   #running = false

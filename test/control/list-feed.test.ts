@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../module/base/clock.ts'
 import { createLog } from '../../module/base/log.ts'
-import type { ChunkRef } from '../../module/blocklist/update/chunk-source.ts'
+import type { ChunkRef } from '../../module/blocklist/format/chunk-ref.ts'
 import { ListFeed } from '../../module/control/list-feed.ts'
 import { type MessageHandler, Session } from '../../module/control/mqtt/session.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'

@@ -16,7 +16,7 @@ it.each([
   const keys = new Set<string>()
   const { step } = createForward({
     ...{ clock, cache: new Cache({ clock, bytes: 1 << 20 }), inspect: () => null, observe: () => undefined },
-    policy: { protecting: true, revision: 1, verdict: () => -1, exempt: () => false },
+    policy: { filtering: true, revision: 1, verdict: () => -1, exempt: () => false },
     upstream: {
       exchange: ({ clientKey }, done) => {
         keys.add(clientKey)

@@ -30,7 +30,7 @@ export function snapshotInstead(code: string, failures: number): boolean {
 const othersFaults = new Set([
   'LIST_CHUNK_MISSING',
   'LIST_CHUNK_BAD',
-  // It counts its own deaths (build-tries.ts).
+  // It counts its own deaths (blocklist/store/crash-count.ts).
   'LIST_BUILDER_DIED',
 ])
 

@@ -194,7 +194,7 @@ export class Updater {
   /**
    * A head whose signature and schema were checked. An older one than seen is ignored.
    * Resolves when it is remembered; the update itself goes on behind.
-   * @param epoch of the role's keys (control/trust.ts): after a rotation, numbers that a stolen key burnt are free again
+   * @param epoch of the role's keys (control/documents/trust.ts): after a rotation, numbers that a stolen key burnt are free again
    */
   async onHead(head: Head, epoch = this.#keeper.value.epoch): Promise<void> {
     await this.#wiping
@@ -397,7 +397,7 @@ export class Updater {
   }
 
   /**
-   * Removes every octet of the list; a later head begins anew. The rank of the newest head stays (5-control.md): else whoever
+   * Removes every octet of the list; a later head begins anew. The rank of the newest head stays (docs/list-updates.md, Attacks): else whoever
    * can replay a retained message could bring an old list back once the line has the service again.
    * @throws what the system said where files stay; asked again at every start
    */
