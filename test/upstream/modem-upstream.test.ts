@@ -52,6 +52,7 @@ async function inFlightOf(sharedBy: number): Promise<number> {
   closing.push(() => marker.close())
   marker.send('mark', port, '127.0.0.1')
   await marked
+  expect(upstream.stats()).toMatchObject([{ exchanges: 6, inFlight: seen.length, wrongId: 0 }])
   return seen.length
 }
 
