@@ -48,7 +48,6 @@ export function createAnswering(context: Context, options: AnsweringOptions): An
   const threads = createThreads(context, counts, onBlocked)
   const upstream = new ModemUpstream({
     ...config.upstream,
-    localZones: dns.localZones,
     sharedBy: dns.threads,
     clock,
     log,

@@ -3,6 +3,7 @@ import type { LineMeasurement } from '../control/reported.ts'
 import { lineOf } from '../line/store.ts'
 import type { QueryCounts } from '../telemetry/query-counts.ts'
 import type { QueryThreads } from '../threads/query-threads.ts'
+import type { ModemUpstream } from '../upstream/modem-upstream.ts'
 import { version } from '../version.ts'
 import type { Context } from './context.ts'
 import type { ControlService } from './control-service.ts'
@@ -21,6 +22,7 @@ export interface StatusSources extends Pick<Context, 'config' | 'bootId'> {
   readonly health: Pick<HealthService, 'last'>
   readonly control: Pick<ControlService, 'status'>
   readonly counts: QueryCounts
+  readonly upstream: Pick<ModemUpstream, 'stats'>
   readonly threads: QueryThreads | null
 }
 
@@ -51,13 +53,16 @@ export function measureLine(sources: StatusSources, lineId: string): LineMeasure
   const list = sources.list.status
   const lease = sources.interception.status()
   const active = lines.active?.id === lineId
+  const access = config.lines.find(({ id }) => id === lineId)?.access ?? 'fixed'
   return {
+    access,
     active,
     ...(active ? measuredProtection(sources) : { protecting: false, why: 'line-not-active' }),
     interfaces: { armed: lease?.armed ?? [], refused: lease?.refused ?? [] },
     list: {
       name: config.list.name,
       state: listState(list),
+      ...(list.issuedAt > 0 && { issuedAt: list.issuedAt }),
       ...(list.version !== null && { version: list.version, names: list.names }),
       phase: list.phase,
       ...(list.lastError !== null && { code: list.lastError }),
@@ -68,7 +73,7 @@ export function measureLine(sources: StatusSources, lineId: string): LineMeasure
 
 /** Everything, for `securenet status`, ubus and the request of that name. */
 export function modemStatus(sources: StatusSources) {
-  const { config, bootId, lines, list, interception, health, control, counts, threads } = sources
+  const { config, bootId, lines, list, interception, health, control, counts, threads, upstream } = sources
   return {
     version,
     modemId: config.modemId,
@@ -83,6 +88,8 @@ export function modemStatus(sources: StatusSources) {
     selfTest: health.last,
     broker: control.status(),
     counters: counts.counters.peek(),
+    // Of this thread's questions; the query threads ask beside it.
+    upstreams: upstream.stats(),
     ...(threads && { threads: threads.status(counts.received) }),
     latencyMs: counts.latency.quantiles(),
     memoryBytes: process.memoryUsage.rss(),

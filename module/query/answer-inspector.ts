@@ -1,3 +1,4 @@
+import { isPrivate4, isPrivate6, v4Within } from '../base/address-class.ts'
 import { type Answer, withoutSectionOf } from '../dns/answer.ts'
 import { Ede, Rcode, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, skipName } from '../dns/name.ts'
@@ -6,7 +7,6 @@ import type { RecordView } from '../dns/record.ts'
 import { emptyTail, negativeTail, replyWith } from '../dns/reply.ts'
 import type { BlockedReply } from './blocked.ts'
 import type { QueryPolicy } from './policy.ts'
-import { isPrivate4, isPrivate6, v4Within } from './private-address.ts'
 import type { Query } from './query.ts'
 import { upstreamBlock } from './upstream-block.ts'
 

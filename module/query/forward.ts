@@ -1,4 +1,6 @@
-import { clientKey, isLoopback } from '../base/client-key.ts'
+import { isLoopback } from '../base/address-class.ts'
+import { type ClientKey, clientKey } from '../base/client-key.ts'
+import { ClientQuota } from '../base/client-quota.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { type Answer, readAnswer } from '../dns/answer.ts'
 import { Ede, Rcode } from '../dns/constants.ts'
@@ -21,7 +23,14 @@ type Failure = ForwardFailure | 'unusable'
 /** What this step needs of upstream/. */
 export interface UpstreamPort {
   exchange(
-    exchange: { key: string; message: Buffer; clientKey: string; tcp: boolean; view: number },
+    exchange: {
+      key: string
+      message: Buffer
+      clientKey: ClientKey
+      tcp: boolean
+      view: number
+      local: boolean
+    },
     done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
   ): void
 }
@@ -62,25 +71,6 @@ const failureTails: Record<Failure, ReplySections> = {
   stopped: tails.serverFailure,
 }
 
-/** Counts who waits for upstream; a client that waits for nothing takes no memory. */
-function createWaiting() {
-  const counts = new Map<string, number>()
-  return {
-    /** @returns false where it has too many waiting already */
-    add(client: string): boolean {
-      const count = counts.get(client) ?? 0
-      if (count >= IN_FLIGHT_PER_CLIENT && !isLoopback(client)) return false
-      counts.set(client, count + 1)
-      return true
-    },
-    remove(client: string): void {
-      const count = counts.get(client) ?? 0
-      if (count > 1) counts.set(client, count - 1)
-      else counts.delete(client)
-    },
-  }
-}
-
 export interface Forward {
   /** Asks upstream and answers later. */
   step: QueryStep
@@ -102,7 +92,7 @@ function createReader(): (reply: Buffer, questionEnd: number) => Answer | null {
 }
 
 export function createForward({ upstream, cache, policy, inspect, clock, observe }: ForwardOptions): Forward {
-  const waiting = createWaiting()
+  const places = new ClientQuota({ perClient: IN_FLIGHT_PER_CLIENT })
   const answerIn = createReader()
 
   const remember = (query: Query, answer: Answer): void => {
@@ -157,17 +147,18 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
 
   const ask = (
     query: Query,
-    client: string,
+    client: ClientKey,
     done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
   ) => {
-    const { key, transport, view } = query
+    const { key, transport, view, local } = query
     const message = forwardable(query)
-    upstream.exchange({ key, message, clientKey: client, tcp: transport === 'tcp', view }, done)
+    upstream.exchange({ key, message, clientKey: client, tcp: transport === 'tcp', view, local }, done)
   }
 
   const step: QueryStep = (query) => {
     const client = clientKey(query.clientAddress)
-    if (!waiting.add(client)) {
+    const isLimited = !isLoopback(query.clientAddress)
+    if (isLimited && !places.take(client)) {
       query.reason = 'rate-limited'
       return replyWith(query, tails.serverFailure)
     }
@@ -187,7 +178,7 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
       })
     }
     ask(query, client, (reply, failure) => {
-      waiting.remove(client)
+      if (isLimited) places.giveBack(client)
       // Late or not, a good reply is remembered.
       const answer = reply === null ? failWith(query, failure ?? 'network') : replyTo(query, reply)
       finish(answer)

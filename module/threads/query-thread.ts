@@ -66,7 +66,6 @@ export class QueryThread {
     this.#policy = new ListPolicy(this.#matcher, dns.resolverBypass)
     this.#upstream = new ModemUpstream({
       ...upstream,
-      localZones: dns.localZones,
       sharedBy: dns.threads,
       clock,
       log,

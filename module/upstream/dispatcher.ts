@@ -1,3 +1,4 @@
+import { ownClientKey } from '../base/client-key.ts'
 import { messageOf } from '../base/error.ts'
 import { probeMessage } from '../dns/query-message.ts'
 import {
@@ -61,7 +62,7 @@ export class Dispatcher {
 
   /** Asks a server that fails whether it is back. */
   probe(transaction: Transaction, server: UpstreamServer): void {
-    transaction.begin({ key: '', message: probeMessage, clientKey: '', tcp: false }, null)
+    transaction.begin({ key: '', message: probeMessage, clientKey: ownClientKey('probe'), tcp: false }, null)
     transaction.isProbe = true
     transaction.triesLeft = 1
     this.#send(transaction, server)

@@ -73,7 +73,7 @@ export const layout: Layout = {
       ),
       room('blocklist/update', 'base category.ts dns platform blocklist blocklist/format blocklist/store'),
       room('diagnostics', 'base blocklist category.ts dns query upstream'),
-      room('passthrough', 'base blockpage/** config dns query upstream'),
+      room('passthrough', 'base blockpage/** config dns upstream'),
     ],
     [
       room(

@@ -215,8 +215,8 @@ export class Updater {
     this.#newEpoch = epoch
     // A name that is none must not keep the list from being updated.
     this.#attempt(() => onAllow?.(head.allow))
-    const { sequence, expires, allow } = head
-    const patch = { epoch, sequence, expires, allow, ...(rotated ? { failed: [] } : {}) }
+    const { sequence, issuedAt, expires, allow } = head
+    const patch = { epoch, sequence, issuedAt, expires, allow, ...(rotated ? { failed: [] } : {}) }
     await this.#keeper.save(patch).catch((error) => {
       // Written with whatever is written next: else a list would serve whose head is forgotten at the next start.
       this.#keeper.assume({ ...this.#keeper.value, ...patch })
@@ -433,13 +433,14 @@ export class Updater {
 
   /** Costs nothing: no file is touched. */
   status(): UpdateStatus {
-    const { current, sequence, expires, probation, failed } = this.#keeper.value
+    const { current, sequence, issuedAt, expires, probation, failed } = this.#keeper.value
     const serving = this.#store ? current : null
     const { done, of } = this.#job?.job.progress ?? { done: 0, of: 0 }
     return {
       version: serving?.version ?? null,
       names: serving?.names ?? 0,
       sequence,
+      issuedAt,
       expires,
       stale: expires > 0 && expires * 1000 < this.#now(),
       phase: probation && /^(idle|waiting)$/.test(this.#phase) ? 'probation' : this.#phase,
