@@ -4,14 +4,13 @@ import { basename, dirname, join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
-import { type Head, ranksBelow } from '../blocklist/format/head.ts'
 import { ListPolicy } from '../blocklist/list-policy.ts'
 import { listState } from '../blocklist/list-state.ts'
 import { createMatcher } from '../blocklist/matcher.ts'
 import { neverBlockCore } from '../blocklist/never-block.ts'
-import { buildOnThread, type OpenBuilder, startBuilderThread } from '../blocklist/store/builder-client.ts'
+import type { OpenBuilder } from '../blocklist/store/builder.ts'
 import { createAcceptanceCheck } from '../blocklist/update/acceptance.ts'
-import { CHUNK_PAUSE_MS } from '../blocklist/update/download.ts'
+import { CHUNK_PAUSE_MS } from '../blocklist/update/downloader.ts'
 import { Updater } from '../blocklist/update/updater.ts'
 import type { PageData } from '../blockpage/page-data.ts'
 import { RecentBlocks } from '../blockpage/recent-blocks.ts'
@@ -56,9 +55,10 @@ import { CounterHistory, parseStoredCounters } from '../telemetry/counter-histor
 import { type Notice, Notices } from '../telemetry/notices.ts'
 import type { QueryCounts } from '../telemetry/query-counts.ts'
 import { TelemetryLoop } from '../telemetry/telemetry-loop.ts'
-import { createQueryThreads, sharedSockets } from '../threads/create.ts'
+import { buildOnThread, startBuilderThread } from '../threads/builder-thread.ts'
 import type { BlockedName } from '../threads/messages.ts'
-import type { QueryThreads } from '../threads/query-threads.ts'
+import { createQueryThreads, type QueryThreads } from '../threads/query-threads.ts'
+import { sharedSockets } from '../threads/shared-sockets.ts'
 import { ModemUpstream } from '../upstream/modem-upstream.ts'
 import { released, version } from '../version.ts'
 import { type ModemView, measured, modemStatus, protecting, supportBundle } from './status.ts'
@@ -126,10 +126,6 @@ class Modem implements Daemon {
   readonly #notices: Notices
   readonly #recentBlocks = new RecentBlocks(() => systemClock.monotonic())
   #cache: Cache | null = null
-  /** The newest verified head, taken by the updater as soon as a line needs the list. */
-  #head: Head | null = null
-  /** Of the keys that signed it. */
-  #headEpoch = 0
   #backend: Interceptor['name'] = 'none'
   readonly #upstream: ModemUpstream
   readonly #openBuilder: OpenBuilder
@@ -309,7 +305,7 @@ class Modem implements Daemon {
     })
     this.#updater = updater
     await this.#run('list', updater)
-    if (mustBeGone(this.#book, this.#lineIds).list) await this.#wipe(this.#book)
+    if (!this.#needsList) await this.#wipe(this.#book)
   }
 
   #createUpstream(): ModemUpstream {
@@ -494,7 +490,7 @@ class Modem implements Daemon {
       clock: this.#clock,
       log: this.#log,
       random: Math.random,
-      onHead: (head, epoch) => this.#onHead(head, epoch),
+      onHead: (head, epoch) => void this.#updater?.offerHead(head, epoch),
       act: (book, wipe) => this.#act(book, wipe),
       measure: (lineId) => measured(this.#view(), lineId),
       handlers: {
@@ -551,41 +547,24 @@ class Modem implements Daemon {
 
   async #supportBundle() {
     const rules = await dumpRules(run, this.#backend)
-    return supportBundle(this.#view(), { listHead: this.#head, rules, log: this.#ring.lines() })
+    return supportBundle(this.#view(), {
+      listHead: this.#updater?.head ?? null,
+      rules,
+      log: this.#ring.lines(),
+    })
   }
 
   /** The book has changed and is on flash. */
   async #act(book: LineBook, wipe: boolean): Promise<void> {
-    const neededList = this.#needsList
     this.#book = book
     if (wipe) await this.#wipe(book)
     await this.#decide()
-    if (!neededList && this.#needsList) this.#takeHead()
+    void this.#updater?.setWanted(this.#needsList)
   }
 
   /** A modem none of whose lines has the service fetches no list and keeps none. */
   get #needsList(): boolean {
     return !mustBeGone(this.#book, this.#lineIds).list
-  }
-
-  /** Kept for a line that needs the list later; a replayed older one must not take its place meanwhile. */
-  #onHead(head: Head, epoch: number): void {
-    const { sequence } = head
-    const known = this.#head && { epoch: this.#headEpoch, sequence: this.#head.sequence }
-    if (known && ranksBelow({ epoch, sequence }, known)) {
-      this.#log.warn('list-head-ignored', { epoch, sequence, newest: known.sequence })
-      return
-    }
-    this.#head = head
-    this.#headEpoch = epoch
-    if (this.#needsList) this.#takeHead()
-  }
-
-  #takeHead(): void {
-    if (!this.#head) return
-    this.#updater
-      ?.onHead(this.#head, this.#headEpoch)
-      .catch((error) => this.#log.error('head', { why: messageOf(error) }))
   }
 
   /** A terminated line leaves nothing but what guards against replay (5-control.md). */

@@ -18,7 +18,7 @@ const retryMs = 5000
 
 /**
  * A list of which only the version and the number of names are kept. What to fetch, when, and from which version is
- * decided by the module's own rules (blocklist/update-plan.ts), and every chunk is checked against the head; no store is built.
+ * decided by the module's own rules (blocklist/update/plan.ts), and every chunk is checked against the head; no store is built.
  */
 export class MemoryList {
   readonly #options: MemoryListOptions
