@@ -136,7 +136,7 @@ describe('one of both state files', () => {
       })
       await modem.remove()
     }
-  }, 60_000)
+  }, 300_000)
 
   describe.each(['state.json', 'state-copy.json'])('%s', (name) => {
     it('with a flipped bit: nothing is lost, and it is said', async () => {
