@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket, type Socket } from 'node:dgram'
 import { messageOf, SecureNetError } from '../base/error.ts'
 import { numericLookup } from '../base/numeric-lookup.ts'
+import type { UdpListener } from '../listener/udp.ts'
 import type { SharedSocket } from './messages.ts'
 
 /** The descriptors of the child start here: 0 to 2, and its channel to us. */
@@ -22,6 +23,15 @@ for (let i = 0; i < count; i++) {
   if (handle.open(${FIRST_FD} + i) < 0) process.exit(1)
   process.send(i, handle, (error) => error && process.exit(1))
 }`
+
+/** @returns none where this Node does not tell a socket's descriptor: then there is nothing to share */
+export function sharedSockets(listeners: readonly UdpListener[]): SharedSocket[] {
+  return listeners.flatMap(({ address, port, descriptor }) =>
+    descriptor === null
+      ? []
+      : [{ fd: descriptor, type: address.includes(':') ? 'udp6' : 'udp4', address, port } as const],
+  )
+}
 
 export type TakeSockets = (
   sockets: readonly SharedSocket[],

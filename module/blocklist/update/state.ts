@@ -32,6 +32,8 @@ export interface UpdateState {
   probation: { served: number; starts: number } | null
   /** Versions that are not tried again. */
   failed: readonly number[]
+  /** The list was found damaged or lost, and none has served since. */
+  damaged: boolean
 }
 
 export const freshState: UpdateState = {
@@ -45,6 +47,7 @@ export const freshState: UpdateState = {
   previous: null,
   probation: null,
   failed: [],
+  damaged: false,
 }
 
 /** A list on probation under which the process dies so often is taken for the cause. */
@@ -71,7 +74,7 @@ function isListFile(value: unknown): boolean {
 export function parseUpdateState(data: unknown): UpdateState {
   if (!isObject(data) || data['format'] !== 1) throw new Error('it is no state of format 1')
   const state = { ...freshState, ...data } as UpdateState
-  const { epoch, sequence, issuedAt, expires, allow, current, previous, probation, failed } = state
+  const { epoch, sequence, issuedAt, expires, allow, current, previous, probation, failed, damaged } = state
   const isWhole =
     [epoch, sequence, issuedAt, expires].every(isCount) &&
     [current, previous].every(isListFile) &&
@@ -79,7 +82,8 @@ export function parseUpdateState(data: unknown): UpdateState {
     Array.isArray(allow) &&
     allow.every(isText) &&
     Array.isArray(failed) &&
-    failed.every(isCount)
+    failed.every(isCount) &&
+    typeof damaged === 'boolean'
   if (!isWhole) throw new Error('a member of the state is not what it should be')
   return state
 }
