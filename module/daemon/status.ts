@@ -1,4 +1,4 @@
-import { listState } from '../blocklist/list-state.ts'
+import { listState } from '../blocklist/update/list-state.ts'
 import type { LineMeasurement } from '../control/reported.ts'
 import { lineOf } from '../line/store.ts'
 import type { QueryCounts } from '../telemetry/query-counts.ts'

@@ -15,7 +15,7 @@ export interface Room {
 export interface Layout {
   /** The module, the lowest floor first. A room may import rooms of lower floors only: so there is no circle. */
   readonly floors: readonly (readonly Room[])[]
-  /** The top of the module: puts the parts together. No room below may import it. */
+  /** The top of the module: puts the parts together. No other room of the module may import it. */
   readonly compositionRoot: readonly Room[]
   /** What people run, and the tests. They may import the module; the module imports none of them. */
   readonly outside: readonly Room[]
@@ -67,10 +67,7 @@ export const layout: Layout = {
       room('control/mqtt', 'base blocklist/format'),
     ],
     [
-      room(
-        'threads',
-        'base blocklist blocklist/store config dns listener platform/batch query query-pipeline.ts telemetry upstream',
-      ),
+      room('threads', 'base blocklist/format blocklist/store config dns listener query telemetry'),
       room('blocklist/update', 'base category.ts dns platform blocklist blocklist/format blocklist/store'),
       room('diagnostics', 'base blocklist category.ts dns query upstream'),
       room('passthrough', 'base blockpage/** config dns upstream'),
@@ -81,19 +78,22 @@ export const layout: Layout = {
         'base blocklist/format blocklist/update config control/documents control/mqtt line platform',
       ),
       room('cli', 'base diagnostics dns health local'),
-      room('blocklist/list-state.ts', 'blocklist/update'),
     ],
   ],
   compositionRoot: [
     room(
       'daemon',
-      'base blocklist blocklist/format blocklist/list-state.ts blocklist/store blocklist/update blockpage/** ' +
+      'base blocklist blocklist/format blocklist/store blocklist/update blockpage/** ' +
         'category.ts config control control/mqtt diagnostics dns health interception line listener local passthrough ' +
         'platform platform/batch query query-pipeline.ts telemetry threads upstream version.ts',
     ),
     room('main.ts', 'base cli config daemon diagnostics platform query-worker.ts version.ts'),
-    room('query-worker.ts', 'base platform/batch threads'),
-    room('list-builder.ts', 'blocklist/store'),
+    room(
+      'query-worker.ts',
+      'base blocklist blocklist/store config dns listener platform/batch query query-pipeline.ts telemetry threads ' +
+        'upstream',
+    ),
+    room('list-builder.ts', 'blocklist/store threads'),
   ],
   outside: [
     { at: 'scripts/bundle/**', may: [] },
@@ -126,7 +126,7 @@ export const layout: Layout = {
       at: 'scripts/bench/**',
       may: [
         ...paths('base blocklist blocklist/format blocklist/store blocklist/update category.ts'),
-        ...paths('control/mqtt dns local query'),
+        ...paths('control/mqtt dns list-builder.ts local query threads'),
         ...['scripts/free-port.ts', 'scripts/household/**', 'scripts/operator/**'],
       ],
     },
@@ -169,7 +169,7 @@ export const layout: Layout = {
     ],
     fs: [
       ...['module/blocklist/store', 'module/blocklist/update', 'module/control', 'module/daemon'],
-      ...['module/interception', 'module/main.ts', 'module/platform'],
+      ...['module/interception', 'module/list-builder.ts', 'module/main.ts', 'module/platform'],
     ],
     'fs/promises': [
       ...['module/blocklist/store', 'module/blocklist/update', 'module/control/mqtt', 'module/local'],

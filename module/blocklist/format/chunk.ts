@@ -1,7 +1,7 @@
 import { SecureNetError } from '../../base/error.ts'
-import { ListFault } from '../list-fault.ts'
 import { badCoding } from './bits.ts'
 import { MAX_TAG, type Tag } from './entries.ts'
+import { ListFault } from './list-fault.ts'
 
 /** No chunk is larger, header included (docs/list-format.md §3). */
 export const MAX_CHUNK_BYTES = 65_536

@@ -1,5 +1,5 @@
 import { jitteredBackoff } from '../../base/backoff.ts'
-import type { Blame } from '../list-fault.ts'
+import type { Blame } from '../format/list-fault.ts'
 
 /** Whether time may heal it: the network, the broker, the disk. */
 export function worthRetrying(blame: Blame | null): boolean {

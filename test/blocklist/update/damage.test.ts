@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Head } from '../../../module/blocklist/format/head.ts'
-import { listState } from '../../../module/blocklist/list-state.ts'
+import { listState } from '../../../module/blocklist/update/list-state.ts'
 import { SeededRandom } from '../../helpers/seeded-random.ts'
 import { keyB, Modem, Publisher, someNames } from './update-world.ts'
 

@@ -1,4 +1,4 @@
-import type { UpdateStatus } from './update/updater.ts'
+import type { UpdateStatus } from './updater.ts'
 
 /** `stale`: it serves, but its head has expired. */
 export type ListState = 'none' | 'damaged' | 'stale' | 'verified'
