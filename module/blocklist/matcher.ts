@@ -19,7 +19,7 @@ export interface MatcherOptions {
   store: Store | null
   /** Names (text, A-labels) never blocked, with everything below them: the head's. */
   allow: Iterable<string>
-  /** Names never blocked whatever list and head say (core.ts, and the configuration's). */
+  /** Names never blocked whatever list and head say (never-block.ts, and the configuration's). */
   core: readonly string[]
 }
 

@@ -9,11 +9,12 @@ export interface ListReport {
   readonly name: string
   /** `stale`: served, but its head has expired; somebody keeps news from us, or the operator publishes none. */
   readonly state: 'none' | 'verified' | 'stale' | 'damaged'
+  /** Of the newest head, seconds since 1970. */
+  readonly issuedAt?: number
   /** Of the list that is served. */
   readonly version?: number
   readonly names?: number
-  readonly issuedAt?: number
-  /** What the updater is doing (blocklist/update.ts). */
+  /** What the updater is doing (blocklist/update/updater.ts). */
   readonly phase?: string
   /** What keeps the newest version from being taken (docs/errors.md). */
   readonly code?: string
@@ -21,6 +22,7 @@ export interface ListReport {
 
 /** What the daemon measures, at one moment, about one line. */
 export interface LineMeasurement {
+  readonly access: 'fixed' | 'mobile'
   /** This line carries the traffic. */
   readonly active: boolean
   readonly protecting: boolean
@@ -121,6 +123,7 @@ export function reported(parts: ReportParts): Reported {
     reason: line.reason,
     by: line.by,
     ...(line.until !== undefined && { until: line.until }),
+    access: measured.access,
     active: measured.active,
     protecting: measured.protecting,
     why: measured.why,

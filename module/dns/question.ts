@@ -1,5 +1,9 @@
 import { CLASS_IN, CLASSIC_UDP_BYTES, Flag, HEADER_BYTES, SDE_OPTION, Type, UDP_BYTES } from './constants.ts'
+import { DNSSEC_OK, OptField } from './edns.ts'
 import { lowerName, NAME_BYTES, skipName } from './name.ts'
+
+/** Type and class, behind the name. */
+export const QUESTION_FIXED_BYTES = 4
 
 /** What reading a datagram came to; anything but `OK` and `DROP` is answered with the RCODE of that name. */
 export const QuestionStatus = { OK: 0, DROP: 1, FORMERR: 2, NOTIMP: 3, BADVERS: 4, REFUSED: 5 } as const
@@ -12,6 +16,21 @@ function statusOf(type: number, cls: number): QuestionStatus {
   if (type < Type.TKEY || type > Type.MAILA) return QuestionStatus.OK
   // RFC 6895 §3.1: TSIG is never asked for; TKEY needs keys that we have not; MAILA and MAILB are obsolete.
   return type === Type.TSIG ? QuestionStatus.FORMERR : QuestionStatus.NOTIMP
+}
+
+/** @returns the octet after the only question of a query, or -1 where there is none that can be read */
+export function questionEndOf(query: Buffer): number {
+  if (query.length < HEADER_BYTES || query[4] !== 0 || query[5] !== 1) return -1
+  let at = HEADER_BYTES
+  let size = query[at]
+  while (size !== 0) {
+    // A pointer in the only question of a message could lead nowhere but into its header.
+    if (size === undefined || size > 63 || at - HEADER_BYTES + size + 2 > NAME_BYTES) return -1
+    at += size + 1
+    size = query[at]
+  }
+  const end = at + 1 + QUESTION_FIXED_BYTES
+  return end <= query.length ? end : -1
 }
 
 /**
@@ -144,22 +163,22 @@ export class Question {
       if (type === Type.OPT) {
         // RFC 6891 §6.1.1: one OPT at most, owned by the root, in the additional section.
         if (this.hasEdns || left > additionals || message[at] !== 0) return QuestionStatus.FORMERR
-        reading = this.#readOpt(afterName, next)
+        reading = this.#readOpt(at, next)
       }
       at = next
     }
     return reading === QuestionStatus.OK ? statusOf(this.type, this.class) : reading
   }
 
-  #readOpt(fixed: number, end: number): QuestionStatus {
+  #readOpt(opt: number, end: number): QuestionStatus {
     const { message } = this
     this.hasEdns = true
-    const size = (message[fixed + 2]! << 8) | message[fixed + 3]!
+    const size = (message[opt + OptField.UDP_BYTES]! << 8) | message[opt + OptField.UDP_BYTES + 1]!
     this.udpBytes = Math.min(Math.max(size, CLASSIC_UDP_BYTES), UDP_BYTES)
-    this.dnssecOk = (message[fixed + 6]! & 0x80) !== 0
+    this.dnssecOk = (message[opt + OptField.FLAGS]! & DNSSEC_OK) !== 0
     // RFC 6891 §6.1.3: what follows may have another form in another version.
-    if (message[fixed + 5] !== 0) return QuestionStatus.BADVERS
-    let at = fixed + 10
+    if (message[opt + OptField.VERSION] !== 0) return QuestionStatus.BADVERS
+    let at = opt + OptField.OPTIONS
     while (at < end) {
       if (at + 4 > end) return QuestionStatus.FORMERR
       const option = (message[at]! << 8) | message[at + 1]!

@@ -52,7 +52,7 @@ export class QueryThread {
   readonly #counts: QueryCounts
   readonly #serving: QueryPipeline
   readonly #listeners: UdpListener[] = []
-  #state: QueryState = { protecting: false, list: null, allow: [], resolvers: [], notices: false }
+  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [], notices: false }
   #store: Store | null = null
   #starting: Promise<void> | null = null
   #timer: Timer | null = null
@@ -66,7 +66,6 @@ export class QueryThread {
     this.#policy = new ListPolicy(this.#matcher, dns.resolverBypass)
     this.#upstream = new ModemUpstream({
       ...upstream,
-      localZones: dns.localZones,
       sharedBy: dns.threads,
       clock,
       log,
@@ -124,7 +123,7 @@ export class QueryThread {
     }
     if (state.allow.join() !== before.allow.join()) this.#matcher.setAllow(state.allow)
     if (state.resolvers.join() !== before.resolvers.join()) this.#upstream.setResolvers(state.resolvers)
-    this.#policy.protecting = state.protecting
+    this.#policy.filtering = state.filtering
   }
 
   async #serve(): Promise<void> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket, type Socket } from 'node:dgram'
 import { messageOf, SecureNetError } from '../base/error.ts'
-import { literalLookup } from '../listener/udp.ts'
+import { numericLookup } from '../base/numeric-lookup.ts'
 import type { SharedSocket } from './messages.ts'
 
 /** The descriptors of the child start here: 0 to 2, and its channel to us. */
@@ -54,7 +54,7 @@ export const takeSharedSockets: TakeSockets = (sockets, take) =>
     child.on('message', (index, handle) => {
       const from = sockets[Number(index)]
       if (!from || !handle) return
-      const socket = createSocket({ type: from.type, lookup: literalLookup })
+      const socket = createSocket({ type: from.type, lookup: numericLookup })
       try {
         // As node:cluster hands its sockets over: a handle in the place of a port.
         socket.bind(handle as never)

@@ -18,7 +18,7 @@ const retryMs = 5000
 
 /**
  * A list of which only the version and the number of names are kept. What to fetch, when, and from which version is
- * decided by the module's own rules (blocklist/update-plan.ts), and every chunk is checked against the head; no store is built.
+ * decided by the module's own rules (blocklist/update/plan.ts), and every chunk is checked against the head; no store is built.
  */
 export class MemoryList {
   readonly #options: MemoryListOptions
@@ -51,7 +51,7 @@ export class MemoryList {
       const release = head && chooseRelease(head, this.#options.modemId, new Set())
       if (!head || !release || release.version <= (this.#base?.version ?? 0)) break
       try {
-        // As blocklist/update.ts: a line without any list does not wait.
+        // As blocklist/update/updater.ts: a line without any list does not wait.
         if (this.#base) await this.#wait(this.#delay(head, release.version))
         for (const step of planUpdate(release, this.#base)) await this.#fetch(step)
         this.#base = { version: release.version, key: release.key, names: release.names }

@@ -60,7 +60,7 @@ export function decodeSnapshotChunk(chunk: Uint8Array): { header: ChunkHeader; e
   return { header, entries: additions }
 }
 
-/** All chunks of a snapshot, in order, in memory: for the operator and for tests; a modem streams (store-builder.ts). */
+/** All chunks of a snapshot, in order, in memory: for the operator and for tests; a modem streams (blocklist/store/builder.ts). */
 export function decodeSnapshot(chunks: readonly Uint8Array[]): EntrySet {
   const set = createEntrySetBuilder()
   let names = 0

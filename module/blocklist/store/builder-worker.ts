@@ -28,7 +28,7 @@ export type BuilderReply =
   | { next: number; built?: BuiltStore }
   | { failed: { code: string; message: string; remedy: string } }
 
-/** What a program does that startBuilderThread (build-off-thread.ts) has loaded. */
+/** What a program does that startBuilderThread (builder-client.ts) has loaded. */
 export function runBuilderThread(): void {
   if (!parentPort) throw new Error('not a thread')
   serveBuilder(parentPort, workerData as BuilderData)

@@ -1,3 +1,5 @@
+import { jitteredBackoff } from '../../base/backoff.ts'
+
 /** What the content itself is to blame for: the same bytes would fail again. */
 const contentFaults = new Set([
   'LIST_RESULT_MISMATCH',
@@ -28,7 +30,7 @@ export function snapshotInstead(code: string, failures: number): boolean {
 const othersFaults = new Set([
   'LIST_CHUNK_MISSING',
   'LIST_CHUNK_BAD',
-  // It counts its own deaths (build-tries.ts).
+  // It counts its own deaths (blocklist/store/crash-count.ts).
   'LIST_BUILDER_DIED',
 ])
 
@@ -40,17 +42,15 @@ export function spoilsFile(code: string): boolean {
   return !othersFaults.has(code)
 }
 
-const firstMs = 5_000
-const mostMs = 3_600_000
-const fullDiskMs = 300_000
+const usual = { firstMs: 5_000, longestMs: 3_600_000 }
+const fullDisk = { ...usual, firstMs: 300_000 }
 
 /**
- * Exponential back-off with full jitter, so that modems that failed together do not come back together.
  * @param failures in a row, from 1
  * @param random 0 <= x < 1
+ * @returns milliseconds to wait
  */
 export function retryDelay(failures: number, code: string, random: number): number {
-  const least = /^LIST_(DISK_FULL|QUOTA)$/.test(code) ? fullDiskMs : firstMs
-  const ceiling = Math.min(mostMs, least * 2 ** Math.min(failures - 1, 20))
-  return Math.round(least / 5 + random * (ceiling - least / 5))
+  const range = /^LIST_(DISK_FULL|QUOTA)$/.test(code) ? fullDisk : usual
+  return jitteredBackoff(failures, range, random, range.firstMs / 5)
 }

@@ -21,7 +21,8 @@ export interface UpdateState {
   epoch: number
   /** Of the newest head seen in this epoch. */
   sequence: number
-  /** Of the newest head seen, seconds since 1970; 0: none. */
+  /** Both of the newest head seen, seconds since 1970; 0: none. */
+  issuedAt: number
   expires: number
   allow: readonly string[]
   current: ListFile | null
@@ -37,6 +38,7 @@ export const freshState: UpdateState = {
   format: 1,
   epoch: 0,
   sequence: 0,
+  issuedAt: 0,
   expires: 0,
   allow: [],
   current: null,
@@ -69,9 +71,9 @@ function isListFile(value: unknown): boolean {
 export function parseUpdateState(data: unknown): UpdateState {
   if (!isObject(data) || data['format'] !== 1) throw new Error('it is no state of format 1')
   const state = { ...freshState, ...data } as UpdateState
-  const { epoch, sequence, expires, allow, current, previous, probation, failed } = state
+  const { epoch, sequence, issuedAt, expires, allow, current, previous, probation, failed } = state
   const isWhole =
-    [epoch, sequence, expires].every(isCount) &&
+    [epoch, sequence, issuedAt, expires].every(isCount) &&
     [current, previous].every(isListFile) &&
     (probation === null || [probation.served, probation.starts].every(isCount)) &&
     Array.isArray(allow) &&

@@ -44,7 +44,8 @@ export interface UpdateStatus {
   names: number
   /** Of the newest head. */
   sequence: number
-  /** Seconds since 1970; 0 while there was no head. */
+  /** Both in seconds since 1970; 0 while there was no head. */
+  issuedAt: number
   expires: number
   /** The newest head has expired; the list goes on serving. */
   stale: boolean

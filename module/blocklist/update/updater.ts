@@ -194,7 +194,7 @@ export class Updater {
   /**
    * A head whose signature and schema were checked. An older one than seen is ignored.
    * Resolves when it is remembered; the update itself goes on behind.
-   * @param epoch of the role's keys (control/trust.ts): after a rotation, numbers that a stolen key burnt are free again
+   * @param epoch of the role's keys (control/documents/trust.ts): after a rotation, numbers that a stolen key burnt are free again
    */
   async onHead(head: Head, epoch = this.#keeper.value.epoch): Promise<void> {
     await this.#wiping
@@ -215,8 +215,8 @@ export class Updater {
     this.#newEpoch = epoch
     // A name that is none must not keep the list from being updated.
     this.#attempt(() => onAllow?.(head.allow))
-    const { sequence, expires, allow } = head
-    const patch = { epoch, sequence, expires, allow, ...(rotated ? { failed: [] } : {}) }
+    const { sequence, issuedAt, expires, allow } = head
+    const patch = { epoch, sequence, issuedAt, expires, allow, ...(rotated ? { failed: [] } : {}) }
     await this.#keeper.save(patch).catch((error) => {
       // Written with whatever is written next: else a list would serve whose head is forgotten at the next start.
       this.#keeper.assume({ ...this.#keeper.value, ...patch })
@@ -397,7 +397,7 @@ export class Updater {
   }
 
   /**
-   * Removes every octet of the list; a later head begins anew. The rank of the newest head stays (5-control.md): else whoever
+   * Removes every octet of the list; a later head begins anew. The rank of the newest head stays (docs/list-updates.md, Attacks): else whoever
    * can replay a retained message could bring an old list back once the line has the service again.
    * @throws what the system said where files stay; asked again at every start
    */
@@ -433,13 +433,14 @@ export class Updater {
 
   /** Costs nothing: no file is touched. */
   status(): UpdateStatus {
-    const { current, sequence, expires, probation, failed } = this.#keeper.value
+    const { current, sequence, issuedAt, expires, probation, failed } = this.#keeper.value
     const serving = this.#store ? current : null
     const { done, of } = this.#job?.job.progress ?? { done: 0, of: 0 }
     return {
       version: serving?.version ?? null,
       names: serving?.names ?? 0,
       sequence,
+      issuedAt,
       expires,
       stale: expires > 0 && expires * 1000 < this.#now(),
       phase: probation && /^(idle|waiting)$/.test(this.#phase) ? 'probation' : this.#phase,

@@ -284,7 +284,12 @@ describe('a medium that refuses', () => {
     await takes(modem, head)
     expect(modem.logged.join()).toContain('LIST_STORE_IO')
     await modem.restart()
-    expect(modem.updater.status()).toMatchObject({ version: 1, sequence: 1, expires: head.expires })
+    expect(modem.updater.status()).toMatchObject({
+      version: 1,
+      sequence: 1,
+      issuedAt: head.issuedAt,
+      expires: head.expires,
+    })
     expect(modem.allow).toEqual(['good.example'])
   })
 

@@ -1,4 +1,4 @@
-// Runs an updater on a folder, in a process of its own that update-faults.test.ts kills at any moment; as in the product,
+// Runs an updater on a folder, in a process of its own that faults.test.ts kills at any moment; as in the product,
 // the list is built on a thread, and that is this same file again.
 
 import { readFileSync } from 'node:fs'
