@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
+import { codeOf, messageOf, SecureNetError } from './base/error.ts'
+import { createLog } from './base/log.ts'
 import { parseArguments, usage } from './cli/arguments.ts'
 import { ask } from './cli/ask.ts'
 import { parseConfig } from './config/load.ts'
-import { createDaemon } from './daemon.ts'
-import { codeOf, messageOf, SecureNetError } from './error.ts'
-import { createLog } from './log.ts'
-import { LogRing } from './telemetry/log-ring.ts'
-import { runThread } from './thread.ts'
+import { createDaemon } from './daemon/daemon.ts'
+import { LogRing } from './diagnostics/log-ring.ts'
+import { runThread } from './query-worker.ts'
 import { version } from './version.ts'
 
 const USAGE = 2

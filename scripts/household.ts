@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { messageOf, SecureNetError } from '../module/error.ts'
+import { messageOf, SecureNetError } from '../module/base/error.ts'
 import { Backend } from './household/backend.ts'
 import { EmbeddedBroker } from './household/broker.ts'
 import { DemoUpstream } from './household/demo-upstream.ts'

@@ -1,4 +1,4 @@
-import type { UpdateStatus } from './update-options.ts'
+import type { UpdateStatus } from './update/update-options.ts'
 
 /** `stale`: it serves, but its head has expired. */
 export type ListState = 'none' | 'damaged' | 'stale' | 'verified'

@@ -1,10 +1,10 @@
+import { SecureNetError } from '../base/error.ts'
 import { type Category, categoryName } from '../category.ts'
 import { nameFromText, nameToText } from '../dns/name.ts'
-import { SecureNetError } from '../error.ts'
-import { type Scope, scopeOf } from './entries.ts'
-import { createNameHash, type HashKey, type NameHash, parseKey } from './hash.ts'
+import { type Scope, scopeOf } from './format/entries.ts'
+import { createNameHash, type HashKey, type NameHash, parseKey } from './format/name-hash.ts'
 import { createNameSet, type NameSet } from './name-set.ts'
-import type { Store } from './store.ts'
+import type { Store } from './store/store.ts'
 import {
   NOT_LISTED,
   packVerdict,

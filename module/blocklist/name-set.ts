@@ -1,4 +1,4 @@
-import { createNameHash, type HashKey } from './hash.ts'
+import { createNameHash, type HashKey } from './format/name-hash.ts'
 
 /**
  * A few names (tree scope) by their hash, in open addressing: the operator's allow list and the never-block core. It is

@@ -1,4 +1,4 @@
-import { categoryOf, type Scope, scopeOf, type Tag } from './entries.ts'
+import { categoryOf, type Scope, scopeOf, type Tag } from './format/entries.ts'
 
 /**
  * What the list says of a name, in one small integer, so that the hot path allocates nothing:

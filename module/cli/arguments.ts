@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { messageOf, SecureNetError } from '../error.ts'
+import { messageOf, SecureNetError } from '../base/error.ts'
 
 export const verbs = [
   'run',

@@ -1,7 +1,7 @@
-import { askDaemon } from '../control/local-socket.ts'
-import { messageOf } from '../error.ts'
-import type { NameExplanation } from '../telemetry/explain-name.ts'
-import { askIndependently } from '../telemetry/independent-client.ts'
+import { messageOf } from '../base/error.ts'
+import type { NameExplanation } from '../diagnostics/explain-name.ts'
+import { askIndependently } from '../health/reference-client.ts'
+import { askDaemon } from '../local/socket.ts'
 import type { Arguments } from './arguments.ts'
 import { explanationText } from './explanation.ts'
 

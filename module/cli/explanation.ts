@@ -1,4 +1,4 @@
-import type { LinkVerdict, NameExplanation } from '../telemetry/explain-name.ts'
+import type { LinkVerdict, NameExplanation } from '../diagnostics/explain-name.ts'
 
 function linkLine(link: LinkVerdict): string {
   const where = link.version === undefined ? '' : `, list version ${link.version}`

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import { SecureNetError } from '../error.ts'
-import { schemaViolation } from '../schema-error.ts'
+import { SecureNetError } from '../base/error.ts'
+import { schemaViolation } from '../base/schema-error.ts'
 import type { Config, Endpoint } from './config.ts'
 import { validate } from './schema.json?compiled'
 

@@ -1,8 +1,8 @@
-import type { ChunkRef, ChunkSource } from '../blocklist/chunk-source.ts'
-import { SecureNetError } from '../error.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Session } from './session.ts'
-import { chunkTopic } from './topics.ts'
+import type { Clock } from '../base/clock.ts'
+import { SecureNetError } from '../base/error.ts'
+import type { ChunkRef, ChunkSource } from '../blocklist/update/chunk-source.ts'
+import type { Session } from './mqtt/session.ts'
+import { chunkTopic } from './mqtt/topics.ts'
 
 export interface ListFeedOptions {
   session: Pick<Session, 'subscribe' | 'unsubscribe'>

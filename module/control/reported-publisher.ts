@@ -1,7 +1,7 @@
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Session } from './mqtt/session.ts'
+import { topics } from './mqtt/topics.ts'
 import type { Reported } from './reported.ts'
-import type { Session } from './session.ts'
-import { topics } from './topics.ts'
 
 export interface ReportedPublisherOptions {
   session: Pick<Session, 'keep'>

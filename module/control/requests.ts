@@ -1,13 +1,13 @@
-import { codeOf, messageOf, SecureNetError } from '../error.ts'
-import type { Log } from '../log.ts'
-import type { Clock } from '../platform/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
+import type { Log } from '../base/log.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
 import type { ClockFloor } from '../platform/clock-floor.ts'
-import { type TrustedKeys, verifyDocument } from './documents.ts'
-import { type Request, type RequestAction, sizeLimits } from './documents-kinds.ts'
-import type { ReplayGuard } from './replay.ts'
-import type { Message, Session } from './session.ts'
-import { TokenBucket } from './token-bucket.ts'
-import { topics } from './topics.ts'
+import { type Request, type RequestAction, sizeLimits } from './documents/kinds.ts'
+import type { ReplayGuard } from './documents/replay-guard.ts'
+import { type TrustedKeys, verifyDocument } from './documents/verify.ts'
+import type { Message, Session } from './mqtt/session.ts'
+import { topics } from './mqtt/topics.ts'
 
 /** What a request leads to; each result is answered as JSON. */
 export type RequestHandlers = Readonly<Record<RequestAction, (request: Request) => unknown>>

@@ -1,6 +1,6 @@
-import { codeOf, messageOf } from '../error.ts'
+import { codeOf, messageOf } from '../base/error.ts'
+import type { Log } from '../base/log.ts'
 import { emptyBook, type LineBook } from '../line/store.ts'
-import type { Log } from '../log.ts'
 import type { StateFile } from '../platform/state-file.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { messageOf, SecureNetError } from '../error.ts'
+import { messageOf, SecureNetError } from '../base/error.ts'
 import type { Interceptor } from './interceptor.ts'
 import { createNone } from './none.ts'
 

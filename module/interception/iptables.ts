@@ -1,9 +1,9 @@
-import { codeOf, SecureNetError } from '../error.ts'
+import { codeOf, SecureNetError } from '../base/error.ts'
+import { createSerial } from '../base/task-queue.ts'
 import type { Ran, Run } from '../platform/spawn.ts'
 import type { WhyNot } from './devices.ts'
 import type { Armed, Interceptor, Renewed } from './interceptor.ts'
 import type { ScopeKeeper } from './scope-keeper.ts'
-import { createSerial } from './serial.ts'
 import { requireServiceAddresses, type Service } from './service.ts'
 
 export interface IptablesOptions {

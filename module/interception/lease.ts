@@ -1,6 +1,6 @@
-import { codeOf, messageOf } from '../error.ts'
-import type { Log } from '../log.ts'
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import { codeOf, messageOf } from '../base/error.ts'
+import type { Log } from '../base/log.ts'
 import type { Armed, Interceptor, Renewed } from './interceptor.ts'
 import { count, decide, type Earned, initial, type LeaseState, lapse, type Reason } from './lease-state.ts'
 

@@ -1,6 +1,7 @@
-import { codeOf, messageOf, SecureNetError } from '../error.ts'
-import type { Log } from '../log.ts'
-import type { Clock } from '../platform/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
+import type { Log } from '../base/log.ts'
+import { createSerial } from '../base/task-queue.ts'
 import type { Ran, Run } from '../platform/spawn.ts'
 import type { WhyNot } from './devices.ts'
 import { type Refusal, refusal } from './input-verdict.ts'
@@ -8,7 +9,6 @@ import type { Armed, Interceptor, Renewed } from './interceptor.ts'
 import { openRenewalDatagram, type Renewal, type RenewalDatagram } from './renewal-datagram.ts'
 import { arming, disarming, fingerprint, listing, packetsOf, ruleset, table } from './ruleset.ts'
 import type { ScopeKeeper } from './scope-keeper.ts'
-import { createSerial } from './serial.ts'
 import { requireServiceAddresses, type Service } from './service.ts'
 
 export interface NftablesOptions {

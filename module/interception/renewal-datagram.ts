@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import { messageOf, SecureNetError } from '../error.ts'
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import { messageOf, SecureNetError } from '../base/error.ts'
 
 /**
  * What the kernel did with a renewal: `taken`: the lease's clock starts again; `asked`: likewise, and questions were

@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os'
-import { messageOf } from '../error.ts'
+import { messageOf } from '../base/error.ts'
 import { hostPrefix } from '../platform/service-addresses.ts'
 import type { Run } from '../platform/spawn.ts'
 

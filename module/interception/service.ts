@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net'
+import { SecureNetError } from '../base/error.ts'
 import type { Config, Endpoint } from '../config/config.ts'
-import { SecureNetError } from '../error.ts'
 import { missingAddresses } from '../platform/service-addresses.ts'
 
 /** Where the kernel is to send what it catches. One family may be left out; DNS in it is then not caught. */

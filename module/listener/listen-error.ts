@@ -1,4 +1,4 @@
-import { codeOf, messageOf, SecureNetError } from '../error.ts'
+import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 
 /** What a person can do about a socket that could not be bound. */
 export function listenError(error: unknown, what: string, address: string, port: number): SecureNetError {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { PENDING, Query } from '../query/query.ts'
 import type { Handler } from './handler.ts'
 

@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
-import type { Log } from '../log.ts'
+import type { Log } from '../base/log.ts'
 import { type DatagramSender, datagramSender, descriptorOf } from '../platform/datagram-sender.ts'
 import { PENDING, Query } from '../query/query.ts'
 import type { Handler, Listener } from './handler.ts'

@@ -1,5 +1,5 @@
-import type { Log } from '../log.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import type { StateFile } from './state-file.ts'
 
 /** Seconds since 1970; what the file holds. */

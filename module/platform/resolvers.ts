@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { codeOf } from '../error.ts'
-import type { Log } from '../log.ts'
+import { codeOf } from '../base/error.ts'
+import type { Log } from '../base/log.ts'
 import type { Ubus } from './ubus.ts'
 
 /** netifd writes it; the second place is that of releases before 21.02. */

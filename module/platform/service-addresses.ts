@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os'
-import { SecureNetError } from '../error.ts'
+import { SecureNetError } from '../base/error.ts'
 import type { Run } from './spawn.ts'
 
 /** Host prefix of an address, as `ip address` wants it: `198.18.0.53/32`, `fd00::53/128`. */

@@ -1,5 +1,5 @@
 import { spawn as nodeSpawn } from 'node:child_process'
-import { SecureNetError } from '../error.ts'
+import { SecureNetError } from '../base/error.ts'
 
 export interface Ran {
   /** Exit code; null where a signal ended it. */

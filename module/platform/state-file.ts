@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf, messageOf, SecureNetError } from '../error.ts'
+import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 
 /** What of node:fs/promises is used; a test injects faults here. */
 export interface StateFs {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { codeOf, messageOf, SecureNetError } from '../error.ts'
+import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 
 /** Runs a program and gives what it printed; rejects where it fails or takes too long. */
 export type Run = (file: string, args: readonly string[]) => Promise<string>

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { codeOf, messageOf } from '../error.ts'
-import type { Log } from '../log.ts'
+import { codeOf, messageOf } from '../base/error.ts'
+import type { Log } from '../base/log.ts'
 
 /**
  * The logical interface that carries the traffic, as hotplug tells it. Kept in the run folder for a restart of this

@@ -1,6 +1,6 @@
+import type { Clock } from '../base/clock.ts'
 import type { Answer } from '../dns/answer.ts'
 import { Rcode } from '../dns/constants.ts'
-import type { Clock } from '../platform/clock.ts'
 import { Entry, type EntryMemory, entryBytes, entryMemory } from './cache-entry.ts'
 import { CacheIndex, hashOf } from './cache-index.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../platform/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { any } from './any.ts'
 import type { BlockedReply } from './blocked.ts'
 import type { Cache } from './cache.ts'

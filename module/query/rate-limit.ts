@@ -1,5 +1,5 @@
-import type { Clock } from '../platform/clock.ts'
-import { clientKey, isLoopback } from './client-key.ts'
+import { clientKey, isLoopback } from '../base/client-key.ts'
+import type { Clock } from '../base/clock.ts'
 import type { RateLimit } from './guard.ts'
 
 export interface RateLimitOptions {

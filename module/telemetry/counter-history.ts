@@ -1,6 +1,6 @@
-import { codeOf, messageOf } from '../error.ts'
-import type { Log } from '../log.ts'
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import { codeOf, messageOf } from '../base/error.ts'
+import type { Log } from '../base/log.ts'
 import type { StateFile } from '../platform/state-file.ts'
 import type { Counters } from './counters.ts'
 

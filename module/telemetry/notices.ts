@@ -1,5 +1,5 @@
+import type { Clock, Timer } from '../base/clock.ts'
 import type { Category } from '../category.ts'
-import type { Clock, Timer } from '../platform/clock.ts'
 
 export interface Notice {
   lineId: string

@@ -1,6 +1,6 @@
+import type { Clock } from '../base/clock.ts'
 import { isWithin } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
-import type { Clock } from '../platform/clock.ts'
 import type { Query } from '../query/query.ts'
 import { type Counted, Counters } from './counters.ts'
 import { Latency } from './latency.ts'

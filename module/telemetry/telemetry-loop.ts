@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import type { QueryCounts } from './query-counts.ts'
 import { type TelemetryParts, telemetryReport } from './telemetry-report.ts'
 

@@ -1,5 +1,5 @@
+import type { Fields, Level } from '../base/log.ts'
 import type { Config } from '../config/config.ts'
-import type { Fields, Level } from '../log.ts'
 import type { Reason } from '../query/reason.ts'
 import type { QueriesCounted } from '../telemetry/query-counts.ts'
 

@@ -1,5 +1,5 @@
-import type { Log } from '../log.ts'
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import type { QueriesCounted } from '../telemetry/query-counts.ts'
 import type {
   BlockedName,

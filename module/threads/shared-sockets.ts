@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket, type Socket } from 'node:dgram'
-import { messageOf, SecureNetError } from '../error.ts'
+import { messageOf, SecureNetError } from '../base/error.ts'
 import { literalLookup } from '../listener/udp.ts'
 import type { SharedSocket } from './messages.ts'
 

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { messageOf } from '../error.ts'
+import { messageOf } from '../base/error.ts'
 import type { FromQueryThread, QueryThreadData } from './messages.ts'
 import type { ThreadHandle } from './query-threads.ts'
 

@@ -1,6 +1,6 @@
-import { messageOf } from '../error.ts'
+import { messageOf } from '../base/error.ts'
+import { probeMessage } from '../dns/edns.ts'
 import { FairQueue } from './fair-queue.ts'
-import { probeMessage } from './message-parts.ts'
 import { Pending } from './pending.ts'
 import { RandomPool } from './random-pool.ts'
 import { Receiver } from './receiver.ts'

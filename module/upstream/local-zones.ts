@@ -1,4 +1,4 @@
-import { questionEndOf } from './message-parts.ts'
+import { questionEndOf } from '../dns/edns.ts'
 
 const headerLength = 12
 /** A and AAAA: what a person means by a plain host name. A DS or NS of a top-level domain is a public question. */

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os'
-import type { Log } from '../log.ts'
-import type { Clock } from '../platform/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import { createUpstream } from './exchanger.ts'
 import { localZones } from './local-zones.ts'
 import { SplitUpstream } from './split-upstream.ts'

@@ -1,5 +1,5 @@
+import { appendCookie, endsInOpt, optLength, questionEndOf } from '../dns/edns.ts'
 import type { Queued } from './fair-queue.ts'
-import { appendCookie, endsInOpt, optLength, questionEndOf } from './message-parts.ts'
 import { type RandomPool, randomiseCase } from './random-pool.ts'
 import type { Server } from './server.ts'
 import type { TcpConnection } from './tcp-connections.ts'

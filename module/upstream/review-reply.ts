@@ -1,4 +1,4 @@
-import { cookieOf, findOpt, fullRcode } from './message-parts.ts'
+import { cookieOf, findOpt, fullRcode } from '../dns/edns.ts'
 import type { Pending } from './pending.ts'
 import type { Server } from './server.ts'
 

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import type { RandomPool } from './random-pool.ts'
 
 export interface TcpConnection<T> {

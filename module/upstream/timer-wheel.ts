@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../platform/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 
 /** What waits in a wheel carries its own links, so that waiting allocates nothing. */
 export interface Timed {

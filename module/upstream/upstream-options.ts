@@ -1,5 +1,5 @@
-import type { Log } from '../log.ts'
-import type { Clock } from '../platform/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import type { FillRandom } from './random-pool.ts'
 import type { ServerAddress } from './upstream.ts'
 

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import type { NetworkInterfaceInfo } from 'node:os'
-import type { Clock } from '../platform/clock.ts'
+import type { Clock } from '../base/clock.ts'
 
 /** Addresses come and go (DHCP, a new prefix from the operator): read again when they are so old, ms. */
 const readAgainMs = 10_000

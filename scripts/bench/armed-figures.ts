@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { askDaemon } from '../../module/control/local-socket.ts'
-import { messageOf } from '../../module/error.ts'
+import { messageOf } from '../../module/base/error.ts'
+import { askDaemon } from '../../module/local/socket.ts'
 import { type Bench, module, ownFolder } from './field.ts'
 import { blockAddress, dnsmasq, findProgram } from './peers.ts'
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createEntrySetBuilder, type EntrySet } from '../../module/blocklist/entries.ts'
-import type { Head, Release } from '../../module/blocklist/head.ts'
+import { createEntrySetBuilder, type EntrySet } from '../../module/blocklist/format/entries.ts'
+import type { Head, Release } from '../../module/blocklist/format/head.ts'
 import { type EarlierVersion, makeRelease } from '../operator/list/release.ts'
 
 const keys = ['00112233445566ff', 'ffeeddccbbaa9988'] as const

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { askDaemon } from '../../module/control/local-socket.ts'
+import { askDaemon } from '../../module/local/socket.ts'
 import { type Driven, type DriveOptions, drive } from './dnsperf.ts'
 import {
   type Bench,

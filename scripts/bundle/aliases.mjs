@@ -4,7 +4,7 @@ const here = (name) => join(import.meta.dirname, name)
 
 /**
  * esbuild's `alias` for the bundle (docs/adr/0002). MQTT.js without its other ways to connect (ws, socks), worker timers and
- * tracing, on Node's own streams: 377 KB become 108 KB (test/control/session-bundle.test.ts). LMDB without the packages
+ * tracing, on Node's own streams: 377 KB become 108 KB (test/control/mqtt/session-bundle.test.ts). LMDB without the packages
  * that generate code at run time. node-dns as packet and UDP client alone.
  */
 export const aliases = {

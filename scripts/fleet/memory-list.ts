@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { ChunkSource } from '../../module/blocklist/chunk-source.ts'
-import type { Head } from '../../module/blocklist/head.ts'
-import { chooseRelease, planUpdate, type Step, spreadDelay } from '../../module/blocklist/update-plan.ts'
-import type { Clock } from '../../module/platform/clock.ts'
+import type { Clock } from '../../module/base/clock.ts'
+import type { Head } from '../../module/blocklist/format/head.ts'
+import type { ChunkSource } from '../../module/blocklist/update/chunk-source.ts'
+import { chooseRelease, planUpdate, type Step, spreadDelay } from '../../module/blocklist/update/plan.ts'
 
 export interface MemoryListOptions {
   list: string

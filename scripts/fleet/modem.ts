@@ -1,8 +1,8 @@
+import { systemClock } from '../../module/base/clock.ts'
+import type { Log } from '../../module/base/log.ts'
 import { Control, loadControl } from '../../module/control/control.ts'
 import type { Measured } from '../../module/control/reported.ts'
 import { emptyBook, type LineBook, lineOf, mustBeGone } from '../../module/line/store.ts'
-import type { Log } from '../../module/log.ts'
-import { systemClock } from '../../module/platform/clock.ts'
 import { MemoryFs } from './memory-fs.ts'
 import { MemoryList } from './memory-list.ts'
 
@@ -99,7 +99,7 @@ export class SimulatedModem {
     await this.#control?.stop()
   }
 
-  /** A modem that no line needs fetches no list (module/daemon.ts). */
+  /** A modem that no line needs fetches no list (module/daemon/daemon.ts). */
   #considerList(): void {
     if (this.#head && !mustBeGone(this.#book, [lineIdOf(this.#options.index)]).list)
       this.#list?.onHead(this.#head)

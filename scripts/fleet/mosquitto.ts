@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SecureNetError } from '../../module/error.ts'
+import { SecureNetError } from '../../module/base/error.ts'
 import { freePort } from '../free-port.ts'
 import { Guardian } from '../household/guardian.ts'
 

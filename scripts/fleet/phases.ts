@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SecureNetError } from '../../module/error.ts'
+import { SecureNetError } from '../../module/base/error.ts'
 import { type FleetBackend, now } from './backend.ts'
 import { perSecond, type Quantiles, quantiles } from './figures.ts'
 import type { Mosquitto } from './mosquitto.ts'

@@ -1,4 +1,4 @@
-import { messageOf } from '../../module/error.ts'
+import { messageOf } from '../../module/base/error.ts'
 import { SimulatedModem } from './modem.ts'
 
 /** What a worker is told. */

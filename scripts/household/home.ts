@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { codeOf, messageOf, SecureNetError } from '../../module/error.ts'
+import { codeOf, messageOf, SecureNetError } from '../../module/base/error.ts'
 
 /** The household's folder. It begins anew with every start, as the keys do: old orders would be signed by nobody. */
 export interface Home {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { SecureNetError } from '../../module/error.ts'
+import { SecureNetError } from '../../module/base/error.ts'
 import { Guardian } from './guardian.ts'
 
 const restartAfterMs = 1000

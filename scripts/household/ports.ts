@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { codeOf, messageOf, SecureNetError } from '../../module/error.ts'
+import { codeOf, messageOf, SecureNetError } from '../../module/base/error.ts'
 
 export interface PortUse {
   /** `DNS`, `page` or `MQTT`. */

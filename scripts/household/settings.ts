@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { join } from 'node:path'
-import { SecureNetError } from '../../module/error.ts'
+import { SecureNetError } from '../../module/base/error.ts'
 import { householdHome } from '../operator/profile.ts'
 
 /** What of the household a person can change, and with which variable. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt'
-import { messageOf } from '../../module/error.ts'
+import { messageOf } from '../../module/base/error.ts'
 import { timedOut, unreachable } from './exit.ts'
 
 /** @param correlation of MQTT 5 (§3.3.2.3.6); undefined on 3.1.1 */

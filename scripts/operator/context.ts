@@ -1,4 +1,4 @@
-import { topics } from '../../module/control/topics.ts'
+import { topics } from '../../module/control/mqtt/topics.ts'
 import { type Broker, connectBroker } from './broker.ts'
 import { usage } from './exit.ts'
 import { openKeys, type Signer } from './keys.ts'

@@ -1,4 +1,4 @@
-import { codeOf, messageOf, SecureNetError } from '../../module/error.ts'
+import { codeOf, messageOf, SecureNetError } from '../../module/base/error.ts'
 
 /** What a script that calls the operator tool can rely on (docs/operating.md). */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, unreachable: 3, timedOut: 4 } as const

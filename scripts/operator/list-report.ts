@@ -1,4 +1,4 @@
-import type { Release } from '../../module/blocklist/head.ts'
+import type { Release } from '../../module/blocklist/format/head.ts'
 import { categories } from '../../module/category.ts'
 import type { BuildReport } from './list/build.ts'
 import type { InputReport } from './list/gather.ts'

@@ -1,5 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { messageOf } from '../../module/error.ts'
+import { messageOf } from '../../module/base/error.ts'
 import { refused, usage } from './exit.ts'
 import type { LineView, Numbers } from './orders.ts'
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { messageOf } from '../../module/error.ts'
+import { messageOf } from '../../module/base/error.ts'
 import { refused, usage } from './exit.ts'
 
 /** How one broker is reached and where its operator's files lie; paths are absolute once loaded. */

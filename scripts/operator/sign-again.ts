@@ -1,5 +1,5 @@
-import type { Role, RoleKeys } from '../../module/control/documents-kinds.ts'
-import { topics } from '../../module/control/topics.ts'
+import type { Role, RoleKeys } from '../../module/control/documents/kinds.ts'
+import { topics } from '../../module/control/mqtt/topics.ts'
 import type { Broker } from './broker.ts'
 import type { Context } from './context.ts'
 import { verifyWith } from './keys.ts'

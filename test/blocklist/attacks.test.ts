@@ -1,9 +1,9 @@
 // The attacks of the TUF list (docs/list-updates.md) that end at the updater; heads go through their signature first.
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Head } from '../../module/blocklist/head.ts'
-import { verifyDocument } from '../../module/control/documents.ts'
-import { chunkTopic } from '../../module/control/topics.ts'
-import type { Trust } from '../../module/control/trust.ts'
+import type { Head } from '../../module/blocklist/format/head.ts'
+import type { Trust } from '../../module/control/documents/trust.ts'
+import { verifyDocument } from '../../module/control/documents/verify.ts'
+import { chunkTopic } from '../../module/control/mqtt/topics.ts'
 import {
   makeKeysDocument,
   makeRootsFile,
@@ -11,7 +11,7 @@ import {
 } from '../../scripts/operator/signing/sign-document.ts'
 import { generateSigningKey, type SigningKey } from '../../scripts/operator/signing/signing-key.ts'
 import { bytesOf, freshSigners, keysPayload, newTrust, now, setOf } from '../control/signers.ts'
-import { keyB, Modem, Publisher, someNames } from './update-world.ts'
+import { keyB, Modem, Publisher, someNames } from './update/update-world.ts'
 
 const modems: Modem[] = []
 afterEach(async () => {

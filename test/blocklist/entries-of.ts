@@ -1,5 +1,5 @@
-import { createEntrySetBuilder, type EntrySet } from '../../module/blocklist/entries.ts'
-import type { Entry } from './reference-reader.ts'
+import { createEntrySetBuilder, type EntrySet } from '../../module/blocklist/format/entries.ts'
+import type { Entry } from './format/reference-reader.ts'
 
 export function setOf(entries: readonly Entry[]): EntrySet {
   const builder = createEntrySetBuilder()

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { payloads, type TopicName, topics } from '../../module/control/topics.ts'
+import { payloads, type TopicName, topics } from '../../module/control/mqtt/topics.ts'
 import { formFaults, sayingFaults } from './asyncapi-3.ts'
 
 const path = resolve(import.meta.dirname, '../../docs/asyncapi.yaml')

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { type Clock, systemClock } from '../../module/base/clock.ts'
+import { createLog } from '../../module/base/log.ts'
 import { Control, loadControl } from '../../module/control/control.ts'
-import type { Broker } from '../../module/control/session-transport.ts'
+import type { Broker } from '../../module/control/mqtt/transport.ts'
 import { emptyBook, type LineBook, lineOf } from '../../module/line/store.ts'
-import { createLog } from '../../module/log.ts'
-import { type Clock, systemClock } from '../../module/platform/clock.ts'
 import { aclOf } from '../system/modem.ts'
 import {
   type makeCertificates,

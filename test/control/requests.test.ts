@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Request, RequestAction } from '../../module/control/documents-kinds.ts'
+import { SecureNetError } from '../../module/base/error.ts'
+import { createLog } from '../../module/base/log.ts'
+import type { Request, RequestAction } from '../../module/control/documents/kinds.ts'
+import type { Message, MessageHandler } from '../../module/control/mqtt/session.ts'
 import { RefusedRequest, type RequestHandlers, Requests } from '../../module/control/requests.ts'
 import { validate } from '../../module/control/schemas/response.json?compiled'
-import type { Message, MessageHandler } from '../../module/control/session.ts'
-import { SecureNetError } from '../../module/error.ts'
-import { createLog } from '../../module/log.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 const turn = () => new Promise(setImmediate)

@@ -1,3 +1,4 @@
+import { createLog } from '../../module/base/log.ts'
 import type {
   Keys,
   Payloads,
@@ -6,9 +7,8 @@ import type {
   Role,
   RootSet,
   RootsFile,
-} from '../../module/control/documents-kinds.ts'
-import { type StoredTrust, Trust } from '../../module/control/trust.ts'
-import { createLog } from '../../module/log.ts'
+} from '../../module/control/documents/kinds.ts'
+import { type StoredTrust, Trust } from '../../module/control/documents/trust.ts'
 import { makeKeysDocument, makeRootsFile } from '../../scripts/operator/signing/sign-document.ts'
 import {
   generateSigningKey,

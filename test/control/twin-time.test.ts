@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
+import { createLog } from '../../module/base/log.ts'
 import type { Reported } from '../../module/control/reported.ts'
 import { Twin } from '../../module/control/twin.ts'
 import { emptyBook, lineOf, withOrder } from '../../module/line/store.ts'
 import type { Desired } from '../../module/line/types.ts'
-import { createLog } from '../../module/log.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 it('what time alone changes: a suspension ends, on flash first, and a head expires', async () => {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../module/platform/clock.ts'
+import type { Clock } from '../../module/base/clock.ts'
 
 /** A clock that moves only when told to. */
 export class FakeClock implements Clock {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { createLog } from '../../module/base/log.ts'
 import type { Interceptor, Renewed } from '../../module/interception/interceptor.ts'
 import { createLease, type LeaseStatus } from '../../module/interception/lease.ts'
 import type { Earned } from '../../module/interception/lease-state.ts'
-import { createLog } from '../../module/log.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 const settle = async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../module/base/clock.ts'
 import { openRenewalDatagram } from '../../module/interception/renewal-datagram.ts'
-import { systemClock } from '../../module/platform/clock.ts'
 
 const nonce = Buffer.from('0123456789abcdef', 'hex')
 

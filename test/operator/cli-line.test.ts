@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { topics } from '../../module/control/topics.ts'
+import { topics } from '../../module/control/mqtt/topics.ts'
 import { parseUntil } from '../../scripts/operator/commands/line-arguments.ts'
 import { nextNumbers } from '../../scripts/operator/orders.ts'
 import { CliBench } from './cli-bench.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createLog } from '../../module/log.ts'
+import { createLog } from '../../module/base/log.ts'
 import { ClockFloor, parseStoredFloor, type StoredFloor } from '../../module/platform/clock-floor.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createLog } from '../../module/log.ts'
+import { createLog } from '../../module/base/log.ts'
 import { StateFile } from '../../module/platform/state-file.ts'
 import { CounterHistory, parseStoredCounters } from '../../module/telemetry/counter-history.ts'
 import { Counters } from '../../module/telemetry/counters.ts'

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { createLog } from '../../module/log.ts'
+import { createLog } from '../../module/base/log.ts'
 import { Counters } from '../../module/telemetry/counters.ts'
 import type { QueriesCounted } from '../../module/telemetry/query-counts.ts'
 import type {

@@ -1,8 +1,8 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, expect, it } from 'vitest'
-import { createLog } from '../../module/log.ts'
-import { systemClock } from '../../module/platform/clock.ts'
+import { systemClock } from '../../module/base/clock.ts'
+import { createLog } from '../../module/base/log.ts'
 import { ModemUpstream } from '../../module/upstream/modem-upstream.ts'
 import { opt, query } from '../helpers/wire.ts'
 

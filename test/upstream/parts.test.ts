@@ -1,15 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { cookieOf, endsInOpt, findOpt, fullRcode, questionEndOf } from '../../module/dns/edns.ts'
 import { FairQueue, type Queued } from '../../module/upstream/fair-queue.ts'
 import { localZones } from '../../module/upstream/local-zones.ts'
 import { matchReply } from '../../module/upstream/match-reply.ts'
-import {
-  cookieOf,
-  endsInOpt,
-  findOpt,
-  fullRcode,
-  questionEndOf,
-} from '../../module/upstream/message-parts.ts'
 import { SplitUpstream } from '../../module/upstream/split-upstream.ts'
 import { idle, type Timed, TimerWheel } from '../../module/upstream/timer-wheel.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'

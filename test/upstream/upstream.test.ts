@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
-import { systemClock } from '../../module/platform/clock.ts'
+import { systemClock } from '../../module/base/clock.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
 import type { ServersUpstream } from '../../module/upstream/upstream.ts'
 import type { UpstreamOptions } from '../../module/upstream/upstream-options.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { InvalidArgumentError, Option } from 'commander'
-import { topics } from '../../../module/control/topics.ts'
+import { topics } from '../../../module/control/mqtt/topics.ts'
 import type { FleetMode, FleetOrder } from '../../../module/line/types.ts'
 import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'

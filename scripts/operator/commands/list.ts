@@ -1,5 +1,5 @@
-import type { Release } from '../../../module/blocklist/head.ts'
-import type { HeadDocument } from '../../../module/control/documents-kinds.ts'
+import type { Release } from '../../../module/blocklist/format/head.ts'
+import type { HeadDocument } from '../../../module/control/documents/kinds.ts'
 import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { refused, usage } from '../exit.ts'

@@ -1,4 +1,4 @@
-import { topics } from '../../../module/control/topics.ts'
+import { topics } from '../../../module/control/mqtt/topics.ts'
 import { type AddCommands, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { claimsOf } from '../orders.ts'

@@ -1,10 +1,10 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { EntrySet } from '../../../module/blocklist/entries.ts'
-import { resultOf } from '../../../module/blocklist/entries.ts'
-import type { Release } from '../../../module/blocklist/head.ts'
-import type { HeadDocument } from '../../../module/control/documents-kinds.ts'
-import { codeOf, messageOf, SecureNetError } from '../../../module/error.ts'
+import { codeOf, messageOf, SecureNetError } from '../../../module/base/error.ts'
+import type { EntrySet } from '../../../module/blocklist/format/entries.ts'
+import { resultOf } from '../../../module/blocklist/format/entries.ts'
+import type { Release } from '../../../module/blocklist/format/head.ts'
+import type { HeadDocument } from '../../../module/control/documents/kinds.ts'
 import type { EarlierVersion, PublishedList } from './release.ts'
 
 /** One built version as the operator keeps it. */

@@ -1,4 +1,4 @@
-import { compareEntries, type EntrySet } from '../../../module/blocklist/entries.ts'
+import { compareEntries, type EntrySet } from '../../../module/blocklist/format/entries.ts'
 
 export interface Change {
   added: number

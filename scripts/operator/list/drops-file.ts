@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { messageOf } from '../../../module/error.ts'
+import { messageOf } from '../../../module/base/error.ts'
 import { usage } from '../exit.ts'
 
 const pieceLength = 1 << 16

@@ -1,5 +1,5 @@
-import { compareEntries, type EntrySet, MAX_TAG } from '../../../module/blocklist/entries.ts'
-import { SecureNetError } from '../../../module/error.ts'
+import { SecureNetError } from '../../../module/base/error.ts'
+import { compareEntries, type EntrySet, MAX_TAG } from '../../../module/blocklist/format/entries.ts'
 import type { Gathered } from './gather.ts'
 import { normaliseName } from './name.ts'
 

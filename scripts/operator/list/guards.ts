@@ -1,5 +1,5 @@
 import { parse } from 'tldts'
-import type { EntrySet } from '../../../module/blocklist/entries.ts'
+import type { EntrySet } from '../../../module/blocklist/format/entries.ts'
 import { type Names, parents } from './gather.ts'
 import type { NameHasher } from './hasher.ts'
 

@@ -1,4 +1,4 @@
-import { createNameHash, parseKey } from '../../../module/blocklist/hash.ts'
+import { createNameHash, parseKey } from '../../../module/blocklist/format/name-hash.ts'
 
 /** Hash of a whole name; `hi`, `lo` are valid until the next call. */
 export interface NameHasher {

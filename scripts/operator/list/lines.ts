@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createGunzip } from 'node:zlib'
-import { messageOf, SecureNetError } from '../../../module/error.ts'
+import { messageOf, SecureNetError } from '../../../module/base/error.ts'
 
 /** A list's text: whole, or in pieces as it is read. */
 export type Source = string | AsyncIterable<string | Uint8Array>

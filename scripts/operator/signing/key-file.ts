@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
-import { messageOf, SecureNetError } from '../../../module/error.ts'
+import { messageOf, SecureNetError } from '../../../module/base/error.ts'
 import { type HeldKey, type PrivateJwk, privateJwkOf, signingKeyOf } from './signing-key.ts'
 
 /** 32 MB and some 0.1 s for each guess (RFC 7914 §2). */

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf, SecureNetError } from '../../../module/base/error.ts'
 import {
   type Keys,
   type Kind,
@@ -10,9 +11,8 @@ import {
   type RootsFile,
   roleOf,
   roles,
-} from '../../../module/control/documents-kinds.ts'
-import { parseRootsFile } from '../../../module/control/trust.ts'
-import { codeOf, SecureNetError } from '../../../module/error.ts'
+} from '../../../module/control/documents/kinds.ts'
+import { parseRootsFile } from '../../../module/control/documents/trust.ts'
 import { readKeyFile, writeKeyFile } from './key-file.ts'
 import {
   allKids,

@@ -1,13 +1,13 @@
-import { parsePayload } from '../../../module/control/documents.ts'
-import { readJws } from '../../../module/control/documents-jws.ts'
+import { SecureNetError } from '../../../module/base/error.ts'
+import { readJws } from '../../../module/control/documents/jws.ts'
 import {
   type Keys,
   type PublicKey,
   type Role,
   type RootSet,
   roles,
-} from '../../../module/control/documents-kinds.ts'
-import { SecureNetError } from '../../../module/error.ts'
+} from '../../../module/control/documents/kinds.ts'
+import { parsePayload } from '../../../module/control/documents/verify.ts'
 import { generateSigningKey, type HeldKey, type SigningKey } from './signing-key.ts'
 
 /** Where keys are that are not in a file of the folder. */

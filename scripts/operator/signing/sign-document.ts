@@ -1,4 +1,5 @@
-import { parsePayload } from '../../../module/control/documents.ts'
+import { SecureNetError } from '../../../module/base/error.ts'
+import { checkKeySet } from '../../../module/control/documents/keys.ts'
 import {
   type Keys,
   type Kind,
@@ -6,10 +7,9 @@ import {
   type RootSet,
   type RootsFile,
   sizeLimits,
-} from '../../../module/control/documents-kinds.ts'
-import { checkKeySet } from '../../../module/control/keys.ts'
-import { checkKeys } from '../../../module/control/trust.ts'
-import { SecureNetError } from '../../../module/error.ts'
+} from '../../../module/control/documents/kinds.ts'
+import { checkKeys } from '../../../module/control/documents/trust.ts'
+import { parsePayload } from '../../../module/control/documents/verify.ts'
 import type { SigningKey } from './signing-key.ts'
 
 const base64url = (octets: Uint8Array | string) => Buffer.from(octets as Uint8Array).toString('base64url')

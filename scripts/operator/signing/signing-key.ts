@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import type { PublicKey } from '../../../module/control/documents-kinds.ts'
-import { thumbprint } from '../../../module/control/keys.ts'
+import { thumbprint } from '../../../module/control/documents/keys.ts'
+import type { PublicKey } from '../../../module/control/documents/kinds.ts'
 
 /** Signs, wherever its private part is. */
 export interface SigningKey {

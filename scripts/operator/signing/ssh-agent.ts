@@ -1,6 +1,6 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { connect } from 'node:net'
-import { messageOf, SecureNetError } from '../../../module/error.ts'
+import { messageOf, SecureNetError } from '../../../module/base/error.ts'
 import type { SigningKey } from './signing-key.ts'
 import { type SshKey, SshReader, sshKeyOf, sshSignature, sshString } from './ssh-wire.ts'
 

@@ -1,5 +1,5 @@
-import type { PublicKey } from '../../../module/control/documents-kinds.ts'
-import { thumbprint } from '../../../module/control/keys.ts'
+import { thumbprint } from '../../../module/control/documents/keys.ts'
+import type { PublicKey } from '../../../module/control/documents/kinds.ts'
 
 /** RFC 8709 §4. */
 const algorithm = 'ssh-ed25519'

@@ -1,0 +1,70 @@
+import { SecureNetError } from '../base/error.ts'
+import type { Run } from '../platform/spawn.ts'
+import type { Interceptor } from './interceptor.ts'
+import { table } from './ruleset.ts'
+import type { Service } from './service.ts'
+
+/** Whether port 443 of the service addresses leads to the passage: otherwise the kernel refuses it. */
+export interface PassageGate {
+  /** The kernel closes it by itself after so many ms. @throws SecureNetError INTERCEPT_PASSAGE */
+  open(ms: number): Promise<void>
+  /** Cuts what goes through, too: its packets are translated no more. @throws SecureNetError INTERCEPT_PASSAGE */
+  close(): Promise<void>
+}
+
+/** Sets of rootfs/usr/lib/securenet/firewall-iptables.sh. */
+const ipsets = { page4: 'securenet443_4 0.0.0.0/0', page6: 'securenet443_6 ::/0' } as const
+
+const nftClose = `flush set ${table} passage\n`
+
+function nftOpen(interfaces: readonly string[], ms: number): string {
+  const elements = interfaces.map((name) => `"${name}" timeout ${ms}ms`).join(', ')
+  return `${nftClose}add element ${table} passage { ${elements} }\n`
+}
+
+function ipsetClose(service: Service): string {
+  return (['page4', 'page6'] as const)
+    .filter((page) => service[page])
+    .map((page) => `flush ${ipsets[page].split(' ')[0]}\n`)
+    .join('')
+}
+
+function ipsetOpen(service: Service, interfaces: readonly string[], ms: number): string {
+  const entries = (['page4', 'page6'] as const)
+    .filter((page) => service[page])
+    .flatMap((page) =>
+      interfaces.map((name) => `add ${ipsets[page]},${name} timeout ${Math.ceil(ms / 1000)}\n`),
+    )
+  return `${ipsetClose(service)}${entries.join('')}`
+}
+
+export interface PassageGateOptions {
+  backend: Interceptor['name']
+  run: Run
+  service: Service
+  /** LAN and guest devices. */
+  interfaces: readonly string[]
+}
+
+export function createPassageGate({ backend, run, service, interfaces }: PassageGateOptions): PassageGate {
+  if (backend === 'none') return { open: async () => {}, close: async () => {} }
+  const apply = async (argv: readonly [string, ...string[]], stdin: string): Promise<void> => {
+    const { code, stderr } = await run(argv, { stdin })
+    if (code === 0) return
+    const [line = ''] = stderr.trim().split('\n', 1)
+    throw new SecureNetError(
+      'INTERCEPT_PASSAGE',
+      `${argv[0]}: ${line}`,
+      'https addresses open when browsers forget the page’s address, within 70 s',
+    )
+  }
+  if (backend === 'nftables')
+    return {
+      open: (ms) => apply(['nft', '-f', '-'], nftOpen(interfaces, ms)),
+      close: () => apply(['nft', '-f', '-'], nftClose),
+    }
+  return {
+    open: (ms) => apply(['ipset', 'restore', '-exist'], ipsetOpen(service, interfaces, ms)),
+    close: () => apply(['ipset', 'restore'], ipsetClose(service)),
+  }
+}

@@ -1,0 +1,108 @@
+import { randomInt } from 'node:crypto'
+import type { Clock } from './base/clock.ts'
+import { SecureNetError } from './base/error.ts'
+import type { Config } from './config/config.ts'
+import { addressBytes } from './dns/address.ts'
+import { isWithin, nameFromText } from './dns/name.ts'
+import type { Handler } from './listener/handler.ts'
+import { createBlockedReply } from './query/blocked.ts'
+import { Cache } from './query/cache.ts'
+import { createChain } from './query/chain.ts'
+import type { Exchanger } from './query/forward.ts'
+import { createJudge } from './query/judge.ts'
+import type { Policy } from './query/policy.ts'
+import type { Query } from './query/query.ts'
+import { createRateLimit } from './query/rate-limit.ts'
+import { QueryCounts } from './telemetry/query-counts.ts'
+
+/** One thread's way of a query, from config. */
+export interface Serving {
+  /** For listeners: what clients ask is counted. */
+  handle: Handler
+  /** For the self-test's own questions, which are nobody's browsing. */
+  handleUncounted: Handler
+  cache: Cache
+}
+
+export interface ServingOptions {
+  config: Config
+  policy: Policy
+  /** With whose upstream a client gets; null: all get the same. */
+  upstream: Exchanger & { readonly viewOf: ((client: string) => number) | null }
+  counts: QueryCounts
+  clock: Clock
+}
+
+/** @throws SecureNetError CONFIG_INVALID */
+function wireOf(text: string): Buffer {
+  const name = nameFromText(text)
+  if (!name)
+    throw new SecureNetError('CONFIG_INVALID', `"${text}" is not a name`, 'Correct it in the configuration.')
+  return name
+}
+
+const isLoopback = (address: string) => address === '::1' || address.startsWith('127.')
+
+/** @param onBlocked something of a client's was blocked; `Question.name` is its name */
+export function createQueryCounts(
+  { dns }: Config,
+  clock: Clock,
+  onBlocked: (query: Query) => void,
+): QueryCounts {
+  return new QueryCounts({
+    clock,
+    ownAddresses: dns.listen.map(({ address }) => address).filter((address) => !isLoopback(address)),
+    testZone: wireOf(dns.testZone),
+    onBlocked,
+  })
+}
+
+/**
+ * Puts the parts of the chain together, in the main thread and in each query thread alike. What the household may use in
+ * all (cache, limits) is shared out evenly: the kernel gives a datagram to whichever thread is free.
+ */
+export function createServing({ config, policy, upstream, counts, clock }: ServingOptions): Serving {
+  const { dns, page } = config
+  const blocked = createBlockedReply({
+    ipv4: addressBytes(page.ipv4),
+    ipv6: page.ipv6 === undefined ? null : addressBytes(page.ipv6),
+    pageUrl: `http://${page.ipv4}/`,
+    ttl: dns.blockTtl,
+    structuredErrors: dns.structuredErrors,
+    operator: page.branding.service,
+  })
+  const exempt = [...dns.localZones, ...dns.rebindExempt].map(wireOf)
+  const rebindExempt = (name: Uint8Array, length: number) =>
+    exempt.some((zone) => isWithin(name, length, zone))
+  const cache = new Cache({
+    clock,
+    bytes: Math.floor(dns.cacheBytes / dns.threads),
+    seed: randomInt(2 ** 32),
+  })
+  const chain = createChain({
+    policy,
+    clock,
+    blocked,
+    upstream,
+    rateLimit: createRateLimit({
+      clock,
+      queriesPerSecond: dns.limits.queriesPerSecond,
+      burst: dns.limits.burst,
+      sharedBy: dns.threads,
+    }),
+    cache,
+    judge: createJudge({ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt }),
+    localZones: dns.localZones,
+    refuseBypass: dns.resolverBypass,
+    viewOf: upstream.viewOf,
+    observe: (query) => counts.observe(query),
+  })
+  return {
+    cache,
+    handleUncounted: chain,
+    handle: (query) => {
+      counts.receive(query)
+      return chain(query)
+    },
+  }
+}
