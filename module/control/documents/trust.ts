@@ -3,10 +3,10 @@ import { messageOf, SecureNetError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import { schemaViolation } from '../../base/schema-error.ts'
 import type { StateFile } from '../../platform/state-file.ts'
+import { validate as validateRoots } from '../schemas/roots.json?compiled'
 import { checkSignatures, type Jws, readJws } from './jws.ts'
 import { checkKeySet, keysInvalid } from './keys.ts'
 import { type Keys, type Role, type RoleKeys, type RootSet, type RootsFile, roles } from './kinds.ts'
-import { validate as validateRoots } from '../schemas/roots.json?compiled'
 import { parsePayload, type TrustedKeys } from './verify.ts'
 
 /** What the file holds. Its own checksum guards it; signatures were verified before it was written. */

@@ -1,12 +1,12 @@
 import { messageOf } from '../../base/error.ts'
 import { schemaViolation } from '../../base/schema-error.ts'
-import { checkSignatures, readJws, refuse } from './jws.ts'
-import { type Kind, type Payloads, type Role, type RoleKeys, roleOf } from './kinds.ts'
 import { validate as validateDesired } from '../schemas/desired.json?compiled'
 import { validate as validateFleet } from '../schemas/fleet.json?compiled'
 import { validate as validateHead } from '../schemas/head.json?compiled'
 import { validate as validateKeys } from '../schemas/keys.json?compiled'
 import { validate as validateRequest } from '../schemas/request.json?compiled'
+import { checkSignatures, readJws, refuse } from './jws.ts'
+import { type Kind, type Payloads, type Role, type RoleKeys, roleOf } from './kinds.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 const validators = {
