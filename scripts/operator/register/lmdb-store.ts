@@ -61,10 +61,10 @@ export class LmdbStore implements Store {
     )
     if (isStale) return false
     for (const [i, { kind, key, value }] of writes.entries())
-      if (value === undefined) this.#db.remove([kind, key])
-      else this.#db.put([kind, key], { value, version: (before[i]?.version ?? 0) + 1 })
+      if (value === undefined) this.#db.removeSync([kind, key])
+      else this.#db.putSync([kind, key], { value, version: (before[i]?.version ?? 0) + 1 })
     let number = this.#lastEntry()
-    for (const value of entries) this.#db.put(['entry', ++number], value)
+    for (const value of entries) this.#db.putSync(['entry', ++number], value)
     return true
   }
 

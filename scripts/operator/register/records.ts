@@ -14,6 +14,8 @@ export interface OrderRecord {
   jws: string
   /** That gave it; none: read from a broker. */
   act?: string
+  /** Its line is forgotten: only its numbers count, which a modem may still have. */
+  forgotten?: true
 }
 
 /** The last report that was right by its schema. */

@@ -1,4 +1,4 @@
-import { messageOf } from '../../../module/error.ts'
+import { messageOf } from '../../../module/base/error.ts'
 import { exitCodes, OperatorError } from '../exit.ts'
 
 /** @param place folder or address; a password in it is not shown */

@@ -111,9 +111,9 @@ export class Register {
   }
 
   /** The same order under another key. @returns false where the register has moved on */
-  signedAgain(line: LineRecord, jws: string): Promise<boolean> {
-    if (!line.order) return Promise.resolve(false)
-    return this.#replaceOrder(line, { ...line.order, jws })
+  signedAgain(line: LineRecord, desired: Desired, jws: string): Promise<boolean> {
+    const { act } = line.order ?? {}
+    return this.#replaceOrder(line, { desired, jws, ...(act !== undefined && { act }) })
   }
 
   async #replaceOrder(line: LineRecord, order: OrderRecord): Promise<boolean> {
@@ -126,10 +126,7 @@ export class Register {
   /** A report that was right by its schema; the line is known from now on. */
   async heard(lineId: string, reported: Reported): Promise<void> {
     const report: ReportRecord = { reported, heardAt: this.#now() }
-    await this.#store.commit([
-      ...(await this.#known(lineId)),
-      { kind: 'report', key: lineId, value: report },
-    ])
+    await this.#store.commit([...(await this.#known(lineId)), { kind: 'report', key: lineId, value: report }])
   }
 
   /** @returns what makes the line known, if it is not; whoever is first does it */
@@ -138,9 +135,17 @@ export class Register {
     return line ? [] : [{ kind: 'line', key: lineId, value: { groups: [] } satisfies LineInfo }]
   }
 
-  async forget(lineId: string, act: string): Promise<void> {
-    await this.#store.commit(
-      (['line', 'order', 'report'] as const).map((kind) => ({ kind, key: lineId, value: undefined })),
+  /** Its numbers stay: a modem that has them ignores lower ones. @returns false where the order has moved on */
+  async forget({ lineId, order, orderVersion }: LineRecord, act: string): Promise<boolean> {
+    const forgotten = order && { ...order, forgotten: true }
+    return this.#store.commit(
+      [
+        { kind: 'line', key: lineId, value: undefined },
+        { kind: 'report', key: lineId, value: undefined },
+        ...(forgotten
+          ? [{ kind: 'order' as const, key: lineId, value: forgotten, expected: orderVersion }]
+          : []),
+      ],
       [this.#entry({ type: 'forget', act, lineId })],
     )
   }
@@ -183,6 +188,16 @@ export class Register {
     return document?.value as DocumentRecord | undefined
   }
 
+  /** Topics of all that were published from here. */
+  async documentTopics(): Promise<string[]> {
+    const topics: string[] = []
+    for (;;) {
+      const page = await this.#store.page('document', topics.at(-1) ?? '', pageSize)
+      if (page.length === 0) return topics
+      topics.push(...page.map(([topic]) => topic))
+    }
+  }
+
   /**
    * @param before as `document()` gave it; undefined: none
    * @throws OperatorError OPERATOR_CONFLICT where it is not the last one any more
@@ -207,6 +222,17 @@ export class Register {
       `${topic}: somebody else has published sequence ${(now?.value as DocumentRecord | undefined)?.sequence ?? 'none'} meanwhile; nothing was published from here`,
       'Look at what is in force, then repeat your command if it is still wanted.',
     )
+  }
+
+  /** The same document under another key, or one of ours that another register has published. @returns false where the register has moved on */
+  async replaceDocument(
+    topic: string,
+    before: DocumentRecord | undefined,
+    next: DocumentRecord,
+  ): Promise<boolean> {
+    const [now] = await this.#store.get('document', [topic])
+    if (!isDeepStrictEqual(now?.value, before)) return false
+    return this.#store.commit([{ kind: 'document', key: topic, value: next, expected: now?.version ?? 0 }])
   }
 
   /**
@@ -249,12 +275,13 @@ export class Register {
     await this.#store.commit([], [this.#entry({ type: 'end', act, ...result })])
   }
 
-  async *journal(): AsyncGenerator<Entry> {
-    for (let after = 0; ; ) {
-      const page = await this.#store.entries(after, pageSize)
+  /** Entries with a number above `after`. */
+  async *journal(after = 0): AsyncGenerator<Entry> {
+    for (let last = after; ; ) {
+      const page = await this.#store.entries(last, pageSize)
       if (page.length === 0) return
       yield* page
-      after = page.at(-1)!.number
+      last = page.at(-1)!.number
     }
   }
 

@@ -44,7 +44,7 @@ describe.each([
     if (missing) return
     place = await make()
     store = await place.open()
-  })
+  }, 120_000)
   afterAll(async () => {
     if (missing) return
     await store.close()
@@ -137,25 +137,29 @@ describe.each([
   })
 })
 
-it.skipIf(postgresMissing)('PostgreSQL refuses to change the journal', async () => {
-  const server = await startPostgres()
-  const store = await openStore(server.address)
-  await store.commit([], [{ who: 'me' }])
-  const host = decodeURIComponent(server.address.split('host=')[1]!)
-  const psql = (sql: string) =>
-    execFileSync('psql', ['-h', host, '-U', 'operator', '-d', 'postgres', '-c', sql], { stdio: 'pipe' })
-  for (const sql of [
-    "update securenet_journal set value = '{}'",
-    'delete from securenet_journal',
-    'truncate securenet_journal',
-  ])
-    expect(() => psql(sql)).toThrow(/only ever added to/)
-  expect(await store.entries(0, 9)).toMatchObject([{ value: { who: 'me' } }])
-  await store.close()
-  await server.stop()
-})
+it.skipIf(postgresMissing)(
+  'PostgreSQL refuses to change the journal',
+  async () => {
+    const server = await startPostgres()
+    const store = await openStore(server.address)
+    await store.commit([], [{ who: 'me' }])
+    const host = decodeURIComponent(server.address.split('host=')[1]!)
+    const psql = (sql: string) =>
+      execFileSync('psql', ['-h', host, '-U', 'operator', '-d', 'postgres', '-c', sql], { stdio: 'pipe' })
+    for (const sql of [
+      "update securenet_journal set value = '{}'",
+      'delete from securenet_journal',
+      'truncate securenet_journal',
+    ])
+      expect(() => psql(sql)).toThrow(/only ever added to/)
+    expect(await store.entries(0, 9)).toMatchObject([{ value: { who: 'me' } }])
+    await store.close()
+    await server.stop()
+  },
+  120_000,
+)
 
-it('LMDB: another process of the machine has the same register', async () => {
+it('LMDB: another process of the machine has the same register', { timeout: 60_000 }, async () => {
   const path = folder()
   const store = await openStore(path)
   await store.commit([{ kind: 'order', key: 'a', value: 'ours', expected: 0 }])
