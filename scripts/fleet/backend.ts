@@ -200,6 +200,7 @@ export class FleetBackend {
       readAll: (...args) => broker.readAll(...args),
       read: (...args) => broker.read(...args),
       close: () => broker.close(),
+      cut: () => broker.cut(),
     }
   }
 }

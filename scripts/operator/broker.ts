@@ -51,6 +51,8 @@ export interface Broker {
   /** readAll of one topic that is its own echo. */
   read(topic: string): Promise<Buffer | undefined>
   close(): Promise<void>
+  /** Ends the connection as a power cut does: without DISCONNECT, so that a last will is told. */
+  cut(): Promise<void>
 }
 
 export interface BrokerAddress {

@@ -76,9 +76,13 @@ export class Context {
     return this.profile.list ?? 'securenet'
   }
 
+  /** So long one answer of the broker may take. */
+  get answerMs(): number {
+    return this.#options.brokerTimeout ?? defaultAnswerMs
+  }
+
   async broker(): Promise<Broker> {
-    const answerMs = this.#options.brokerTimeout ?? defaultAnswerMs
-    this.#broker ??= await this.world.connect(this.profile, { answerMs })
+    this.#broker ??= await this.world.connect(this.profile, { answerMs: this.answerMs })
     return this.#broker
   }
 

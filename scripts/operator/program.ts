@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
+import { addBrokerCommands } from './commands/broker.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addFleetCommands } from './commands/fleet.ts'
 import { addFollowCommand } from './commands/follow.ts'
@@ -62,6 +63,7 @@ export function createProgram(world: World): Command {
   addFollowCommand(program, world)
   addRegisterCommands(program, world)
   addGroupCommands(program, world)
+  addBrokerCommands(program, world)
   addCompletionCommand(program, world)
   inherit(program, world)
   return program

@@ -11,6 +11,7 @@ import type { World } from '../../scripts/operator/context.ts'
 import { openKeys } from '../../scripts/operator/keys.ts'
 import { connectBroker } from '../../scripts/operator/mqtt/connect.ts'
 import { claimsOf, type Sign } from '../../scripts/operator/orders.ts'
+import type { Profile } from '../../scripts/operator/profile.ts'
 import { runOperator } from '../../scripts/operator/program.ts'
 import { openStore } from '../../scripts/operator/register/open-store.ts'
 import { Register } from '../../scripts/operator/register/register.ts'
@@ -125,6 +126,7 @@ export class CliBench {
   onAsk: () => Promise<unknown> = async () => undefined
   sign: Sign | undefined = fakeSign
   interrupt = () => {}
+  #isEmbedded = true
   readonly #broker = new EmbeddedBroker({
     what: 'MQTT',
     protocol: 'TCP',
@@ -133,15 +135,23 @@ export class CliBench {
     variable: '',
   })
 
-  async start(lines: readonly string[]): Promise<void> {
-    this.url = await this.#broker.start()
-    writeFileSync(this.profileFile, JSON.stringify({ url: this.url, keysDir: 'keys', archiveDir: 'archive' }))
+  /** @param url of another broker than the embedded one */
+  async start(lines: readonly string[], url?: string): Promise<void> {
+    this.url = url ?? (await this.#broker.start())
+    this.#isEmbedded = url === undefined
+    this.profile()
     await this.modem.start(this.url, lines)
+  }
+
+  /** From now on, with these options beside or instead of the usual ones. */
+  profile(change: Partial<Profile> = {}): void {
+    const usual = { url: this.url, keysDir: 'keys', archiveDir: 'archive' }
+    writeFileSync(this.profileFile, JSON.stringify({ ...usual, ...change }))
   }
 
   async stop(): Promise<void> {
     await this.modem.stop()
-    await this.#broker.stop()
+    if (this.#isEmbedded) await this.#broker.stop()
     rmSync(this.folder, { recursive: true })
   }
 

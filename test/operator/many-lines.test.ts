@@ -33,6 +33,7 @@ function leaves(command: Command, path: string[] = []): [string, Command][] {
 /** Change nothing on any modem, or one line. Whatever is not named here has to ask first, and to have a dry run. */
 const harmless = [
   ...[
+    'broker check',
     'follow',
     'register import',
     'register export',

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 /** A network between the tool and a broker, as bad as a test wants it. */
-export interface Proxy {
+export interface BadNetwork {
   url: string
   /** ms that whatever comes back from the broker takes longer, from now on. */
   delayMs: number
@@ -13,10 +13,10 @@ export interface Proxy {
   stop(): Promise<void>
 }
 
-export async function startProxy(target: string): Promise<Proxy> {
+export async function startProxy(target: string): Promise<BadNetwork> {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
-  const proxy: Proxy = {
+  const proxy: BadNetwork = {
     url: '',
     delayMs: 0,
     mute: false,

@@ -25,6 +25,8 @@ export interface ConnectOptions {
   versions?: readonly Version[]
   /** Others than those of the tool: `broker check` tries wills and sessions. */
   client?: Partial<IClientOptions>
+  /** Hears from the very first: what a kept session brings comes before anything is subscribed to. */
+  onMessage?: (payload: string) => void
 }
 
 function clientOptions(
@@ -77,6 +79,8 @@ function open(
       () => fail(new Error(`no answer (CONNACK) within ${answerMs / 1000} s`)),
       answerMs,
     )
+    const { onMessage } = options
+    if (onMessage) client.on('message', (_topic, payload) => onMessage(String(payload)))
     client.once('connect', onConnect).once('error', onError).once('close', onClose)
   })
 }

@@ -210,6 +210,12 @@ export class MqttBroker implements Broker {
     this.#client.stream?.destroy()
   }
 
+  async cut(): Promise<void> {
+    this.#isClosing = true
+    this.#client.stream.destroy()
+    await this.#client.endAsync(true).catch(() => undefined)
+  }
+
   /** With the broker's refusal, loss or silence as an error that says what was asked. */
   async #answered<T>(what: string, act: () => Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined
