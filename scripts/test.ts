@@ -41,6 +41,8 @@ const tools: Readonly<Record<string, string>> = {
   'musl-gcc': 'musl-tools',
   ps: 'procps',
   'ssh-agent': 'openssh-client',
+  '/usr/lib/postgresql': 'postgresql',
+  psql: 'postgresql-client',
 }
 
 function isInstalled(tool: string): boolean {

@@ -1,4 +1,4 @@
-import type { FleetMode, LineService, LineState, OrderOutcome } from '../line/types.ts'
+import type { FleetMode, FleetState, LineService, LineState, OrderOutcome } from '../line/types.ts'
 
 /** `unknown`: not tested yet; `skipped`: this modem has no such address or page. */
 export type TestResult = 'pass' | 'fail' | 'unknown' | 'skipped'
@@ -70,6 +70,8 @@ export interface ReportParts {
   readonly keys: { readonly number: number; readonly stale: boolean }
   /** As it affects this line. */
   readonly fleet: FleetMode
+  /** The fleet order in force; none: no fleet order was ever accepted. */
+  readonly fleetState: FleetState | undefined
   readonly refusals: readonly DocumentRefusals[]
   readonly measured: LineMeasurement
   /** Seconds since 1970: the best estimate, and what the time surely is not before. */
@@ -85,6 +87,8 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   readonly lineId: string
   readonly generation: number
   readonly sequence: number
+  /** Of the order in force: equal numbers may be another order's. None before the first order. */
+  readonly digest?: string
   readonly service: LineService
   readonly reason: string
   readonly by: string
@@ -96,6 +100,8 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   readonly keysNumber: number
   readonly keysStale: boolean
   readonly fleet: FleetMode
+  /** Rank and content of the fleet order in force, also where it does not affect this line. */
+  readonly fleetOrder?: { readonly epoch: number; readonly sequence: number; readonly digest: string }
   readonly refusals: readonly DocumentRefusals[]
   readonly clock: {
     readonly floor: number
@@ -106,9 +112,11 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   readonly at: number
 }
 
+const fleetRank = ({ epoch, order, digest }: FleetState) => ({ epoch, sequence: order.sequence, digest })
+
 /** What *is*: nothing here is copied from an order that is not in force. */
 export function reported(parts: ReportParts): Reported {
-  const { identity, line, order, keys, fleet, refusals, measured, at, floor, unbelieved } = parts
+  const { identity, line, order, keys, fleet, fleetState, refusals, measured, at, floor, unbelieved } = parts
   const { armed, refused } = measured.interfaces
   const step = line.clockStep && { steppedBy: line.clockStep.by, believed: line.clockStep.believed }
   return {
@@ -117,6 +125,7 @@ export function reported(parts: ReportParts): Reported {
     lineId: line.lineId,
     generation: line.generation,
     sequence: line.sequence,
+    ...(line.digest !== '' && { digest: line.digest }),
     outcome: order.outcome,
     ...(order.code !== undefined && { code: order.code }),
     service: line.service,
@@ -133,6 +142,7 @@ export function reported(parts: ReportParts): Reported {
     keysNumber: keys.number,
     keysStale: keys.stale,
     fleet,
+    ...(fleetState && { fleetOrder: fleetRank(fleetState) }),
     refusals,
     clock: { floor, ...step, ...(unbelieved !== undefined && { unbelieved }) },
     at,

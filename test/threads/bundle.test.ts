@@ -10,13 +10,15 @@ import { askDaemon } from '../../module/local/socket.ts'
 import type { ThreadStatus } from '../../module/threads/query-threads.ts'
 import { startModule } from '../../scripts/bench/module-under-test.ts'
 import { blockAddress } from '../../scripts/bench/peers.ts'
-import { openBroker, type PreparedList, prepareList, publish } from '../../scripts/bench/prepared-list.ts'
+import {
+  openBroker,
+  order,
+  type PreparedList,
+  prepareList,
+  publish,
+} from '../../scripts/bench/prepared-list.ts'
 import { questionFor, type ServerProcess } from '../../scripts/bench/server-process.ts'
 import { DemoUpstream } from '../../scripts/household/demo-upstream.ts'
-import { household } from '../../scripts/household/module-config.ts'
-import { signerOf } from '../../scripts/operator/keys.ts'
-import { giveOrder } from '../../scripts/operator/orders.ts'
-import { KeyFolder } from '../../scripts/operator/signing/key-folder.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const folder = mkdtempSync(join(tmpdir(), 'securenet-threads-'))
@@ -181,15 +183,7 @@ describe('two threads', () => {
   })
 
   it('let everything through once the line is disabled', async () => {
-    const keys = await KeyFolder.open(prepared.home.keysDir)
-    const tools = { broker: broker.broker, now: () => Date.now(), ...signerOf(keys) }
-    const order = {
-      lineId: household.lineId,
-      service: 'disabled',
-      reason: 'customer',
-      by: 'customer',
-    } as const
-    await giveOrder(tools, order, { wait: false })
+    await order(prepared.home, broker.broker, { service: 'disabled', reason: 'customer' })
     await until(({ protecting }) => !protecting)
     await expect.poll(() => askBoth(kept)).toEqual([demoAddress])
   })
