@@ -108,7 +108,8 @@ export const layout: Layout = {
     {
       at: 'scripts/operator/**',
       may: paths(
-        'base blocklist blocklist/format blocklist/update category.ts control/documents control/mqtt line',
+        'base blocklist blocklist/format blocklist/update category.ts control/documents control/mqtt ' +
+          'control/schemas line',
       ),
     },
     {
