@@ -1,31 +1,31 @@
-const headerLength = 12
+const HEADER_LENGTH = 12
 /** Root name, type, class, TTL, RDLEN (RFC 6891 §6.1.2). */
-export const optLength = 11
-const optType = 41
-const cookieOption = 10
+export const OPT_LENGTH = 11
+const OPT_TYPE = 41
+const COOKIE_OPTION = 10
 
 /** @returns the octet after the only question of a query, or -1 where there is none that can be read */
 export function questionEndOf(query: Buffer): number {
-  if (query.length < headerLength + 5 || query[4] !== 0 || query[5] !== 1) return -1
-  let at = headerLength
+  if (query.length < HEADER_LENGTH + 5 || query[4] !== 0 || query[5] !== 1) return -1
+  let at = HEADER_LENGTH
   for (;;) {
     const length = query[at]
     if (length === undefined || length > 63) return -1
     at += 1 + length
     if (length === 0) break
-    if (at - headerLength > 254) return -1
+    if (at - HEADER_LENGTH > 254) return -1
   }
   return at + 4 <= query.length ? at + 4 : -1
 }
 
 /** @returns whether the query ends in an OPT without options */
 export function endsInOpt(query: Buffer): boolean {
-  const at = query.length - optLength
+  const at = query.length - OPT_LENGTH
   return (
-    at >= headerLength + 5 &&
+    at >= HEADER_LENGTH + 5 &&
     query[at] === 0 &&
     query[at + 1] === 0 &&
-    query[at + 2] === optType &&
+    query[at + 2] === OPT_TYPE &&
     query[at + 9] === 0 &&
     query[at + 10] === 0
   )
@@ -56,7 +56,7 @@ export function findOpt(reply: Buffer, at: number): number {
     if (fixed < 0 || fixed + 10 > reply.length) return -1
     const end = fixed + 10 + reply.readUInt16BE(fixed + 8)
     if (end > reply.length) return -1
-    if (reply.readUInt16BE(fixed) === optType && fixed === here + 1) return here
+    if (reply.readUInt16BE(fixed) === OPT_TYPE && fixed === here + 1) return here
     here = end
   }
   return -1
@@ -71,12 +71,12 @@ export function fullRcode(reply: Buffer, opt: number): number {
 /** @returns the COOKIE option's data (RFC 7873 §4) in the OPT at `opt`, or null */
 export function cookieOf(reply: Buffer, opt: number): Buffer | null {
   if (opt < 0) return null
-  const end = opt + optLength + reply.readUInt16BE(opt + 9)
-  let at = opt + optLength
+  const end = opt + OPT_LENGTH + reply.readUInt16BE(opt + 9)
+  let at = opt + OPT_LENGTH
   while (at + 4 <= end) {
     const length = reply.readUInt16BE(at + 2)
     if (at + 4 + length > end) return null
-    if (reply.readUInt16BE(at) === cookieOption) return reply.subarray(at + 4, at + 4 + length)
+    if (reply.readUInt16BE(at) === COOKIE_OPTION) return reply.subarray(at + 4, at + 4 + length)
     at += 4 + length
   }
   return null
@@ -91,7 +91,7 @@ export function cookieOf(reply: Buffer, opt: number): Buffer | null {
 export function appendCookie(query: Buffer, length: number, client: Buffer, server: Buffer | null): number {
   const size = client.length + (server?.length ?? 0)
   query.writeUInt16BE(4 + size, length - 2)
-  query.writeUInt16BE(cookieOption, length)
+  query.writeUInt16BE(COOKIE_OPTION, length)
   query.writeUInt16BE(size, length + 2)
   client.copy(query, length + 4)
   server?.copy(query, length + 4 + client.length)

@@ -44,9 +44,9 @@ export const initialLeaseState: LeaseState = {
 }
 
 /** Fewer may still lie in a socket's buffer, or be no questions at all. */
-const unseenLimit = 3
-const firstHoldMs = 30_000
-const longestHoldMs = 600_000
+const UNSEEN_LIMIT = 3
+const FIRST_HOLD_MS = 30_000
+const LONGEST_HOLD_MS = 600_000
 /** Takes note that a lease ran out unrenewed: crash of the loop, failing checks, a stopped process. */
 export function lapse(state: LeaseState, now: number, leaseMs: number): LeaseState {
   if (state.renewedAt === null || now - state.renewedAt < leaseMs) return state
@@ -55,7 +55,7 @@ export function lapse(state: LeaseState, now: number, leaseMs: number): LeaseSta
   if (state.why !== 'unreached') return lapsed
   // Only traffic shows that questions do not arrive, and without a lease there is none: trying again at once would
   // take the LAN down for most of each round.
-  const pause = Math.min(firstHoldMs * 2 ** state.lapses, longestHoldMs)
+  const pause = Math.min(FIRST_HOLD_MS * 2 ** state.lapses, LONGEST_HOLD_MS)
   return { ...lapsed, lapses: state.lapses + 1, heldUntil: now + pause }
 }
 
@@ -68,7 +68,7 @@ export function count(state: LeaseState, counted: QuestionCounts | null): LeaseS
   const arrived = Math.max(0, counted.own - before.own)
   const unseen = arrived > 0 ? 0 : state.unseen + sent
   const lapses = arrived > 0 && sent > 0 ? 0 : state.lapses
-  return { ...state, counted, unseen, lapses, unreached: unseen >= unseenLimit }
+  return { ...state, counted, unseen, lapses, unreached: unseen >= UNSEEN_LIMIT }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { appendCookie, endsInOpt, optLength, questionEndOf } from '../dns/edns.ts'
+import { appendCookie, endsInOpt, OPT_LENGTH, questionEndOf } from '../dns/edns.ts'
 import type { Queued } from './fair-queue.ts'
 import { type RandomPool, randomiseCase } from './random-pool.ts'
 import type { Server } from './server.ts'
@@ -157,7 +157,7 @@ export class Pending implements Timed, Queued {
       randomiseCase(this.query, 12, this.questionEnd - 4, random)
     }
     message.copy(this.query, this.questionEnd, this.questionEnd)
-    this.queryLength = opt || !this.hasOpt ? message.length : message.length - optLength
+    this.queryLength = opt || !this.hasOpt ? message.length : message.length - OPT_LENGTH
     this.query.writeUInt16BE(message.readUInt16BE(10) - (this.hasOpt && !opt ? 1 : 0), 10)
     if (opt && server.remote && !(server.cookiesOffUntil > tick)) {
       this.cookieSent = true
@@ -168,7 +168,7 @@ export class Pending implements Timed, Queued {
   /** @returns the query for a stream: its length before it, and no cookie, for which TCP has no need (RFC 7873 §5.2.1) */
   frame(id: number): Buffer {
     const stripped = this.hasOpt && !this.optSent
-    const length = stripped ? this.message.length - optLength : this.message.length
+    const length = stripped ? this.message.length - OPT_LENGTH : this.message.length
     const frame = Buffer.allocUnsafeSlow(2 + length)
     this.message.copy(frame, 2, 0, length)
     this.query.copy(frame, 2 + 12, 12, this.questionEnd)
@@ -181,6 +181,6 @@ export class Pending implements Timed, Queued {
   /** What the OPT advertises (RFC 6891 §6.2.3); 512 without one. */
   get advertised(): number {
     if (!this.optSent) return 512
-    return Math.max(512, this.message.readUInt16BE(this.message.length - optLength + 3))
+    return Math.max(512, this.message.readUInt16BE(this.message.length - OPT_LENGTH + 3))
   }
 }

@@ -90,7 +90,7 @@ function createUpdater(folder: string, published: string, matcher: Matcher): Upd
     pauseMs: CHUNK_PAUSE_MS,
     openBuilder: process.env['SECURENET_BUILD_HERE']
       ? buildHere
-      : buildOnThread(startBuilderThread(process.argv[1] as string)),
+      : buildOnThread(startBuilderThread(process.argv[1]!)),
     clock: systemClock,
     floor: () => 0,
     log: { debug: silent, info: silent, warn: silent, error: (_, fields) => console.error(fields) },
@@ -134,7 +134,7 @@ async function takeAll(updater: Updater, matcher: Matcher): Promise<void> {
   socket.close()
 }
 
-const asked = 300_000
+const ASKED = 300_000
 
 function serve(updater: Updater, matcher: Matcher): void {
   const from = performance.now()
@@ -148,10 +148,10 @@ function serve(updater: Updater, matcher: Matcher): void {
     for (let at = 5, left = i; at < 13; at += 1, left >>>= 4) name[at] = 97 + (left & 15)
     matcher.verdict(name, 0)
   }
-  for (let i = 0; i < asked; i += 1) ask(i)
+  for (let i = 0; i < ASKED; i += 1) ask(i)
   const begin = performance.now()
-  for (let i = 0; i < asked; i += 1) ask(i)
-  const verdictUs = ((performance.now() - begin) * 1000) / asked
+  for (let i = 0; i < ASKED; i += 1) ask(i)
+  const verdictUs = ((performance.now() - begin) * 1000) / ASKED
   const memory = textOf('/proc/self/smaps_rollup')
   const figures: ServedFigures = {
     firstVerdictMs,

@@ -18,7 +18,7 @@ export interface BackendOptions {
   say(step: string, text: string): void
 }
 
-const list = 'securenet'
+const LIST = 'securenet'
 
 /** 13,752 lines, 13,745 of them names of real phishing sites: the npm package eth-phishing-detect. */
 function phishingNames(): string[] {
@@ -53,15 +53,15 @@ export class Backend {
     writeFileSync(home.rootsFile, `${JSON.stringify(folder.roots, null, 2)}\n`)
     await publishKeys(broker, folder.documents)
     say('keys', `freshly made, in ${home.keysDir}`)
-    const profile = { url: brokerUrl, keysDir: home.keysDir, archiveDir: home.archiveDir, list }
+    const profile = { url: brokerUrl, keysDir: home.keysDir, archiveDir: home.archiveDir, list: LIST }
     writeFileSync(home.profile, `${JSON.stringify(profile, null, 2)}\n`)
 
     const names = phishingNames()
-    const archive = new Archive(home.archiveDir, list)
-    const { release, report } = await buildDemoList(archive, list, names)
+    const archive = new Archive(home.archiveDir, LIST)
+    const { release, report } = await buildDemoList(archive, LIST, names)
     const tools = { broker, now: () => Date.now(), ...signerOf(folder) }
     const { version } = release
-    await publishVersion(tools, archive, { list, version, spreadSeconds: 0, progress: () => {} })
+    await publishVersion(tools, archive, { list: LIST, version, spreadSeconds: 0, progress: () => {} })
     say(
       'list',
       `version ${version} published: ${release.names} names in ${release.snapshot.chunks.length} chunks, ${bytesText(release.snapshot.bytes)}; ${leftOut(report)} of ${names.length} lines left out`,
@@ -72,7 +72,7 @@ export class Backend {
       { wait: false },
     )
     say('order', `line ${lineId}: enabled`)
-    return { list, listedName: String(names[0]) }
+    return { list: LIST, listedName: String(names[0]) }
   }
 
   async stop(): Promise<void> {

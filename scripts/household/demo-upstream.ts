@@ -2,20 +2,20 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net'
 
-const headerBytes = 12
-const typeA = 1
-const typeAaaa = 28
-const ttlSeconds = 60
+const HEADER_BYTES = 12
+const TYPE_A = 1
+const TYPE_AAAA = 28
+const TTL_SECONDS = 60
 
 /** Documentation addresses (RFC 5737, RFC 3849): public to a rebinding filter, and nobody's. */
 const addresses = new Map<number, Buffer>([
-  [typeA, Buffer.from([192, 0, 2, 1])],
-  [typeAaaa, Buffer.from('20010db8000000000000000000000001', 'hex')],
+  [TYPE_A, Buffer.from([192, 0, 2, 1])],
+  [TYPE_AAAA, Buffer.from('20010db8000000000000000000000001', 'hex')],
 ])
 
 /** @returns where the first question ends, or null where there is none that can be read */
 function questionEnd(query: Buffer): number | null {
-  let at = headerBytes
+  let at = HEADER_BYTES
   for (;;) {
     const length = query[at]
     if (length === undefined || length > 63) return null
@@ -30,7 +30,7 @@ function questionEnd(query: Buffer): number | null {
  * @returns null for what is no question: not answered
  */
 export function demoAnswer(query: Buffer): Buffer | null {
-  if (query.length < headerBytes || (query[2]! & 0x80) !== 0 || query.readUInt16BE(4) !== 1) return null
+  if (query.length < HEADER_BYTES || (query[2]! & 0x80) !== 0 || query.readUInt16BE(4) !== 1) return null
   const end = questionEnd(query)
   if (end === null) return null
   const type = query.readUInt16BE(end - 4)
@@ -42,10 +42,10 @@ export function demoAnswer(query: Buffer): Buffer | null {
   reply.writeUInt16BE(address ? 1 : 0, 6)
   reply.writeUInt32BE(0, 8)
   if (!address) return reply
-  reply.writeUInt16BE(0xc000 | headerBytes, end)
+  reply.writeUInt16BE(0xc000 | HEADER_BYTES, end)
   reply.writeUInt16BE(type, end + 2)
   reply.writeUInt16BE(1, end + 4)
-  reply.writeUInt32BE(ttlSeconds, end + 6)
+  reply.writeUInt32BE(TTL_SECONDS, end + 6)
   reply.writeUInt16BE(address.length, end + 10)
   address.copy(reply, end + 12)
   return reply

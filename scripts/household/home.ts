@@ -22,7 +22,7 @@ export interface Home {
 }
 
 /** Room that the path of a Unix socket has (unix(7): 108 bytes), less the name of the socket itself. */
-const longestRunDir = 80
+const LONGEST_RUN_DIR = 80
 
 export function homePaths(folder: string): Home {
   const modem = join(folder, 'modem')
@@ -35,7 +35,7 @@ export function homePaths(folder: string): Home {
     keysDir: join(folder, 'keys'),
     archiveDir: join(folder, 'archive'),
     dataDir: join(modem, 'data'),
-    runDir: runDir.length <= longestRunDir ? runDir : join(tmpdir(), `securenet-${digest}`),
+    runDir: runDir.length <= LONGEST_RUN_DIR ? runDir : join(tmpdir(), `securenet-${digest}`),
     configFile: join(modem, 'config.json'),
     rootsFile: join(modem, 'roots.json'),
     moduleLog: join(modem, 'module.log'),

@@ -21,7 +21,7 @@ import { writeIpk } from './ipk.mjs'
 import { putPrebuilt, strip } from './prebuilt.mjs'
 import { targets } from './targets.mjs'
 
-const release = 1
+const RELEASE = 1
 const common = ['libc', 'libstdcpp6', 'libgcc1', 'jshn', 'ubus', 'procd-ujail']
 
 function epochOf(releaseDate) {
@@ -81,7 +81,7 @@ function writeFeed({ root, out, version, epoch }) {
     join(folder, 'Makefile'),
     template
       .replaceAll('@VERSION@', version)
-      .replaceAll('@RELEASE@', String(release))
+      .replaceAll('@RELEASE@', String(RELEASE))
       .replaceAll('@EPOCH@', String(epoch)),
   )
 }
@@ -105,7 +105,7 @@ function packTarget(target, options) {
   const folder = join(out, target.name)
   mkdirSync(folder, { recursive: true })
   const opkg = architecture ?? target.opkg
-  const full = `${version}-${release}`
+  const full = `${version}-${RELEASE}`
   const report = (file, installed, notes) => {
     const note = notes.length > 0 ? ` (${notes.join('; ')})` : ''
     say(`${relative(out, file)}: ${statSync(file).size} bytes, installed ${installed} bytes${note}`)
