@@ -7,7 +7,7 @@ import type { Ubus } from './ubus.ts'
 
 /** netifd writes it; the second place is that of releases before 21.02. */
 const resolvConfPaths: readonly string[] = ['/tmp/resolv.conf.d/resolv.conf.auto', '/tmp/resolv.conf.auto']
-const most = 8
+const MOST = 8
 
 function textsIn(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
@@ -94,5 +94,5 @@ export async function findResolvers(options: {
     }
     if (found.size > 0) break
   }
-  return [...found].slice(0, most)
+  return [...found].slice(0, MOST)
 }

@@ -25,7 +25,7 @@ export interface AnswerInspectorOptions {
 }
 
 /** A chain over 16 links is a mistake or an attack (docs/dns.md, Blocked). */
-const LINKS_MOST = 16
+const MAX_LINKS = 16
 
 const target = Buffer.alloc(NAME_BYTES)
 const rebound = negativeTail(Rcode.NOERROR, 10, [
@@ -98,7 +98,7 @@ export function createAnswerInspector({
       const record = records[i]!
       const at = targetOffset(record)
       if (at < 0) continue
-      if (record.type === Type.CNAME && ++links > LINKS_MOST) {
+      if (record.type === Type.CNAME && ++links > MAX_LINKS) {
         query.reason = 'chain-too-long'
         return replyWith(query, tooLong)
       }

@@ -26,16 +26,16 @@ export interface Allocations {
   bufferBytes: number
 }
 
-const listedNames = 20_000
-const batch = 10_000
-const batches = 20
-const key = '00112233445566aa'
+const LISTED_NAMES = 20_000
+const BATCH = 10_000
+const BATCHES = 20
+const KEY = '00112233445566aa'
 
 async function smallStore(folder: string, names: readonly string[]): Promise<Store> {
-  const set = setOf(new Map(names.map((name) => [name, { category: 0, scope: 'tree', input: 0 }])), key)
+  const set = setOf(new Map(names.map((name) => [name, { category: 0, scope: 'tree', input: 0 }])), KEY)
   const path = join(folder, 'list.mdb')
-  const chunks = encodeSnapshot(set, { list: 'bench', version: 1, key })
-  const release = { version: 1, key, result: resultOf(set) }
+  const chunks = encodeSnapshot(set, { list: 'bench', version: 1, key: KEY })
+  const release = { version: 1, key: KEY, result: resultOf(set) }
   const builder = createStoreBuilder({ path, list: 'bench', release, chunks: chunks.length })
   for (const chunk of chunks) await builder.append(chunk)
   await builder.finish()
@@ -82,8 +82,8 @@ function measurePath(
 ): Allocations {
   let heap = 0
   let buffers = 0
-  for (let round = -2; round < batches; round++) {
-    const asked = messages(batch)
+  for (let round = -2; round < BATCHES; round++) {
+    const asked = messages(BATCH)
     collect()
     const before = process.memoryUsage()
     for (const message of asked) {
@@ -98,7 +98,7 @@ function measurePath(
     heap += after.heapUsed - before.heapUsed
     buffers += after.arrayBuffers - before.arrayBuffers
   }
-  const queries = batch * batches
+  const queries = BATCH * BATCHES
   return { path, heapBytes: Math.round(heap / queries), bufferBytes: Math.round(buffers / queries) }
 }
 
@@ -107,7 +107,7 @@ export async function measureAllocations(): Promise<Allocations[]> {
   const folder = mkdtempSync(join(tmpdir(), 'securenet-bench-'))
   try {
     const real = realNames()
-    const listed = makeNames(listedNames, real)
+    const listed = makeNames(LISTED_NAMES, real)
     const store = await smallStore(folder, listed)
     const chain = chainOver(store)
     const next = freshNames(real, 'heap')

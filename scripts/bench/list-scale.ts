@@ -18,7 +18,7 @@ import { type ScaleRow, scalePlot, scaleTable } from './list-scale-report.ts'
 const { flags, env } = modemRuntime()
 const environment = { ...process.env, ...env }
 /** Without an update, for comparison. */
-const idleMs = 5000
+const IDLE_MS = 5000
 
 async function buildScript(root: string, folder: string, name: string): Promise<string> {
   const outfile = join(root, `${name}.mjs`)
@@ -105,12 +105,12 @@ async function takeVersions(
   // Looked at without an update too: looking holds the process up a little.
   const memory = watchMemory(child.pid as number)
   const idleFrom = performance.timeOrigin + performance.now()
-  await sleep(idleMs)
-  const idleTo = idleFrom + idleMs
+  await sleep(IDLE_MS)
+  const idleTo = idleFrom + IDLE_MS
   const delta = await take(published.heads.delta)
   await sleep(500)
   const snapshot = await take(published.heads.snapshot)
-  const mostKiB = memory.stop()
+  const maxKiB = memory.stop()
   await sleep(500)
   asker.stdin.end()
   const asked = JSON.parse(await answers) as Asked[]
@@ -123,7 +123,7 @@ async function takeVersions(
     idle: waitsBetween(asked, [[idleFrom, idleTo]]),
     updating: waitsBetween(asked, windows),
     beforeKiB: memory.before,
-    mostKiB,
+    maxKiB,
   }
 }
 
