@@ -4,9 +4,9 @@ import { QUESTION_FIXED_BYTES } from './question.ts'
 import { namesHold, type RecordView, recordAt } from './record.ts'
 
 /** RFC 2308 §5 asks for a bound on negative answers: an hour. */
-const NEGATIVE_TTL_MOST = 3600
+const MAX_NEGATIVE_TTL = 3600
 /** RFC 8767 §4: TTLs with the top bit set, or above a week, are capped. */
-const TTL_MOST = 604_800
+const MAX_TTL = 604_800
 
 /**
  * An upstream's reply, walked once: without its OPT, with what is needed to serve it again.
@@ -67,7 +67,7 @@ function walkRecords(reply: Buffer, questionEnd: number): AnswerWalk | null {
 
 function cappedTtl(reply: Buffer, at: number): number {
   const ttl = reply.readUInt32BE(at)
-  return ttl > 0x7fff_ffff ? 0 : Math.min(ttl, TTL_MOST)
+  return ttl > 0x7fff_ffff ? 0 : Math.min(ttl, MAX_TTL)
 }
 
 /** RFC 2308 §5: the lesser of the SOA's TTL and its MINIMUM; without an SOA a negative answer is not cached. */
@@ -75,7 +75,7 @@ function negativeTtl(reply: Buffer, walk: AnswerWalk): number {
   const [answers, authorities] = walk.kept
   for (const record of walk.records.slice(answers, answers + authorities)) {
     if (record.type === Type.SOA && record.end - record.rdata >= 22)
-      return Math.min(cappedTtl(reply, record.ttlAt), reply.readUInt32BE(record.end - 4), NEGATIVE_TTL_MOST)
+      return Math.min(cappedTtl(reply, record.ttlAt), reply.readUInt32BE(record.end - 4), MAX_NEGATIVE_TTL)
   }
   return 0
 }
@@ -91,7 +91,7 @@ function isNegative(reply: Buffer, walk: AnswerWalk, rcode: number, questionEnd:
 
 function cacheTtl(reply: Buffer, walk: AnswerWalk, rcode: number, questionEnd: number): number {
   if (rcode !== Rcode.NOERROR && rcode !== Rcode.NXDOMAIN) return 0
-  let ttl = TTL_MOST
+  let ttl = MAX_TTL
   for (const record of walk.records.slice(0, walk.kept[0]))
     ttl = Math.min(ttl, cappedTtl(reply, record.ttlAt))
   return isNegative(reply, walk, rcode, questionEnd) ? Math.min(ttl, negativeTtl(reply, walk)) : ttl

@@ -90,7 +90,7 @@ export async function floor(
 }
 
 /** Datagrams that the C echo takes with one system call: as many as the module does. */
-const batch = 64
+const BATCH = 64
 
 /** What the kernel costs, one datagram for each system call and in batches. @returns none without a C compiler */
 export async function kernelFloors(folder: string, say: (text: string) => void): Promise<ServerProcess[]> {
@@ -105,5 +105,5 @@ export async function kernelFloors(folder: string, say: (text: string) => void):
     const command = [program, String(port), String(most)]
     return new ServerProcess({ name, port, command, logFile: join(folder, `${name}.log`) })
   }
-  return [await echo('C echo', 1), await echo('C echo in batches', batch)]
+  return [await echo('C echo', 1), await echo('C echo in batches', BATCH)]
 }
