@@ -8,6 +8,7 @@ import type { Config } from './config/config.ts'
 import { nameToText } from './dns/name.ts'
 import { Question } from './dns/question.ts'
 import { UdpListener } from './listener/udp.ts'
+import { addonBeside, type BatchAddon, loadBatchAddon } from './platform/batch/addon.ts'
 import { DROP, PENDING, Query } from './query/query.ts'
 import { createQueryCounts, createQueryPipeline, type QueryPipeline } from './query-pipeline.ts'
 import type { QueryCounts } from './telemetry/query-counts.ts'
@@ -32,6 +33,7 @@ export interface QueryThreadOptions {
   config: Config
   sockets: readonly SharedSocket[]
   takeSockets: TakeSockets
+  addon: BatchAddon | null
   channel: Channel<FromQueryThread, ToQueryThread>
   /** It has stopped as it was told to. */
   onStopped: () => void
@@ -51,7 +53,7 @@ export class QueryThread {
   readonly #counts: QueryCounts
   readonly #serving: QueryPipeline
   readonly #listeners: UdpListener[] = []
-  #state: QueryState = { protecting: false, list: null, allow: [], resolvers: [], notices: false }
+  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [], notices: false }
   #store: Store | null = null
   #starting: Promise<void> | null = null
   #timer: Timer | null = null
@@ -123,14 +125,14 @@ export class QueryThread {
     }
     if (state.allow.join() !== before.allow.join()) this.#matcher.setAllow(state.allow)
     if (state.resolvers.join() !== before.resolvers.join()) this.#upstream.setResolvers(state.resolvers)
-    this.#policy.protecting = state.protecting
+    this.#policy.filtering = state.filtering
   }
 
   async #serve(): Promise<void> {
-    const { sockets, takeSockets, channel, log } = this.#options
+    const { sockets, takeSockets, addon, channel, log } = this.#options
     await this.#upstream.start()
     await takeSockets(sockets, (socket, { address, port }) => {
-      const listener = new UdpListener({ address, port, log, handle: (query) => this.#handle(query) })
+      const listener = new UdpListener({ address, port, log, addon, handle: (query) => this.#handle(query) })
       listener.serve(socket)
       this.#listeners.push(listener)
     })
@@ -190,15 +192,17 @@ function forwardingLog(least: Level, post: (message: FromQueryThread) => void): 
 /** What this program does where it is loaded as a worker. */
 export function runThread(): void {
   const { data, channel } = parentOf<QueryThreadData, FromQueryThread, ToQueryThread>()
-  const { config, sockets } = data
+  const { config, sockets, program } = data
+  const log = forwardingLog(config.logLevel, channel.post)
   const thread = new QueryThread({
     config,
     sockets,
     takeSockets: takeSharedSockets,
+    addon: loadBatchAddon(addonBeside(program), (why) => log.info('udp-batch-off', { why })),
     channel,
     onStopped: () => channel.close(),
     clock: systemClock,
-    log: forwardingLog(config.logLevel, channel.post),
+    log,
   })
   thread.start()
 }

@@ -36,7 +36,7 @@ export async function compileSchema(path) {
 
 const suffix = '?compiled'
 
-/** `import { validate } from './x.json?compiled'` in a bundle made by esbuild. */
+/** `import { validate } from '<schema>?compiled'` in a bundle made by esbuild. */
 export const esbuildSchemas = {
   name: 'compiled-schemas',
   setup(bundler) {

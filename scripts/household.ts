@@ -20,7 +20,7 @@ import {
 } from './household/upstream.ts'
 import { blockedInDns, ModuleWatch } from './household/watch-module.ts'
 
-const protectingWithinMs = 60_000
+const protectingWithinMs = 180_000
 const unlistedName = 'example.com'
 
 const say = (step: string, text: string) => void process.stdout.write(`${step.padEnd(11)} ${text}\n`)

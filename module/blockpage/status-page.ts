@@ -39,7 +39,7 @@ export function ageText(texts: Texts, seconds: number): string {
 
 function week(texts: Texts, { stoppedThisWeek }: ProtectionStatus): Html {
   const rows = [...stoppedThisWeek]
-    // A closed way round is no threat (3-dns.md, Blocked).
+    // A closed way round is no threat (docs/dns.md, Blocked).
     .filter(([category, count]) => count > 0 && category !== 'resolver-bypass')
     .sort(([, a], [, b]) => b - a)
   const total = rows.reduce((sum, [, count]) => sum + count, 0)

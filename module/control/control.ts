@@ -99,7 +99,7 @@ export class Control {
       clientId: modemId,
       keepaliveSeconds: mqtt.keepaliveSeconds,
       random,
-      // A modem without a clock waits for NTP (6-modem.md). Only build time counts, not the trustedTime: a wrong clock beside a
+      // A modem without a clock waits for NTP (docs/adr/0007-clock-floor.md). Only build time counts, not the trustedTime: a wrong clock beside a
       // signer must not keep modems from the document that puts it right.
       clockSane: () => !trustedTime.wallIsUnset(),
       presence: this.#presence.document,

@@ -13,7 +13,7 @@ export interface ListReport {
   readonly version?: number
   readonly names?: number
   readonly issuedAt?: number
-  /** What the updater is doing (blocklist/update.ts). */
+  /** What the updater is doing (blocklist/update/updater.ts). */
   readonly phase?: string
   /** What keeps the newest version from being taken (docs/errors.md). */
   readonly code?: string

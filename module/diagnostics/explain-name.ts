@@ -3,7 +3,7 @@ import type { Matcher } from '../blocklist/matcher.ts'
 import { categoryName } from '../category.ts'
 import { addressText } from '../dns/address.ts'
 import type { Answer } from '../dns/answer.ts'
-import { Rcode, Type } from '../dns/constants.ts'
+import { Rcode, rcodeText, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, nameFromText, nameToText } from '../dns/name.ts'
 import { upstreamBlock } from '../query/upstream-block.ts'
 import { addressesOf, ask } from '../upstream/ask.ts'
@@ -41,8 +41,6 @@ export interface ExplainOptions {
   protection: () => { protecting: boolean; why: string }
 }
 
-const rcodeNames = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
-
 /** Links of an answer: where each CNAME leads. */
 function targets({ bytes, records, answers }: Answer): Buffer[] {
   const found: Buffer[] = []
@@ -76,7 +74,7 @@ export async function explainName(text: string, options: ExplainOptions): Promis
   const answer = await ask(upstream, name, Type.A, 'check')
   const addresses = answer ? addressesOf(answer) : []
   const chain = [name, ...(answer ? targets(answer) : [])].map(linkOf)
-  // As query/judge.ts has it: core and allow hold for all that the name leads to.
+  // As query/answer-inspector.ts has it: core and allow hold for all that the name leads to.
   const exempt = matcher.exempt(name, 0)
   if (exempt)
     for (const link of chain)
@@ -92,6 +90,6 @@ export async function explainName(text: string, options: ExplainOptions): Promis
     why,
     chain,
     addresses: addresses.map(addressText),
-    rcode: answer ? (rcodeNames[answer.rcode] ?? String(answer.rcode)) : rcodeNames[Rcode.SERVFAIL]!,
+    rcode: rcodeText(answer?.rcode ?? Rcode.SERVFAIL),
   }
 }

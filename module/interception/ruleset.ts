@@ -114,7 +114,7 @@ export interface RulesetOptions {
 }
 
 /**
- * The whole table, inert while `armed` or `lease` is empty (6-modem.md). Made anew in one transaction, so that there is
+ * The whole table, inert while `armed` or `lease` is empty (docs/interception.md). Made anew in one transaction, so that there is
  * never half of it.
  */
 export function ruleset(options: RulesetOptions): string {

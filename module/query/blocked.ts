@@ -1,6 +1,7 @@
 import { BLOCKED, categoryName, RESOLVER_BYPASS } from '../category.ts'
 import { Ede, Rcode, Type } from '../dns/constants.ts'
-import { answerTail, type ExtendedError, negativeTail, type ReplySections, replyWith } from '../dns/reply.ts'
+import type { ExtendedError } from '../dns/edns.ts'
+import { answerTail, negativeTail, type ReplySections, replyWith } from '../dns/reply.ts'
 import type { Query } from './query.ts'
 import type { AnswerReason } from './reason.ts'
 
@@ -23,7 +24,7 @@ const subErrors = new Map([
   ['phishing', 2],
 ])
 
-/** Answers a name that is blocked; the only place that knows how a block looks on the wire (3-dns.md, Blocked). */
+/** Answers a name that is blocked; the only place that knows how a block looks on the wire (docs/dns.md, Blocked). */
 export type BlockedReply = (query: Query, category: number, reason: AnswerReason) => Buffer
 
 /** Types that have a tail of their own; all others share NODATA, so that no type tells more than another. */

@@ -49,7 +49,6 @@ function isDue(entry: Entry, now: number): boolean {
 }
 
 /** Serves what is known and still good. Before the verdict: an entry carries the revision under which it was judged. */
-/** Serves what is known and still good. Before the verdict: an entry carries the revision under which it was judged. */
 export function cached({ cache, policy, inspect, refresh }: CachedOptions): QueryStep {
   const keyText = (length: number) => Question.name.toString('latin1', 0, length)
 

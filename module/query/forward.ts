@@ -1,10 +1,12 @@
 import { clientKey, isLoopback } from '../base/client-key.ts'
 import type { Clock, Timer } from '../base/clock.ts'
-import { type Answer, readAnswer, writeReply } from '../dns/answer.ts'
+import { type Answer, readAnswer } from '../dns/answer.ts'
 import { Ede, Rcode } from '../dns/constants.ts'
-import { forwardable } from '../dns/forwardable.ts'
+import { errorOptions } from '../dns/edns.ts'
+import { forwardable } from '../dns/query-message.ts'
 import { emptyTail, type ReplySections, replyWith, tails } from '../dns/reply.ts'
 import { restoreAnswer } from '../dns/stored-answer.ts'
+import { writeReply } from '../dns/write-reply.ts'
 import type { AnswerInspector } from './answer-inspector.ts'
 import type { Cache } from './cache.ts'
 import type { QueryPolicy } from './policy.ts'
@@ -34,16 +36,14 @@ export interface ForwardOptions {
   observe: (query: Query) => void
 }
 
-/** Octets of an OPT record before its options. */
-const OPT_FIXED = 11
 /** RFC 9520 §3.2: failures are remembered for 1 to 5 seconds. */
 const FAILURE_SECONDS = 2
 /** RFC 8767 §5, client response timer: after it a stale answer goes out, and the exchange goes on. */
 const STALE_AFTER_MS = 1800
 
-const noAuthority = emptyTail(Rcode.SERVFAIL, [
-  { code: Ede.NO_REACHABLE_AUTHORITY, text: 'no resolver answered' },
-])
+const nobodyAnswered = [{ code: Ede.NO_REACHABLE_AUTHORITY, text: 'no resolver answered' }]
+const noAuthority = emptyTail(Rcode.SERVFAIL, nobodyAnswered)
+const noAuthorityErrors = errorOptions(nobodyAnswered)
 const unusable = emptyTail(Rcode.SERVFAIL, [
   { code: Ede.NETWORK_ERROR, text: 'the resolver’s reply cannot be used' },
 ])
@@ -149,8 +149,8 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
     // RFC 9520 §2.2: silence is a failure to remember too; what cannot be reached may be back at once.
     if (failure === 'timeout') {
       const answer = readAnswer(reply, query.end)
-      const errors = noAuthority.opt.subarray(OPT_FIXED)
-      if (answer !== null) cache.set(query.key, { ...answer, errors }, FAILURE_SECONDS, policy.revision)
+      if (answer !== null)
+        cache.set(query.key, { ...answer, errors: noAuthorityErrors }, FAILURE_SECONDS, policy.revision)
     }
     return reply
   }
@@ -195,7 +195,8 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
     return PENDING
   }
 
-  const refresh = (query: Query): void => {
+  const refresh = (asked: Query): void => {
+    const query = asked.copy()
     ask(query, clientKey(query.clientAddress), (reply) => {
       const entry = cache.get(query.key)
       if (entry) entry.refreshing = false

@@ -38,7 +38,7 @@ const special =
 /** A zone that must not leave the modem: it is empty but for its apex (RFC 6303 §3). */
 const empty = special((_, isApex) => (isApex ? nodata : nxdomain))
 
-/** Owned by the stock resolver: DHCP names and private reverse zones go to it as they are (3-dns.md). */
+/** Owned by the stock resolver: DHCP names and private reverse zones go to it as they are (docs/dns.md, Own and special names). */
 const local: Rule = (query) => {
   query.local = true
   return NEXT
@@ -140,13 +140,13 @@ export function specialNames(
   }
 
   return (query) => {
-    if (canaryLengths[query.nameLength] && policy.protecting) {
+    if (canaryLengths[query.nameLength] && policy.filtering) {
       const outcome = atCanary(query)
       if (outcome !== NEXT) return outcome
     }
     // A name without a dot is a host of the household, or nothing; on the list it is neither.
     if (query.lastLabel === 0 && query.nameLength > 1 && isAddress(query.type))
-      query.local = !(policy.protecting && policy.verdict(Question.name, 0) >= 0)
+      query.local = !(policy.filtering && policy.verdict(Question.name, 0) >= 0)
     return marked[lastLabelMark(Question.name, query.lastLabel)] ? inZone(query) : NEXT
   }
 }

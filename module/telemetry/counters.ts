@@ -8,7 +8,7 @@ export interface AnswerObservation {
   category: number
 }
 
-/** Blocks that a person would call a stopped threat; a closed bypass is none (3-dns.md). */
+/** Blocks that a person would call a stopped threat; a closed bypass is none (docs/dns.md, Blocked). */
 const threats: ReadonlySet<AnswerReason> = new Set(['blocked', 'blocked-target', 'blocked-upstream'])
 
 const DAY_MS = 86_400_000
@@ -145,7 +145,7 @@ export class Counters {
     }
   }
 
-  /** Terminated lines leave nothing behind (1-mission.md). */
+  /** Terminated lines leave nothing behind (docs/line-life-cycle.md). */
   wipe(): void {
     this.take()
     this.#days.clear()

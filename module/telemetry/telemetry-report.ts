@@ -20,7 +20,7 @@ export interface TelemetryParts {
   leaseInterruptions: number
 }
 
-/** Payload of `modem/{modemId}/telemetry` (control/schemas/telemetry.json): counters alone, no names (1-mission.md, article 4). */
+/** Payload of `modem/{modemId}/telemetry` (control/schemas/telemetry.json): counters alone, no names. */
 export function telemetryReport(parts: TelemetryParts): Record<string, unknown> {
   const { modemId, bootId, from, to, lineId, totals, latencyMs, listVersion, listAgeSeconds } = parts
   const { questions, byReason, blockedByCategory } = totals

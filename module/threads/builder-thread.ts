@@ -1,6 +1,6 @@
 import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 import { MAX_CHUNK_BYTES } from '../blocklist/format/chunk.ts'
-import { type Blame, blameOf, ListFault } from '../blocklist/list-fault.ts'
+import { type Blame, blameOf, ListFault } from '../blocklist/format/list-fault.ts'
 import type { BuildOptions, BuiltStore, OpenBuilder, StoreBuild } from '../blocklist/store/builder.ts'
 import { startWorker, type WorkerHandle } from './worker.ts'
 

@@ -15,11 +15,13 @@ export interface SharedSocket {
 export interface QueryThreadData {
   config: Config
   sockets: readonly SharedSocket[]
+  /** This program's own file. */
+  program: string
 }
 
 /** What verdicts and ways depend on; the main thread's word, sent whole whenever any of it changes. */
 export interface QueryState {
-  protecting: boolean
+  filtering: boolean
   /** The store that serves, as a path that nobody else makes anew; null while there is none. */
   list: string | null
   allow: readonly string[]

@@ -1,3 +1,4 @@
+import { backoff } from '../base/backoff.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Config } from '../config/config.ts'
@@ -49,13 +50,13 @@ interface Slot extends ThreadStatus {
   timer: Timer | null
   /** Monotonic ms of its start. */
   since: number
-  retryMs: number
+  /** Deaths in a row, each soon after its start. */
+  failures: number
   /** Wipes that it has not confirmed: what it says it has counted is from before. */
   wipes: number
 }
 
-const FIRST_RETRY_MS = 1000
-const LONGEST_RETRY_MS = 60_000
+const RESTARTING = { firstMs: 1000, longestMs: 60_000 }
 /** One that has lived so long starts again with the first wait. */
 const STEADY_MS = 60_000
 const STOP_MS = 2000
@@ -71,7 +72,7 @@ export class QueryThreads {
   readonly #options: QueryThreadsOptions
   readonly #slots: Slot[]
   readonly #replies = new Map<number, (reply: Uint8Array | null) => void>()
-  #state: QueryState = { protecting: false, list: null, allow: [], resolvers: [], notices: false }
+  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [], notices: false }
   #sockets: readonly SharedSocket[] = []
   #lastProbe = 0
   #running = false
@@ -86,7 +87,7 @@ export class QueryThreads {
       handle: null,
       timer: null,
       since: 0,
-      retryMs: FIRST_RETRY_MS,
+      failures: 0,
       wipes: 0,
     }))
   }
@@ -232,10 +233,10 @@ export class QueryThreads {
     slot.wipes = 0
     if (!this.#running) return
     slot.deaths++
-    if (clock.monotonic() - slot.since >= STEADY_MS) slot.retryMs = FIRST_RETRY_MS
-    log.error('thread-died', { thread: slot.thread, why, againMs: slot.retryMs })
-    slot.timer = clock.after(slot.retryMs, () => this.#startThread(slot))
-    slot.retryMs = Math.min(LONGEST_RETRY_MS, slot.retryMs * 2)
+    if (clock.monotonic() - slot.since >= STEADY_MS) slot.failures = 0
+    const againMs = backoff(++slot.failures, RESTARTING)
+    log.error('thread-died', { thread: slot.thread, why, againMs })
+    slot.timer = clock.after(againMs, () => this.#startThread(slot))
   }
 }
 
@@ -256,7 +257,7 @@ export function createQueryThreads(
       startWorker({
         program,
         name: 'queries',
-        data: { config, sockets } satisfies QueryThreadData,
+        data: { config, sockets, program } satisfies QueryThreadData,
         heapMb: HEAP_MB,
       }),
   })

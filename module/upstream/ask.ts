@@ -1,13 +1,12 @@
 import { type Answer, readAnswer } from '../dns/answer.ts'
 import { Type } from '../dns/constants.ts'
-import { forwardable } from '../dns/forwardable.ts'
 import { nameToText } from '../dns/name.ts'
+import { forwardable, queryMessage } from '../dns/query-message.ts'
 import { Question } from '../dns/question.ts'
 import type { Upstream } from './upstream.ts'
 
 function questionFor(name: Buffer, type: number): Question {
-  const header = Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
-  const question = new Question(Buffer.concat([header, name, Buffer.from([0, type, 0, 1])]))
+  const question = new Question(queryMessage(name, type))
   question.read()
   return question
 }

@@ -1,8 +1,9 @@
-import { questionEndOf } from '../dns/edns.ts'
+import { HEADER_BYTES, Type } from '../dns/constants.ts'
+import { nameFromText } from '../dns/name.ts'
+import { QUESTION_FIXED_BYTES, questionEndOf } from '../dns/question.ts'
 
-const headerLength = 12
 /** A and AAAA: what a person means by a plain host name. A DS or NS of a top-level domain is a public question. */
-const addressTypes: readonly number[] = [1, 28]
+const addressTypes: readonly number[] = [Type.A, Type.AAAA]
 
 /** Reverse zones of private, shared, link-local and unique local addresses (RFC 6303 §4, RFC 7793, RFC 4193). */
 const privateReverseZones: readonly string[] = [
@@ -18,11 +19,9 @@ const privateReverseZones: readonly string[] = [
 
 /** The name as in a message, without the root: compared so, a dot within a label is no boundary. */
 function wireOf(zone: string): string {
-  const labels = zone
-    .toLowerCase()
-    .split('.')
-    .filter((label) => label !== '')
-  return labels.map((label) => String.fromCharCode(label.length) + label).join('')
+  const name = nameFromText(zone)
+  if (!name) throw new RangeError(`not a name: ${zone}`)
+  return name.toString('latin1', 0, name.length - 1)
 }
 
 /**
@@ -37,16 +36,16 @@ export function localZones(zones: readonly string[]): (query: Buffer) => boolean
   return (query) => {
     const end = questionEndOf(query)
     if (end < 0) return false
-    const root = end - 5
-    if (root === headerLength) return false
+    const root = end - QUESTION_FIXED_BYTES - 1
+    if (root === HEADER_BYTES) return false
     if (
-      query[headerLength]! + 1 === root - headerLength &&
-      addressTypes.includes(query.readUInt16BE(end - 4))
+      query[HEADER_BYTES]! + 1 === root - HEADER_BYTES &&
+      addressTypes.includes(query.readUInt16BE(end - QUESTION_FIXED_BYTES))
     ) {
       return true
     }
     const name = query
-      .toString('latin1', headerLength, root)
+      .toString('latin1', HEADER_BYTES, root)
       .replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
     for (let at = 0; at < name.length; at += 1 + name.charCodeAt(at)) {
       if (owned.has(name.slice(at))) return true

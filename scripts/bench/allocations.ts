@@ -45,7 +45,7 @@ async function smallStore(folder: string, names: readonly string[]): Promise<Sto
 function chainOver(store: Store) {
   const clock = systemClock
   const policy = new ListPolicy(createMatcher({ store, allow: [], core: ['core.example'] }), true)
-  policy.protecting = true
+  policy.filtering = true
   const blocked = createBlockedReply({
     ipv4: Buffer.from([198, 18, 0, 53]),
     ipv6: null,

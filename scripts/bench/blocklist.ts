@@ -170,7 +170,7 @@ function sizeOf(chunks: readonly Buffer[]): number {
   return chunks.reduce((sum, chunk) => sum + chunk.length, 0)
 }
 
-/** `node blocklist.cjs 10000 1000000`: one JSON line a size. */
+/** One JSON line a size. */
 export async function main(sizes: readonly number[]): Promise<void> {
   for (const names of sizes) {
     const figures = await benchBlocklist(names)

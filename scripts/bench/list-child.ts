@@ -7,7 +7,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isMainThread } from 'node:worker_threads'
 import { systemClock } from '../../module/base/clock.ts'
 import type { Head } from '../../module/blocklist/format/head.ts'
 import { createMatcher, type Matcher } from '../../module/blocklist/matcher.ts'
@@ -90,7 +89,7 @@ function createUpdater(folder: string, published: string, matcher: Matcher): Upd
     pauseMs: CHUNK_PAUSE_MS,
     openBuilder: process.env['SECURENET_BUILD_HERE']
       ? buildHere
-      : buildOnThread(startBuilderThread(process.argv[1] as string)),
+      : buildOnThread(startBuilderThread(join(import.meta.dirname, 'list-builder.mjs'))),
     clock: systemClock,
     floor: () => 0,
     log: { debug: silent, info: silent, warn: silent, error: (_, fields) => console.error(fields) },
@@ -174,5 +173,4 @@ async function main(): Promise<void> {
   clearInterval(alive)
 }
 
-if (isMainThread) await main()
-else await import('../../module/list-builder.ts')
+await main()

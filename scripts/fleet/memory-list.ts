@@ -51,7 +51,7 @@ export class MemoryList {
       const release = head && chooseRelease(head, this.#options.modemId, new Set())
       if (!head || !release || release.version <= (this.#base?.version ?? 0)) break
       try {
-        // As blocklist/update.ts: a line without any list does not wait.
+        // As blocklist/update/updater.ts: a line without any list does not wait.
         if (this.#base) await this.#wait(this.#delay(head, release.version))
         for (const step of planUpdate(release, this.#base)) await this.#fetch(step)
         this.#base = { version: release.version, key: release.key, names: release.names }

@@ -18,7 +18,7 @@ const datagrams = [
 ]
 
 describe('ruleset', () => {
-  test('is what 6-modem.md says', () => {
+  test('is what docs/interception.md says', () => {
     const interfaces = ['br-lan', 'br-guest']
     const text = ruleset({ service: both, interfaces, leaseMs: 6000, renewals: { nonce, datagrams } })
     for (const line of [

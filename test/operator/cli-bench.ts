@@ -103,6 +103,8 @@ export class CliBench {
   onAsk: () => Promise<unknown> = async () => undefined
   sign: Sign | undefined = fakeSign
   interrupt = () => {}
+  /** What the run that started last has printed so far. */
+  shown = ''
   readonly #broker = new EmbeddedBroker({
     what: 'MQTT',
     protocol: 'TCP',
@@ -126,10 +128,12 @@ export class CliBench {
   async run(...args: string[]) {
     let out = ''
     let err = ''
+    this.shown = ''
     const world: Partial<World> = {
       terminal: {
         out: (text) => {
           out += text
+          this.shown = out
         },
         err: (text) => {
           err += text

@@ -13,6 +13,7 @@ import { writeModuleConfig } from '../../scripts/household/module-config.ts'
 import { ModuleProcess } from '../../scripts/household/module-process.ts'
 import { Parts } from '../../scripts/household/parts.ts'
 import { ModuleWatch } from '../../scripts/household/watch-module.ts'
+import { hookLimitMs } from '../helpers/limits.ts'
 
 const run = promisify(execFile)
 const project = join(import.meta.dirname, '..', '..')
@@ -144,16 +145,16 @@ describe.each(tried)('the $name package under qemu-user', (machine) => {
       )
       module.start()
       try {
-        await watch.protecting(150_000)
+        await watch.protecting(hookLimitMs)
       } catch (error) {
         throw new Error(`not protecting: ${String(error)}; ${String(failure)}\n${module.logTail(20)}`)
       }
-    }, 240_000)
+    })
 
     afterAll(async () => {
       await parts.stop()
       rmSync(folder, { recursive: true, force: true })
-    }, 30_000)
+    })
 
     it('is a program of that machine', () => {
       const { stdout } = spawnSync('readelf', ['-h', join(folder, 'root/usr/lib/securenet/node')], {

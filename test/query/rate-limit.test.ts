@@ -16,7 +16,7 @@ function guardOf(clock: FakeClock, queriesPerSecond?: number) {
 const errorsOf = (ask: (message: Buffer, from: string) => unknown, from: string, times: number) =>
   Array.from({ length: times }, () => ask(unknownOpcode(), from)).filter((outcome) => outcome !== DROP).length
 
-describe('errors are rate-limited (3-dns.md, Wire)', () => {
+describe('errors are rate-limited (docs/dns.md, Limits)', () => {
   it('answers every error of a client that is tested (RFC 8906 §3), and a tenth of a flood', () => {
     const clock = new FakeClock()
     const ask = guardOf(clock)

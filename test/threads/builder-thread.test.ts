@@ -30,7 +30,7 @@ beforeAll(async () => {
   bundle = buildBundle()
   start = startBuilderThread(join(bundle.folder, 'list-builder.cjs'))
   release = await source.version(1, names)
-}, 60_000)
+})
 afterAll(() => bundle.remove())
 
 const chunk = (index: number) =>
@@ -172,5 +172,5 @@ describe('a thread that dies', () => {
       expect(names.slice(0, 1000).every((name) => modem.blocks(name))).toBe(true)
       await modem.remove()
     }
-  }, 60_000)
+  })
 })

@@ -35,7 +35,7 @@ interface Status {
   list: { version: number }
 }
 
-describe('two threads', { timeout: 60_000 }, () => {
+describe('two threads', () => {
   const upstream = new DemoUpstream()
   let prepared: PreparedList
   let broker: Awaited<ReturnType<typeof openBroker>>

@@ -14,7 +14,7 @@ import { FakeClock } from '../helpers/fake-clock.ts'
 
 const clearAnswer = [192, 0, 2, 1]
 const blockAnswer = [198, 18, 0, 53]
-const state = { protecting: true, list: '/run/list', allow: [], resolvers: [], notices: false }
+const state = { filtering: true, list: '/run/list', allow: [], resolvers: [], notices: false }
 const probe = { name: 'phishing.test.example', address: '198.18.0.53', fresh: 'x.lan', timeoutMs: 1500 }
 
 /** A reply with one address record, which ends with its address. */
@@ -89,8 +89,8 @@ describe('query threads', () => {
   it('are told the state at their start, and again when it has changed', () => {
     const { threads, made } = rig(2)
     threads.change({ ...state })
-    const off = { ...state, protecting: false }
-    threads.change({ protecting: false })
+    const off = { ...state, filtering: false }
+    threads.change({ filtering: false })
     for (const { told } of made)
       expect(told).toEqual([
         { kind: 'state', state },
@@ -104,8 +104,8 @@ describe('query threads', () => {
     made[0]!.die('out of memory')
     expect(threads.status(0)[1]).toMatchObject({ state: 'waiting', deaths: 1 })
     expect(lines.at(-1)).toBe('error thread-died thread=1 why="out of memory" againMs=1000\n')
-    const off = { ...state, protecting: false }
-    threads.change({ protecting: false })
+    const off = { ...state, filtering: false }
+    threads.change({ filtering: false })
     clock.advance(1000)
     expect(made[1]!.told).toEqual([{ kind: 'state', state: off }])
     made[1]!.die('again')

@@ -8,6 +8,7 @@ import { systemClock } from '../../module/base/clock.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
 import { freePort } from '../../scripts/free-port.ts'
 import { queryFor } from '../helpers/hostile-upstream.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 const folder = mkdtempSync(join(tmpdir(), 'securenet-upstream-'))
@@ -35,10 +36,8 @@ function straight(port: number, query: Buffer, tries = 5): Promise<Buffer | null
 
 async function run(program: string, args: string[], port: number): Promise<void> {
   children.push(spawn(program, args, { stdio: 'ignore' }))
-  for (let i = 0; i < 50; i++) {
-    if (await straight(port, queryFor('n1.test.lan'), 1)) return
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
+  const end = performance.now() + waitLimitMs
+  while (performance.now() < end) if (await straight(port, queryFor('n1.test.lan'), 1)) return
   throw new Error(`${program} does not answer`)
 }
 

@@ -1,4 +1,4 @@
-import { ListFault } from '../list-fault.ts'
+import { ListFault } from './list-fault.ts'
 
 /** Writes bits, the most significant first, into a buffer that grows. */
 export interface BitWriter {

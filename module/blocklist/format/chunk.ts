@@ -1,9 +1,9 @@
 import { SecureNetError } from '../../base/error.ts'
-import { ListFault } from '../list-fault.ts'
 import { badCoding } from './bits.ts'
 import { MAX_TAG, type Tag } from './entries.ts'
+import { ListFault } from './list-fault.ts'
 
-/** No chunk is larger, header included (4-blocklist.md). */
+/** No chunk is larger, header included (docs/list-format.md §3). */
 export const MAX_CHUNK_BYTES = 65_536
 export const CHUNK_FORMAT = 1
 /** A list is cut into 2^prefixBits chunks at most: 65,536 of 64 KiB are far more than a modem holds. */

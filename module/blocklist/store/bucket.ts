@@ -1,6 +1,6 @@
 import { badCoding, createBitWriter, peekBits } from '../format/bits.ts'
 import type { EntrySet, Tag } from '../format/entries.ts'
-import { ListFault } from '../list-fault.ts'
+import { ListFault } from '../format/list-fault.ts'
 
 /**
  * One bucket of the store: the entries whose hash has the bucket's number as its leading bits, Elias-Fano coded.

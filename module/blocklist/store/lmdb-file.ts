@@ -12,7 +12,7 @@ import {
 import { rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
-import { ListFault } from '../list-fault.ts'
+import { ListFault } from '../format/list-fault.ts'
 import { prepareLock, prepareOwnLock } from './lock-file.ts'
 import { FIRST_PAGES_BYTES, gone, proveRoom, TRANSACTION_BYTES, writeNew } from './room.ts'
 import { storageError } from './storage-error.ts'

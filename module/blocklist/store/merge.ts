@@ -7,7 +7,7 @@ import {
   type EntrySetBuilder,
   emptySet,
 } from '../format/entries.ts'
-import { ListFault } from '../list-fault.ts'
+import { ListFault } from '../format/list-fault.ts'
 import type { Store } from './store.ts'
 
 export interface Merge {

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path'
 import { messageOf, SecureNetError } from '../../base/error.ts'
-import { ListFault } from '../list-fault.ts'
+import { ListFault } from '../format/list-fault.ts'
 import { proveRoom, ROOM_BYTES } from './room.ts'
 
 /** What the system, or LMDB, said of a file, under a code of ours. */

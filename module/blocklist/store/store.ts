@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { createEntryBuffer, type EntrySet, type EntrySetBuilder, type Tag } from '../format/entries.ts'
 import type { Digest } from '../format/head.ts'
-import { ListFault } from '../list-fault.ts'
+import { ListFault } from '../format/list-fault.ts'
 import { type BucketShape, decodeBucket, findInBucket, NOT_FOUND } from './bucket.ts'
 import { openStoreFile, type StoreFile } from './lmdb-file.ts'
 

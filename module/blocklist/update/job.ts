@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Release } from '../format/head.ts'
-import { type Blame, blameOf, ListFault } from '../list-fault.ts'
+import { type Blame, blameOf, ListFault } from '../format/list-fault.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { AcceptanceCheck } from './acceptance.ts'
 import type { Cancel } from './cancel.ts'

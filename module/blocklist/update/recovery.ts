@@ -1,5 +1,5 @@
 import { SecureNetError } from '../../base/error.ts'
-import { ListFault } from '../list-fault.ts'
+import { ListFault } from '../format/list-fault.ts'
 import type { Store } from '../store/store.ts'
 import { keepNewer, type ListFolder } from './list-folder.ts'
 import { freshState, type ListFile, maxCrashedStarts, type UpdateState, withFailed } from './state.ts'

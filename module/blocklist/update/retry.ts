@@ -1,4 +1,5 @@
-import type { Blame } from '../list-fault.ts'
+import { jitteredBackoff } from '../../base/backoff.ts'
+import type { Blame } from '../format/list-fault.ts'
 
 /** Whether time may heal it: the network, the broker, the disk. */
 export function worthRetrying(blame: Blame | null): boolean {
@@ -20,17 +21,15 @@ export function spoilsFile(blame: Blame | null): boolean {
   return blame !== 'source' && blame !== 'builder'
 }
 
-const firstMs = 5_000
-const mostMs = 3_600_000
-const fullDiskMs = 300_000
+const usual = { firstMs: 5_000, longestMs: 3_600_000 }
+const fullDisk = { ...usual, firstMs: 300_000 }
 
 /**
- * Exponential back-off with full jitter, so that modems that failed together do not come back together.
  * @param failures in a row, from 1
  * @param random 0 <= x < 1
+ * @returns milliseconds to wait
  */
 export function retryDelay(failures: number, blame: Blame | null, random: number): number {
-  const least = blame === 'room' ? fullDiskMs : firstMs
-  const ceiling = Math.min(mostMs, least * 2 ** Math.min(failures - 1, 20))
-  return Math.round(least / 5 + random * (ceiling - least / 5))
+  const range = blame === 'room' ? fullDisk : usual
+  return jitteredBackoff(failures, range, random, range.firstMs / 5)
 }

@@ -139,7 +139,7 @@ export class Updater {
   /**
    * A head whose signature and schema were checked. An older one than seen is ignored; the newest is remembered also while
    * the list is not wanted. Resolves when it is on the medium; the update itself goes on behind.
-   * @param epoch of the role's keys (control/trust.ts): after a rotation, numbers that a stolen key burnt are free again
+   * @param epoch of the role's keys (control/documents/trust.ts): after a rotation, numbers that a stolen key burnt are free again
    */
   async offerHead(head: Head, epoch = this.#keeper.value.epoch): Promise<void> {
     await this.#wiping
@@ -214,7 +214,7 @@ export class Updater {
   }
 
   /**
-   * Removes every octet of the list, which is not wanted from here on. The rank of the newest head stays (5-control.md):
+   * Removes every octet of the list, which is not wanted from here on. The rank of the newest head stays (docs/list-updates.md, Attacks):
    * else whoever can replay a retained message could bring an old list back once the line has the service again.
    * @throws what the system said where files stay; asked again at every start
    */

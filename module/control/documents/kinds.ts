@@ -73,7 +73,7 @@ export interface Payloads {
 }
 export type DocumentKind = keyof Payloads
 
-/** Which role may sign which kind; `keys` is the roots' own (control/trust.ts). */
+/** Which role may sign which kind; `keys` is the roots' own (control/documents/trust.ts). */
 export const roleOf = {
   desired: 'line',
   head: 'list',

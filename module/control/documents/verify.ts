@@ -93,7 +93,7 @@ const checks: Checks = {
 
 /**
  * Everything between the bytes and a payload that may be obeyed, except newer-than (line/reduce.ts, blocklist) and
- * executed-once (replay.ts): size, form, `typ`, role, signatures, JSON, schema, addressee, age.
+ * executed-once (replay-guard.ts): size, form, `typ`, role, signatures, JSON, schema, addressee, age.
  * @throws SecureNetError DOC_TOO_LARGE, DOC_NOT_JWS, DOC_BAD_HEADER, DOC_WRONG_TYP, DOC_NO_KEYS, DOC_UNKNOWN_KEY,
  *   DOC_WRONG_ROLE, DOC_BAD_SIGNATURE, DOC_TOO_FEW_SIGNATURES, DOC_NOT_JSON, DOC_SCHEMA, DOC_NOT_FOR_US, DOC_EXPIRED,
  *   DOC_TOO_OLD

@@ -1,4 +1,4 @@
-import type { ChunkRef } from '../../blocklist/update/chunk-source.ts'
+import type { ChunkRef } from '../../blocklist/format/chunk-ref.ts'
 
 const root = 'securenet/v1'
 

@@ -540,5 +540,5 @@ describe('kill -9', () => {
     const store = openStore(path)
     expect(resultOf(store.entries(0, 2 ** store.metadata.bucketBits))).toBe(resultOf(set))
     await store.close()
-  }, 120_000)
+  })
 })

@@ -271,5 +271,5 @@ describe('a limit to the size of files', () => {
     await modem.updater.settled()
     expect(modem.updater.status().version).toBe(2)
     await modem.updater.stop()
-  }, 30_000)
+  })
 })

@@ -136,13 +136,13 @@ describe('one of both state files', () => {
       })
       await modem.remove()
     }
-  }, 300_000)
+  })
 
   describe.each(['state.json', 'state-copy.json'])('%s', (name) => {
     it('with a flipped bit: nothing is lost, and it is said', async () => {
       for (let at = seed % 37; at < lengthOf(name); at += 37)
         await holds(modemAfter(proven, [name], flipped(at)), 'LIST_STATE_RESTORED')
-    }, 60_000)
+    })
 
     it('cut to some length: nothing is lost, and it is said', async () => {
       const lengths = Array.from({ length: 12 }, (_, i) => (i * (lengthOf(name) - 1)) / 11)
@@ -151,7 +151,7 @@ describe('one of both state files', () => {
           modemAfter(proven, [name], (octets) => octets.subarray(0, length)),
           'LIST_STATE_RESTORED',
         )
-    }, 60_000)
+    })
   })
 
   it('gone: nothing is lost; of the copy it is not said, for the power may have failed before it was written', async () => {

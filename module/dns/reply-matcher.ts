@@ -1,7 +1,8 @@
+import { HEADER_BYTES } from './constants.ts'
+import { QUESTION_FIXED_BYTES } from './question.ts'
+
 /** What a datagram is to the query that waits for it. Only `match` may be used; all others are ignored. */
 export type ReplyMatch = 'match' | 'wrong-id' | 'wrong-case' | 'wrong-question' | 'header-only' | 'junk'
-
-const headerLength = 12
 
 /** @returns 0x20 folded away for A-Z only; length octets are below 64 and stay as they are (RFC 4343 §3) */
 function folded(byte: number): number {
@@ -22,16 +23,16 @@ export function matchReply(
   questionEnd: number,
   exactCase: boolean,
 ): ReplyMatch {
-  if (reply.length < headerLength) return 'junk'
+  if (reply.length < HEADER_BYTES) return 'junk'
   if (((reply[0]! << 8) | reply[1]!) !== id) return 'wrong-id'
   const flags = reply[2]!
   if ((flags & 0x80) === 0 || ((flags ^ query[2]!) & 0x78) !== 0) return 'junk'
   const questions = (reply[4]! << 8) | reply[5]!
   if (questions === 0) return 'header-only'
   if (questions !== 1 || reply.length < questionEnd) return 'wrong-question'
-  const nameEnd = questionEnd - 4
+  const nameEnd = questionEnd - QUESTION_FIXED_BYTES
   let sameCase = true
-  for (let i = headerLength; i < nameEnd; i++) {
+  for (let i = HEADER_BYTES; i < nameEnd; i++) {
     const theirs = reply[i]!
     const ours = query[i]!
     if (theirs === ours) continue

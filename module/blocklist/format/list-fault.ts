@@ -1,4 +1,4 @@
-import { SecureNetError } from '../base/error.ts'
+import { SecureNetError } from '../../base/error.ts'
 
 /**
  * What is to blame where a list cannot be taken; what follows depends on it (update/retry.ts).

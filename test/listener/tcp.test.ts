@@ -1,4 +1,3 @@
-import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -7,8 +6,7 @@ import { createLog } from '../../module/base/log.ts'
 import { replyWith, tails } from '../../module/dns/reply.ts'
 import type { Handler } from '../../module/listener/handler.ts'
 import { TcpListener } from '../../module/listener/tcp.ts'
-import { UdpListener } from '../../module/listener/udp.ts'
-import { DROP, PENDING } from '../../module/query/query.ts'
+import { PENDING } from '../../module/query/query.ts'
 import { freePort } from '../../scripts/free-port.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { header, query } from '../helpers/wire.ts'
@@ -22,14 +20,6 @@ afterEach(async () => {
 const refuse: Handler = (asked) => {
   asked.read()
   return replyWith(asked, tails.refused)
-}
-
-async function startUdp(handle: Handler, address = '127.0.0.1') {
-  const port = await freePort()
-  const listener = new UdpListener({ address, port, handle, log })
-  await listener.start()
-  closing.push(() => listener.stop())
-  return { address, port }
 }
 
 async function startTcp(handle: Handler, limits: Partial<ConstructorParameters<typeof TcpListener>[0]> = {}) {
@@ -48,14 +38,6 @@ async function startTcp(handle: Handler, limits: Partial<ConstructorParameters<t
   await listener.start()
   closing.push(() => listener.stop())
   return { address: '127.0.0.1', port }
-}
-
-async function udpClient(at: { address: string; port: number }): Promise<UdpSocket> {
-  const socket = createSocket(at.address.includes(':') ? 'udp6' : 'udp4')
-  socket.connect(at.port, at.address)
-  await once(socket, 'connect')
-  closing.push(() => void socket.close())
-  return socket
 }
 
 async function tcpClient({ port }: { port: number }): Promise<Socket> {
@@ -87,44 +69,7 @@ async function messages(socket: Socket, count: number): Promise<Buffer[]> {
   return found
 }
 
-describe('UDP', () => {
-  it.each(['127.0.0.1', '::1'])('answers on %s', async (address) => {
-    const client = await udpClient(await startUdp(refuse, address))
-    client.send(query({ id: 7 }))
-    const [reply] = (await once(client, 'message')) as [Buffer]
-    expect(header(reply)).toMatchObject({ id: 7, rcode: 5 })
-  })
-
-  it('a later answer goes to who asked', async () => {
-    let respond: (() => void) | undefined
-    const at = await startUdp((asked) => {
-      asked.read()
-      if (asked.id !== 1) return replyWith(asked, tails.refused)
-      respond = () => asked.respond?.(replyWith(asked, tails.serverFailure))
-      return PENDING
-    })
-    const [slow, fast] = [await udpClient(at), await udpClient(at)]
-    slow.send(query({ id: 1 }))
-    fast.send(query({ id: 2 }))
-    const [second] = (await once(fast, 'message')) as [Buffer]
-    respond?.()
-    const [first] = (await once(slow, 'message')) as [Buffer]
-    expect([header(first), header(second)]).toMatchObject([
-      { id: 1, rcode: 2 },
-      { id: 2, rcode: 5 },
-    ])
-  })
-
-  it('what is dropped gets nothing, and the next query its answer', async () => {
-    const client = await udpClient(
-      await startUdp((asked) => (asked.read() === 1 ? DROP : replyWith(asked, tails.refused))),
-    )
-    client.send(Buffer.alloc(5))
-    client.send(query({ id: 9 }))
-    const [reply] = (await once(client, 'message')) as [Buffer]
-    expect(header(reply).id).toBe(9)
-  })
-
+describe('a listener', () => {
   it('a port in use is named', async () => {
     const { port } = await startTcp(refuse)
     const again = new TcpListener({
