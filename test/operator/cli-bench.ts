@@ -130,7 +130,7 @@ export class CliBench {
   readonly profileFile = join(this.folder, 'operator.json')
   readonly modem = new FakeModem('modem-1')
   url = ''
-  readonly now = Date.UTC(2026, 10, 22)
+  now = Date.UTC(2026, 10, 22)
   answer: string | null = null
   asked: string[] = []
   /** When the number of an order is chosen, and not yet claimed. */
@@ -139,6 +139,7 @@ export class CliBench {
   onAsk: () => Promise<unknown> = async () => undefined
   sign: Sign | undefined = fakeSign
   interrupt = () => {}
+  env: NodeJS.ProcessEnv = {}
   #isEmbedded = true
   readonly #broker = new EmbeddedBroker({
     what: 'MQTT',
@@ -196,7 +197,7 @@ export class CliBench {
         },
         live: false,
       },
-      env: { SECURENET_PROFILE: this.profileFile },
+      env: { SECURENET_PROFILE: this.profileFile, ...this.env },
       now: () => this.now,
       connect: connectBroker,
       openRegister: async ({ register }) => new Register(await openStore(register), () => this.now),
