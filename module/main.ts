@@ -1,12 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
+import { systemClock } from './base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from './base/error.ts'
 import { createLog } from './base/log.ts'
 import { parseArguments, USAGE_TEXT } from './cli/arguments.ts'
 import { askCommand } from './cli/ask.ts'
 import { parseConfig } from './config/load.ts'
-import { createDaemon } from './daemon/daemon.ts'
+import { Daemon } from './daemon/daemon.ts'
 import { LogRing } from './diagnostics/log-ring.ts'
+import { run as runCommand } from './platform/spawn.ts'
 import { runThread } from './query-worker.ts'
 import { version } from './version.ts'
 
@@ -42,7 +45,12 @@ async function run(configPath: string): Promise<number> {
     process.stderr.write(line)
     ring.add(line)
   }
-  const daemon = createDaemon(config, createLog(write, config.logLevel), ring, process.argv[1]!)
+  const daemon = new Daemon({
+    ...{ config, ring, run: runCommand, clock: systemClock, random: Math.random },
+    log: createLog(write, config.logLevel),
+    program: process.argv[1]!,
+    bootId: randomBytes(8).toString('hex'),
+  })
   const asked = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => resolve(signal))
   })

@@ -20,7 +20,7 @@ import {
 } from './household/upstream.ts'
 import { blockedInDns, ModuleWatch } from './household/watch-module.ts'
 
-const PROTECTING_WITHIN_MS = 60_000
+const PROTECTING_WITHIN_MS = 180_000
 const UNLISTED_NAME = 'example.com'
 
 const say = (step: string, text: string) => void process.stdout.write(`${step.padEnd(11)} ${text}\n`)

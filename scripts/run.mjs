@@ -80,7 +80,7 @@ function newestIn(path) {
 }
 
 function buildBundle() {
-  const scripts = ['compile-schema.mjs', 'bundle'].map((name) => join('scripts', name))
+  const scripts = ['compile-schema.mjs', 'compile-batch.mjs', 'bundle'].map((name) => join('scripts', name))
   const sources = ['module', 'build.mjs', 'package.json', 'package-lock.json', ...scripts]
   const newest = Math.max(...sources.map((source) => newestIn(join(root, source))))
   if (newestIn(bundle) > newest) return

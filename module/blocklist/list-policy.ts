@@ -2,11 +2,11 @@ import { RESOLVER_BYPASS } from '../category.ts'
 import type { Matcher } from './matcher.ts'
 import { NOT_LISTED, verdictCategory } from './verdict.ts'
 
-/** What the query chain asks (query/policy.ts): the matcher's verdict, while protection is on. */
+/** What the query chain asks (query/policy.ts): the matcher's verdict, while filtering is on. */
 export class ListPolicy {
   readonly #matcher: Pick<Matcher, 'verdict' | 'exempt' | 'revision'>
   readonly #refuseBypass: boolean
-  #protecting = false
+  #filtering = false
   #switches = 0
 
   /** @param refuseBypass false: names of public encrypted resolvers are let through */
@@ -15,13 +15,13 @@ export class ListPolicy {
     this.#refuseBypass = refuseBypass
   }
 
-  get protecting(): boolean {
-    return this.#protecting
+  get filtering(): boolean {
+    return this.#filtering
   }
 
-  set protecting(protecting: boolean) {
-    if (protecting === this.#protecting) return
-    this.#protecting = protecting
+  set filtering(filtering: boolean) {
+    if (filtering === this.#filtering) return
+    this.#filtering = filtering
     this.#switches++
   }
 

@@ -1,5 +1,6 @@
 import { messageOf } from '../base/error.ts'
 import type { NameExplanation } from '../diagnostics/explain-name.ts'
+import { rcodeText } from '../dns/constants.ts'
 import { askReference } from '../health/reference-client.ts'
 import { askDaemon } from '../local/socket.ts'
 import type { Arguments } from './arguments.ts'
@@ -9,7 +10,6 @@ export interface Output {
   out(text: string): void
 }
 
-const rcodes = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
 const CLIENT_MS = 3000
 
 interface ListenerAddress {
@@ -29,7 +29,7 @@ async function answersOf(name: string, listeners: readonly ListenerAddress[]): P
           'A',
           CLIENT_MS,
         )
-        return `${where}: ${rcodes[rcode] ?? rcode} ${addresses.join(' ') || 'no address'}`
+        return `${where}: ${rcodeText(rcode)} ${addresses.join(' ') || 'no address'}`
       } catch (error) {
         return `${where}: ${messageOf(error)}`
       }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { isLoopback } from '../base/address-class.ts'
 import { SecureNetError } from '../base/error.ts'
 import { schemaViolation } from '../base/schema-error.ts'
 import type { Config, Endpoint } from './config.ts'
@@ -68,7 +69,9 @@ function checkUpstream({ servers, byInterface }: Config['upstream']): void {
 function checkMqtt(mqtt: NonNullable<Config['mqtt']>): void {
   if (!URL.canParse(mqtt.url)) refuseOption('mqtt.url', 'is not a URL')
   const { protocol, hostname } = new URL(mqtt.url)
-  if (protocol === 'mqtt:' && !/^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname))
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const isHere = host === 'localhost' || (isIP(host) !== 0 && isLoopback(host))
+  if (protocol === 'mqtt:' && !isHere)
     refuseOption('mqtt.url', 'without TLS only a broker on loopback is allowed; use mqtts://')
   if ((mqtt.certFile === undefined) !== (mqtt.keyFile === undefined))
     refuseOption('mqtt', 'certFile and keyFile go together')

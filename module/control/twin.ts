@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
+import { SerialQueue } from '../base/serial-queue.ts'
 import type { Head } from '../blocklist/format/head.ts'
 import { fleetModeOf } from '../line/fleet.ts'
 import { type LineBook, lineOf, withFleet, withOrder, withTime } from '../line/store.ts'
@@ -77,10 +78,10 @@ export class Twin {
   readonly #outcomes = new Map<string, OrderReport>()
   readonly #refusals = new Map<DocumentRefusals['kind'], DocumentRefusals>()
   readonly #book: DurableValue<LineBook>
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #judging = new SerialQueue()
   /** Of the documents so far; what a repeat says must not overtake what the order before it says. */
   #flushed: Promise<unknown> = Promise.resolve()
-  #acting: Promise<void> = Promise.resolve()
+  readonly #acting = new SerialQueue()
   /** Set while an act is asked for and has not begun: what comes meanwhile is acted upon together. */
   #toAct: { wipe: boolean } | undefined
   #tick: Timer | undefined
@@ -159,8 +160,7 @@ export class Twin {
   /** A document's way. It is acknowledged when this resolves, which is after it is on flash. */
   async #process(flow: Flow, payload: Buffer, wasAccepted = false): Promise<void> {
     const earlier = this.#flushed
-    const judged = this.#turn.then(() => this.#judge(flow, payload))
-    this.#turn = judged.catch(() => undefined)
+    const judged = this.#judging.run(() => this.#judge(flow, payload))
     const flushed = judged.then((then) => this.#book.flushed().then(() => then)).finally(() => earlier)
     this.#flushed = flushed.catch(() => undefined)
     try {
@@ -251,7 +251,7 @@ export class Twin {
       return
     }
     this.#toAct = { wipe }
-    this.#acting = this.#acting.then(async () => {
+    void this.#acting.run(async () => {
       const wanted = this.#toAct?.wipe ?? false
       this.#toAct = undefined
       try {
@@ -339,6 +339,7 @@ export class Twin {
       order: this.#outcomes.get(lineId) ?? { outcome: 'none' },
       keys: { number: trust.number, stale: trust.isStale(now) },
       fleet: fleetModeOf(this.book.fleet, lineId),
+      fleetState: this.book.fleet,
       refusals: this.refusals(),
       measured: measure(lineId),
       at: now,

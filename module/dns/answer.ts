@@ -1,14 +1,12 @@
-import { EDE_OPTION, Flag, HEADER_BYTES, Rcode, Type, UDP_BYTES } from './constants.ts'
-import type { Question } from './question.ts'
+import { Flag, Rcode, Type } from './constants.ts'
+import { extendedErrors, fullRcode, NO_OPTIONS, OPT_BYTES } from './edns.ts'
+import { QUESTION_FIXED_BYTES } from './question.ts'
 import { namesHold, type RecordView, recordAt } from './record.ts'
-import { copyOctets } from './reply.ts'
 
 /** RFC 2308 §5 asks for a bound on negative answers: an hour. */
 const MAX_NEGATIVE_TTL = 3600
 /** RFC 8767 §4: TTLs with the top bit set, or above a week, are capped. */
 const MAX_TTL = 604_800
-export const OPT_BYTES = 11
-const NO_ERRORS = Buffer.alloc(0)
 
 /**
  * An upstream's reply, walked once: without its OPT, with what is needed to serve it again.
@@ -67,18 +65,6 @@ function walkRecords(reply: Buffer, questionEnd: number): AnswerWalk | null {
   return walk
 }
 
-function extendedErrors(reply: Buffer, opt: RecordView): Buffer {
-  const found: Buffer[] = []
-  let at = opt.rdata
-  while (at + 4 <= opt.end) {
-    const end = at + 4 + reply.readUInt16BE(at + 2)
-    if (end > opt.end) break
-    if (reply.readUInt16BE(at) === EDE_OPTION) found.push(reply.subarray(at, end))
-    at = end
-  }
-  return Buffer.concat(found)
-}
-
 function cappedTtl(reply: Buffer, at: number): number {
   const ttl = reply.readUInt32BE(at)
   return ttl > 0x7fff_ffff ? 0 : Math.min(ttl, MAX_TTL)
@@ -97,7 +83,7 @@ function negativeTtl(reply: Buffer, walk: AnswerWalk): number {
 /** An answer that ends in a CNAME without the type asked is negative too (RFC 2308 §2.1, §2.2). */
 function isNegative(reply: Buffer, walk: AnswerWalk, rcode: number, questionEnd: number): boolean {
   if (rcode === Rcode.NXDOMAIN) return true
-  const asked = reply.readUInt16BE(questionEnd - 4)
+  const asked = reply.readUInt16BE(questionEnd - QUESTION_FIXED_BYTES)
   if (asked === Type.CNAME || asked === Type.ANY) return walk.kept[0] === 0
   const answers = walk.records.slice(0, walk.kept[0])
   return !answers.some((record) => record.type === asked)
@@ -121,8 +107,8 @@ export function readAnswer(reply: Buffer, questionEnd: number): Answer | null {
   const walk = walkRecords(reply, questionEnd)
   if (!walk) return null
   const flags = reply.readUInt16BE(2)
-  const upper = walk.opt ? reply[walk.opt.ttlAt]! : 0
-  const rcode = (upper << 4) | (flags & 0x0f)
+  const opt = walk.opt ? walk.opt.rdata - OPT_BYTES : -1
+  const rcode = fullRcode(reply, opt)
   const truncated = (flags & Flag.TC) !== 0
   return {
     bytes: walk.end === reply.length ? reply : reply.subarray(0, walk.end),
@@ -133,7 +119,7 @@ export function readAnswer(reply: Buffer, questionEnd: number): Answer | null {
     answers: walk.kept[0],
     authorities: walk.kept[1],
     ttl: truncated ? 0 : cacheTtl(reply, walk, rcode, questionEnd),
-    errors: walk.opt && walk.opt.end - walk.opt.rdata >= 4 ? extendedErrors(reply, walk.opt) : NO_ERRORS,
+    errors: opt < 0 ? NO_OPTIONS : extendedErrors(reply, opt),
     truncated,
   }
 }
@@ -145,118 +131,4 @@ export function withoutSectionOf(answer: Answer, index: number): void {
   answer.bytes = bytes.subarray(0, first === 0 ? questionEnd : records[first - 1]!.end)
   answer.records = records.slice(0, first)
   answer.authorities = first - answers
-}
-
-/** How an answer is served to one client. */
-export interface ReplyOptions {
-  /** Most octets of the reply: the UDP limit, or 65,535 over TCP. */
-  limit: number
-  /** Seconds since the answer came in, taken off each TTL. */
-  age: number
-  /** A fixed TTL instead: RFC 8767 §4 for stale answers. */
-  ttl?: number
-  /** EDE options in place of the upstream's. */
-  errors?: Buffer
-}
-
-function sameRrset(bytes: Buffer, a: RecordView, b: RecordView): boolean {
-  if (a.type !== b.type || a.class !== b.class) return false
-  return bytes.compare(bytes, b.owner, b.ttlAt - 4, a.owner, a.ttlAt - 4) === 0
-}
-
-/** How many records fit, cut at the boundary of an RRset (RFC 2181 §9), and whether that loses an answer. */
-function fitting(answer: Answer, room: number): { count: number; truncated: boolean } {
-  const { bytes, records, answers, authorities } = answer
-  let count = records.length
-  while (count > 0 && records[count - 1]!.end > room) count--
-  if (count === records.length) return { count, truncated: false }
-  while (count > 0 && count < records.length && sameRrset(bytes, records[count - 1]!, records[count]!))
-    count--
-  return { count, truncated: count < answers + authorities }
-}
-
-export function writeOpt(reply: Buffer, at: number, rcode: number, dnssecOk: boolean, errors: Buffer): void {
-  reply.fill(0, at, at + OPT_BYTES)
-  reply[at + 2] = Type.OPT
-  reply[at + 3] = UDP_BYTES >> 8
-  reply[at + 4] = UDP_BYTES & 0xff
-  reply[at + 5] = rcode >> 4
-  if (dnssecOk) reply[at + 7] = 0x80
-  reply[at + 9] = errors.length >> 8
-  reply[at + 10] = errors.length & 0xff
-  errors.copy(reply, at + OPT_BYTES)
-}
-
-function patchTtls(
-  reply: Buffer,
-  records: readonly RecordView[],
-  count: number,
-  serving: ReplyOptions,
-): void {
-  const { age, ttl } = serving
-  if (age === 0 && ttl === undefined) return
-  for (let i = 0; i < count; i++) {
-    const at = records[i]!.ttlAt
-    const left = (ttl ?? reply.readUInt32BE(at) - age) | 0
-    reply.writeUInt32BE(Math.max(left, 0), at)
-  }
-}
-
-function patchCounts(reply: Buffer, answer: Answer, count: number, hasEdns: boolean): void {
-  const answers = Math.min(count, answer.answers)
-  const authorities = Math.min(count - answers, answer.authorities)
-  reply.writeUInt16BE(1, 4)
-  reply.writeUInt16BE(answers, 6)
-  reply.writeUInt16BE(authorities, 8)
-  reply.writeUInt16BE(count - answers - authorities + (hasEdns ? 1 : 0), 10)
-}
-
-/** The client's ID, bits and question's spelling. AD only for those who asked for it (RFC 6840 §5.8). */
-export function patchHead(
-  reply: Buffer,
-  question: Question,
-  answer: Pick<Answer, 'rcode' | 'authenticData' | 'questionEnd'>,
-  truncated: boolean,
-): void {
-  const { message, flags } = question
-  copyOctets(message, HEADER_BYTES, answer.questionEnd, reply, HEADER_BYTES)
-  reply[0] = message[0]!
-  reply[1] = message[1]!
-  const wantsAd = answer.authenticData && (question.dnssecOk || (flags & Flag.AD) !== 0)
-  const kept = flags & (Flag.RD | Flag.CD)
-  const word =
-    Flag.QR | Flag.RA | kept | (wantsAd ? Flag.AD : 0) | (truncated ? Flag.TC : 0) | (answer.rcode & 0x0f)
-  reply[2] = word >> 8
-  reply[3] = word & 0xff
-}
-
-/**
- * The client's reply: its ID, bits and question's spelling, the answer's records, an OPT if it sent one.
- * Both questions have the same length, so pointers stay right.
- */
-export function writeReply(question: Question, answer: Answer, serving: ReplyOptions): Buffer {
-  const { bytes, records, questionEnd } = answer
-  let errors = serving.errors ?? answer.errors
-  let optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0
-  if (errors.length > 0 && question.hasEdns && bytes.length + optBytes > serving.limit) {
-    // RFC 8914 §3: EDE options go before any other data does.
-    errors = NO_ERRORS
-    optBytes = OPT_BYTES
-  }
-  let count = records.length
-  let truncated = answer.truncated
-  if (bytes.length + optBytes > serving.limit) {
-    const fit = fitting(answer, serving.limit - optBytes)
-    count = fit.count
-    truncated ||= fit.truncated
-  }
-  const recordsEnd =
-    count === records.length ? bytes.length : count === 0 ? questionEnd : records[count - 1]!.end
-  const reply = Buffer.allocUnsafe(recordsEnd + optBytes)
-  bytes.copy(reply, 0, 0, recordsEnd)
-  patchHead(reply, question, answer, truncated)
-  patchCounts(reply, answer, count, question.hasEdns)
-  patchTtls(reply, records, count, serving)
-  if (question.hasEdns) writeOpt(reply, recordsEnd, answer.rcode, question.dnssecOk, errors)
-  return reply
 }

@@ -34,7 +34,13 @@ export const Rcode = {
   NOTIMP: 4,
   REFUSED: 5,
   BADVERS: 16,
+  BADCOOKIE: 23,
 } as const
+
+const rcodeNames = new Map<number, string>(Object.entries(Rcode).map(([name, rcode]) => [rcode, name]))
+
+/** @returns its name, or its number where it has none here */
+export const rcodeText = (rcode: number): string => rcodeNames.get(rcode) ?? String(rcode)
 
 /** Bits of the header's second 16-bit word (RFC 1035 §4.1.1, RFC 4035 §3.2.3). */
 export const Flag = {
@@ -50,6 +56,7 @@ export const Flag = {
 
 /** Extended DNS Errors (RFC 8914 §4). */
 export const Ede = {
+  OTHER: 0,
   STALE: 3,
   FORGED: 4,
   BLOCKED: 15,
@@ -58,6 +65,7 @@ export const Ede = {
   NETWORK_ERROR: 23,
 } as const
 
+export const COOKIE_OPTION = 10
 export const EDE_OPTION = 15
 /** Provisional number that the drafts' implementations use for Structured DNS Errors. */
 export const SDE_OPTION = 65_400

@@ -1,15 +1,9 @@
-import { Flag, HEADER_BYTES, Rcode, Type, UDP_BYTES } from './constants.ts'
+import { Flag, HEADER_BYTES, Rcode, Type } from './constants.ts'
+import { DNSSEC_OK, type ExtendedError, OptField, optRecord } from './edns.ts'
 import type { Question } from './question.ts'
 
 /** Owner of a synthesised record: a pointer to the question's name. */
 const AT_QUESTION = [0xc0, HEADER_BYTES] as const
-
-export interface ExtendedError {
-  /** INFO-CODE (RFC 8914 §5.2). */
-  code: number
-  /** EXTRA-TEXT, UTF-8. */
-  text: string
-}
 
 /** What follows the question in a reply of our own. Made once, used for every query of its kind. */
 export interface ReplySections {
@@ -19,26 +13,6 @@ export interface ReplySections {
   records: Buffer
   /** The OPT record to add when the query had one. */
   opt: Buffer
-}
-
-/** An OPT record (RFC 6891 §6.1.2). `rcode` may be extended; the lower four bits belong in the header. */
-export function optRecord(rcode = 0, dnssecOk = false, errors: readonly ExtendedError[] = []): Buffer {
-  const options = errors.map(({ code, text }) => {
-    const extra = Buffer.from(text, 'utf8')
-    const option = Buffer.alloc(6)
-    option.writeUInt16BE(15, 0)
-    option.writeUInt16BE(2 + extra.length, 2)
-    option.writeUInt16BE(code, 4)
-    return Buffer.concat([option, extra])
-  })
-  const rdata = Buffer.concat(options)
-  const fixed = Buffer.alloc(11)
-  fixed.writeUInt16BE(Type.OPT, 1)
-  fixed.writeUInt16BE(UDP_BYTES, 3)
-  fixed[5] = rcode >> 4
-  fixed.writeUInt16BE(dnssecOk ? 0x8000 : 0, 7)
-  fixed.writeUInt16BE(rdata.length, 9)
-  return Buffer.concat([fixed, rdata])
 }
 
 /** A record owned by the question's name, class IN. */
@@ -63,11 +37,11 @@ export function soaAtQuestion(ttl: number): Buffer {
   return recordAtQuestion(Type.SOA, ttl, rdata)
 }
 
-const NOTHING = Buffer.alloc(0)
-const bareOpt = optRecord()
+const NO_RECORDS = Buffer.alloc(0)
+const bareOpt = optRecord(Rcode.NOERROR)
 
 export function emptyTail(rcode: number, errors: readonly ExtendedError[] = []): ReplySections {
-  return { rcode, answers: 0, authorities: 0, records: NOTHING, opt: optRecord(rcode, false, errors) }
+  return { rcode, answers: 0, authorities: 0, records: NO_RECORDS, opt: optRecord(rcode, errors) }
 }
 
 /** A negative answer with SOA: NODATA with `Rcode.NOERROR`, or NXDOMAIN. */
@@ -76,7 +50,7 @@ export function negativeTail(
   ttl: number,
   errors: readonly ExtendedError[] = [],
 ): ReplySections {
-  const opt = optRecord(rcode, false, errors)
+  const opt = optRecord(rcode, errors)
   return { rcode, answers: 0, authorities: 1, records: soaAtQuestion(ttl), opt }
 }
 
@@ -86,8 +60,14 @@ export function answerTail(
   rdata: Uint8Array,
   errors: readonly ExtendedError[] = [],
 ): ReplySections {
-  const opt = optRecord(0, false, errors)
-  return { rcode: 0, answers: 1, authorities: 0, records: recordAtQuestion(type, ttl, rdata), opt }
+  const opt = optRecord(Rcode.NOERROR, errors)
+  return {
+    rcode: Rcode.NOERROR,
+    answers: 1,
+    authorities: 0,
+    records: recordAtQuestion(type, ttl, rdata),
+    opt,
+  }
 }
 
 export const tails = {
@@ -104,9 +84,6 @@ export function copyOctets(from: Buffer, start: number, end: number, into: Buffe
   for (let i = start, to = at; i < end; i++, to++) into[to] = from[i]!
 }
 
-/** Position of the DNSSEC OK bit within an OPT record. */
-const DO_OCTET = 7
-
 /** RD, RA and CD are defined for QUERY alone (RFC 8906 §8.1.4): of an operation that we do not know, only its number comes back. */
 const headerBits = (flags: number) => flags & Flag.OPCODE || Flag.RA | (flags & (Flag.RD | Flag.CD))
 
@@ -121,7 +98,7 @@ export function replyWith(question: Question, tail: ReplySections, extraFlags = 
   const recordsEnd = end + records.length
   // RFC 8914 §3: rather no EDE than a reply that is too long.
   const opt = recordsEnd + tail.opt.length <= question.udpBytes ? tail.opt : bareOpt
-  const reply = Buffer.allocUnsafe(hasEdns ? recordsEnd + opt.length : recordsEnd)
+  const reply = question.room(hasEdns ? recordsEnd + opt.length : recordsEnd)
   copyOctets(message, HEADER_BYTES, end, reply, HEADER_BYTES)
   copyOctets(records, 0, records.length, reply, end)
   reply[0] = message[0]!
@@ -139,7 +116,7 @@ export function replyWith(question: Question, tail: ReplySections, extraFlags = 
   reply[11] = hasEdns ? 1 : 0
   if (hasEdns) {
     copyOctets(opt, 0, opt.length, reply, recordsEnd)
-    if (question.dnssecOk) reply[recordsEnd + DO_OCTET] = reply[recordsEnd + DO_OCTET]! | 0x80
+    if (question.dnssecOk) reply[recordsEnd + OptField.FLAGS]! |= DNSSEC_OK
   }
   return reply
 }

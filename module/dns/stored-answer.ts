@@ -1,13 +1,7 @@
-import {
-  type Answer,
-  OPT_BYTES,
-  patchHead,
-  type ReplyOptions,
-  readAnswer,
-  writeOpt,
-  writeReply,
-} from './answer.ts'
+import { type Answer, readAnswer } from './answer.ts'
+import { NO_OPTIONS, OPT_BYTES, writeOpt } from './edns.ts'
 import type { Question } from './question.ts'
+import { patchHead, type ReplyOptions, writeReply } from './write-reply.ts'
 
 /**
  * An answer as the cache keeps it, among others in one buffer: no object of its own to allocate, to move and to
@@ -28,8 +22,6 @@ export interface StoredAnswer {
   readonly rcode: number
   readonly authenticData: boolean
 }
-
-const NO_ERRORS = Buffer.alloc(0)
 
 /** @returns octets that the answer takes once stored */
 export function storedBytes({ bytes, records, errors }: Answer): number {
@@ -54,7 +46,7 @@ export function storeAnswer(answer: Answer, octets: Buffer, start: number): void
 }
 
 function errorsOf({ octets, start, length, ttlCount, errorsLength }: StoredAnswer): Buffer {
-  if (errorsLength === 0) return NO_ERRORS
+  if (errorsLength === 0) return NO_OPTIONS
   const at = start + length + ttlCount * 2
   return octets.subarray(at, at + errorsLength)
 }
@@ -97,7 +89,7 @@ export function writeStoredReply(question: Question, stored: StoredAnswer, servi
   const errors = serving.errors ?? errorsOf(stored)
   const optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0
   if (length + optBytes > serving.limit) return writeReply(question, restoreAnswer(stored), serving)
-  const reply = Buffer.allocUnsafe(length + optBytes)
+  const reply = question.room(length + optBytes)
   copyAnswer(stored, reply)
   patchHead(reply, question, stored, false)
   const { age, ttl } = serving

@@ -3,8 +3,10 @@ import { connect, isIPv6 } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { SecureNetError } from '../base/error.ts'
 import { readAnswer } from '../dns/answer.ts'
-import { CLASS_IN, Flag, HEADER_BYTES, Type } from '../dns/constants.ts'
+import { HEADER_BYTES, Type } from '../dns/constants.ts'
 import { nameFromText } from '../dns/name.ts'
+import { queryMessage } from '../dns/query-message.ts'
+import { matchReply } from '../dns/reply-matcher.ts'
 import {
   noAnswer,
   type ReferenceAnswer,
@@ -71,22 +73,13 @@ class Peer {
   }
 }
 
-function isReplyTo(query: Buffer, reply: Buffer): boolean {
-  if (reply.length < query.length || (reply.readUInt16BE(2) & Flag.QR) === 0) return false
-  return reply.compare(query, HEADER_BYTES, query.length, HEADER_BYTES, query.length) === 0
-}
+const isReplyTo = (query: Buffer, reply: Buffer) =>
+  matchReply(reply, query.readUInt16BE(0), query, query.length, false) === 'match'
 
 function queryFor(id: number, name: string, type: 'A' | 'AAAA'): Buffer {
   const wire = nameFromText(name)
   if (!wire) throw new SecureNetError('SELFTEST_NO_ANSWER', `"${name}" is not a name`)
-  const query = Buffer.alloc(HEADER_BYTES + wire.length + 4)
-  query.writeUInt16BE(id, 0)
-  query.writeUInt16BE(Flag.RD, 2)
-  query.writeUInt16BE(1, 4)
-  query.set(wire, HEADER_BYTES)
-  query.writeUInt16BE(Type[type], HEADER_BYTES + wire.length)
-  query.writeUInt16BE(CLASS_IN, HEADER_BYTES + wire.length + 2)
-  return query
+  return queryMessage(wire, Type[type], id)
 }
 
 function summary(query: Buffer, reply: Buffer): ReferenceAnswer {
@@ -115,8 +108,7 @@ function overTcp(
     got = got.length === 0 ? chunk : Buffer.concat([got, chunk])
     if (got.length < 2 || got.length < 2 + got.readUInt16BE(0)) return
     const reply = got.subarray(2, 2 + got.readUInt16BE(0))
-    const isOurs = reply.length >= HEADER_BYTES && reply.readUInt16BE(0) === query.readUInt16BE(0)
-    settle(isOurs && isReplyTo(query, reply) ? reply : new Error('no matching reply'))
+    settle(isReplyTo(query, reply) ? reply : new Error('no matching reply'))
   })
   socket.write(framed)
   return () => socket.destroy()

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/error.ts'
+import { Rcode } from '../dns/constants.ts'
 import type { ReferenceClient, ServerAddressAndPort } from './reference-client.ts'
 
 /** One cell of the matrix that `reported` shows. */
@@ -58,7 +59,6 @@ export interface ThreadQuestions {
 }
 
 type Socket = 'udp4' | 'tcp4' | 'udp6' | 'tcp6'
-const SERVFAIL = 2
 
 /**
  * Asks through every listening socket, a listed test name, which must be blocked, and a
@@ -159,7 +159,7 @@ export class SelfTest {
   async #answers(ask: ReferenceClient, target: ServerAddressAndPort, name: string): Promise<boolean> {
     const { timeoutMs } = this.#options
     try {
-      return (await ask(target, name, 'A', timeoutMs)).rcode !== SERVFAIL
+      return (await ask(target, name, 'A', timeoutMs)).rcode !== Rcode.SERVFAIL
     } catch {
       return false
     }

@@ -1,5 +1,5 @@
 import { codeOf, SecureNetError } from '../base/error.ts'
-import { createTaskQueue } from '../base/task-queue.ts'
+import { TaskQueue } from '../base/task-queue.ts'
 import type { CommandResult, RunCommand } from '../platform/spawn.ts'
 import type { CheckDevice } from './devices.ts'
 import type { Interceptor, InterfaceStates, Renewed } from './interceptor.ts'
@@ -68,7 +68,7 @@ class Iptables implements Interceptor {
   readonly name = 'iptables'
   readonly #options: IptablesOptions
   readonly #families: readonly Family[]
-  readonly #serial = createTaskQueue()
+  readonly #serial = new TaskQueue()
   #armed: readonly string[] = []
   /** The last look found the static rules incomplete. */
   #wiped = false

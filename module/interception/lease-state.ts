@@ -1,3 +1,5 @@
+import { backoff } from '../base/backoff.ts'
+
 /**
  * What the module's own check found, through every listening socket:
  * `pass`: it blocks what it must and answers what the upstream answers; `fail`: the upstream answers and we do not;
@@ -45,8 +47,8 @@ export const initialLeaseState: LeaseState = {
 
 /** Fewer may still lie in a socket's buffer, or be no questions at all. */
 const UNSEEN_LIMIT = 3
-const FIRST_HOLD_MS = 30_000
-const LONGEST_HOLD_MS = 600_000
+const holding = { firstMs: 30_000, longestMs: 600_000 }
+
 /** Takes note that a lease ran out unrenewed: crash of the loop, failing checks, a stopped process. */
 export function lapse(state: LeaseState, now: number, leaseMs: number): LeaseState {
   if (state.renewedAt === null || now - state.renewedAt < leaseMs) return state
@@ -55,8 +57,8 @@ export function lapse(state: LeaseState, now: number, leaseMs: number): LeaseSta
   if (state.why !== 'unreached') return lapsed
   // Only traffic shows that questions do not arrive, and without a lease there is none: trying again at once would
   // take the LAN down for most of each round.
-  const pause = Math.min(FIRST_HOLD_MS * 2 ** state.lapses, LONGEST_HOLD_MS)
-  return { ...lapsed, lapses: state.lapses + 1, heldUntil: now + pause }
+  const lapses = state.lapses + 1
+  return { ...lapsed, lapses, heldUntil: now + backoff(lapses, holding) }
 }
 
 /** Compares the growth of both counts since the last look; null starts anew. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
-import { createTaskQueue } from '../base/task-queue.ts'
+import { TaskQueue } from '../base/task-queue.ts'
 import type { CommandResult, RunCommand } from '../platform/spawn.ts'
 import type { CheckDevice } from './devices.ts'
 import { type FirewallRefusal, inspectFirewall } from './firewall-inspection.ts'
@@ -76,7 +76,7 @@ class Nftables implements Interceptor {
   readonly name = 'nftables'
   readonly #options: NftablesOptions
   readonly #nft: string
-  readonly #serial = createTaskQueue()
+  readonly #serial = new TaskQueue()
   readonly #datagrams: RenewalDatagram[] = []
   #nonce: Buffer = Buffer.alloc(8)
   /** What stood after the table was last made; null until then. */

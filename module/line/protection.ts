@@ -27,6 +27,14 @@ export interface ProtectionInput {
   readonly selfTest: 'passing' | 'failing' | 'unknown'
 }
 
+export interface Protection {
+  /** Listed names are blocked for whoever asks us. */
+  readonly filtering: boolean
+  /** The LAN's DNS is led to us. */
+  readonly intercepting: boolean
+  readonly why: ProtectionReason
+}
+
 const ofService = {
   dormant: 'dormant',
   terminated: 'terminated',
@@ -34,18 +42,22 @@ const ofService = {
   suspended: 'suspended',
 } as const satisfies Record<Exclude<LineService, 'enabled'>, ProtectionReason>
 
-function whyNot({ service, fleet, list, selfTest }: ProtectionInput): ProtectionReason | undefined {
+function whyNotFiltering({ service, fleet, list }: ProtectionInput): ProtectionReason | undefined {
   if (service === undefined) return 'no-active-line'
   if (fleet === 'retire') return 'fleet-retired'
   if (service !== 'enabled') return ofService[service]
   if (fleet === 'pause') return 'fleet-paused'
   if (list !== 'verified') return list === 'missing' ? 'list-missing' : 'list-damaged'
-  if (selfTest === 'failing') return 'self-test-failing'
   return undefined
 }
 
-/** The one decision whether the LAN's DNS is intercepted; nothing else arms or disarms. Pure. */
-export function protection(input: ProtectionInput): { armed: boolean; why: ProtectionReason } {
-  const why = whyNot(input)
-  return { armed: why === undefined, why: why ?? 'protecting' }
+/**
+ * The one decision: whether names are blocked and whether the LAN's DNS is led to us. Pure; nothing else decides either.
+ * A failing self-test ends interception alone: it asks for a blocked name, so without filtering it could never pass again.
+ */
+export function protection(input: ProtectionInput): Protection {
+  const whyNot = whyNotFiltering(input)
+  if (whyNot !== undefined) return { filtering: false, intercepting: false, why: whyNot }
+  if (input.selfTest === 'failing') return { filtering: true, intercepting: false, why: 'self-test-failing' }
+  return { filtering: true, intercepting: true, why: 'protecting' }
 }

@@ -99,7 +99,7 @@ export interface FleetState {
   readonly digest: string
 }
 
-/** `wipe`: this line's counters and history, and the list if no line needs it any more (`needsList`). */
+/** `wipe`: this line's counters and history, and the list if no line needs it any more. */
 export type Effect = 'wipe'
 export type OrderOutcome = 'applied' | 'ignored' | 'repeated' | 'rejected'
 

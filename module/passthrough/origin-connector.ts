@@ -1,6 +1,6 @@
 import { connect, isIPv6, type Socket } from 'node:net'
+import { addressText } from '../base/address.ts'
 import type { Clock } from '../base/clock.ts'
-import { addressText } from '../dns/address.ts'
 import { Type } from '../dns/constants.ts'
 import { nameFromText } from '../dns/name.ts'
 import { addressesOf, ask } from '../upstream/ask.ts'

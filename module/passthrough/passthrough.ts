@@ -1,9 +1,10 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type ClientKey, clientKey } from '../base/client-key.ts'
 import { ClientQuota, type ClientQuotaLimits } from '../base/client-quota.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
-import { clientOf } from '../blockpage/connections.ts'
+import { SerialQueue } from '../base/serial-queue.ts'
 import type { ConnectionFilter } from '../blockpage/server.ts'
 import type { Endpoint } from '../config/config.ts'
 import { nameOfHello } from './client-hello.ts'
@@ -74,7 +75,7 @@ export class Passthrough {
   #servers: Server[] = []
   #timers: Timer[] = []
   /** Listening and the kernel's gate, one change after the other. */
-  #work: Promise<void> = Promise.resolve()
+  readonly #work = new SerialQueue()
 
   constructor(options: PassthroughOptions) {
     this.#options = options
@@ -115,7 +116,7 @@ export class Passthrough {
 
   /** Protection is on again, or we stop: nothing passes any more. Resolves when the kernel knows. */
   close(): Promise<void> {
-    if (this.#timers.length === 0) return this.#work
+    if (this.#timers.length === 0) return this.#work.idle()
     for (const timer of this.#timers.splice(0)) timer.cancel()
     this.#isOpen = false
     for (const cut of this.#cuts) cut()
@@ -143,10 +144,9 @@ export class Passthrough {
   }
 
   #then(step: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(step).catch((error) => {
+    return this.#work.run(step).catch((error) => {
       this.#options.log.warn('passage', { code: codeOf(error), why: messageOf(error) })
     })
-    return this.#work
   }
 
   async #listen(): Promise<void> {
@@ -170,7 +170,7 @@ export class Passthrough {
 
   /** @param refuse for those that do not pass */
   async #lead(socket: Socket, { port, read }: Door, refuse: () => void): Promise<void> {
-    const client = clientOf(socket.remoteAddress)
+    const client = clientKey(socket.remoteAddress)
     if (!this.#isOpen || !this.#places.take(client)) return refuse()
     socket.once('error', () => socket.destroy())
     const name = await peekHost(socket, read, this.#options.clock, this.#limits.firstBytesMs)
@@ -194,7 +194,7 @@ export class Passthrough {
     return this.#options.site.connect(name, port)
   }
 
-  #leave(client: string): void {
+  #leave(client: ClientKey): void {
     this.#places.giveBack(client)
     if (!this.#isOpen && this.#places.taken === 0) void this.close()
   }

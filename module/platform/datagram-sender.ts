@@ -21,6 +21,8 @@ interface SendRequest {
 /** libuv's own: what `dgram` calls underneath. A positive result is sent, 0 is queued, a negative one is an errno. */
 interface Handle {
   readonly fd?: number
+  recvStart?(): number
+  recvStop?(): number
   send(request: SendRequest, list: Buffer[], count: number, ...rest: unknown[]): number
 }
 
@@ -56,6 +58,23 @@ function handleOf(socket: Socket): Handle | null {
 export function descriptorOf(socket: Socket): number | null {
   const fd = handleOf(socket)?.fd
   return fd !== undefined && fd >= 0 ? fd : null
+}
+
+/** A socket that is read by somebody else at times. */
+export interface RawSocket {
+  readonly fd: number
+  /** Node reads no more, and tells of nothing that comes. */
+  pause(): void
+  resume(): void
+}
+
+/** @returns null where Node's inside looks otherwise */
+export function rawSocketOf(socket: Socket): RawSocket | null {
+  const fd = descriptorOf(socket)
+  const handle = handleOf(socket)
+  if (fd === null || typeof handle?.recvStop !== 'function' || typeof handle.recvStart !== 'function')
+    return null
+  return { fd, pause: () => void handle.recvStop?.(), resume: () => void handle.recvStart?.() }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { classOf, needsZone } from '../base/address-class.ts'
 import { codeOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import type { Ubus } from './ubus.ts'
@@ -16,14 +17,13 @@ function textsIn(value: unknown): string[] {
 function usable(address: string): boolean {
   const bare = address.split('%')[0]!
   if (isIP(bare) === 0) return false
-  return !(bare.startsWith('127.') || bare.startsWith('0.') || bare === '::' || bare === '::1')
+  const found = classOf(bare)
+  return found !== 'loopback' && found !== 'unspecified'
 }
 
 /** @returns the address with its zone where it needs one to be reached */
 function scoped(address: string, device: string): string {
-  return /^fe[89ab]/i.test(address) && !address.includes('%') && device !== ''
-    ? `${address}%${device}`
-    : address
+  return needsZone(address) && !address.includes('%') && device !== '' ? `${address}%${device}` : address
 }
 
 /**

@@ -1,12 +1,12 @@
+import { isPrivate4, isPrivate6, v4Within } from '../base/address-class.ts'
 import { type Answer, withoutSectionOf } from '../dns/answer.ts'
-import { Rcode, Type } from '../dns/constants.ts'
+import { Ede, Rcode, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, skipName } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
 import type { RecordView } from '../dns/record.ts'
 import { emptyTail, negativeTail, replyWith } from '../dns/reply.ts'
 import type { BlockedReply } from './blocked.ts'
 import type { QueryPolicy } from './policy.ts'
-import { isPrivate4, isPrivate6, v4Within } from './private-address.ts'
 import type { Query } from './query.ts'
 import { upstreamBlock } from './upstream-block.ts'
 
@@ -29,9 +29,9 @@ const MAX_LINKS = 16
 
 const target = Buffer.alloc(NAME_BYTES)
 const rebound = negativeTail(Rcode.NOERROR, 10, [
-  { code: 15, text: 'a public name with a private address (rebinding)' },
+  { code: Ede.BLOCKED, text: 'a public name with a private address (rebinding)' },
 ])
-const tooLong = emptyTail(Rcode.SERVFAIL, [{ code: 0, text: 'more than 16 links in the chain' }])
+const tooLong = emptyTail(Rcode.SERVFAIL, [{ code: Ede.OTHER, text: 'more than 16 links in the chain' }])
 
 /** Where the target name of a record that leads elsewhere starts; -1 for all others. */
 function targetOffset(record: RecordView): number {
@@ -139,7 +139,7 @@ export function createAnswerInspector({
   }
 
   return (query, answer) => {
-    if (!policy.protecting || query.local) return null
+    if (!policy.filtering || query.local) return null
     if (query.revision !== policy.revision) {
       // The list has changed while the answer was on its way, or since it was stored.
       const category = policy.verdict(Question.name, 0)

@@ -1,6 +1,7 @@
 import { BLOCKED, categoryName, RESOLVER_BYPASS } from '../category.ts'
 import { Ede, Rcode, Type } from '../dns/constants.ts'
-import { answerTail, type ExtendedError, negativeTail, type ReplySections, replyWith } from '../dns/reply.ts'
+import type { ExtendedError } from '../dns/edns.ts'
+import { answerTail, negativeTail, type ReplySections, replyWith } from '../dns/reply.ts'
 import type { Query } from './query.ts'
 import type { AnswerReason } from './reason.ts'
 

@@ -1,10 +1,14 @@
-import { clientKey, isLoopback } from '../base/client-key.ts'
+import { isLoopback } from '../base/address-class.ts'
+import { type ClientKey, clientKey } from '../base/client-key.ts'
+import { ClientQuota } from '../base/client-quota.ts'
 import type { Clock, Timer } from '../base/clock.ts'
-import { type Answer, readAnswer, writeReply } from '../dns/answer.ts'
+import { type Answer, readAnswer } from '../dns/answer.ts'
 import { Ede, Rcode } from '../dns/constants.ts'
-import { forwardable } from '../dns/forwardable.ts'
+import { errorOptions } from '../dns/edns.ts'
+import { forwardable } from '../dns/query-message.ts'
 import { emptyTail, type ReplySections, replyWith, tails } from '../dns/reply.ts'
 import { restoreAnswer } from '../dns/stored-answer.ts'
+import { writeReply } from '../dns/write-reply.ts'
 import type { AnswerInspector } from './answer-inspector.ts'
 import type { Cache } from './cache.ts'
 import type { QueryPolicy } from './policy.ts'
@@ -19,7 +23,14 @@ type Failure = ForwardFailure | 'unusable'
 /** What this step needs of upstream/. */
 export interface UpstreamPort {
   exchange(
-    exchange: { key: string; message: Buffer; clientKey: string; tcp: boolean; view: number },
+    exchange: {
+      key: string
+      message: Buffer
+      clientKey: ClientKey
+      tcp: boolean
+      view: number
+      local: boolean
+    },
     done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
   ): void
 }
@@ -34,16 +45,14 @@ export interface ForwardOptions {
   observe: (query: Query) => void
 }
 
-/** Octets of an OPT record before its options. */
-const OPT_FIXED = 11
 /** RFC 9520 §3.2: failures are remembered for 1 to 5 seconds. */
 const FAILURE_SECONDS = 2
 /** RFC 8767 §5, client response timer: after it a stale answer goes out, and the exchange goes on. */
 const STALE_AFTER_MS = 1800
 
-const noAuthority = emptyTail(Rcode.SERVFAIL, [
-  { code: Ede.NO_REACHABLE_AUTHORITY, text: 'no resolver answered' },
-])
+const nobodyAnswered = [{ code: Ede.NO_REACHABLE_AUTHORITY, text: 'no resolver answered' }]
+const noAuthority = emptyTail(Rcode.SERVFAIL, nobodyAnswered)
+const noAuthorityErrors = errorOptions(nobodyAnswered)
 const unusable = emptyTail(Rcode.SERVFAIL, [
   { code: Ede.NETWORK_ERROR, text: 'the resolver’s reply cannot be used' },
 ])
@@ -60,25 +69,6 @@ const failureTails: Record<Failure, ReplySections> = {
   unusable,
   overload: tails.serverFailure,
   stopped: tails.serverFailure,
-}
-
-/** Counts who waits for upstream; a client that waits for nothing takes no memory. */
-function createWaiting() {
-  const counts = new Map<string, number>()
-  return {
-    /** @returns false where it has too many waiting already */
-    add(client: string): boolean {
-      const count = counts.get(client) ?? 0
-      if (count >= IN_FLIGHT_PER_CLIENT && !isLoopback(client)) return false
-      counts.set(client, count + 1)
-      return true
-    },
-    remove(client: string): void {
-      const count = counts.get(client) ?? 0
-      if (count > 1) counts.set(client, count - 1)
-      else counts.delete(client)
-    },
-  }
 }
 
 export interface Forward {
@@ -102,7 +92,7 @@ function createReader(): (reply: Buffer, questionEnd: number) => Answer | null {
 }
 
 export function createForward({ upstream, cache, policy, inspect, clock, observe }: ForwardOptions): Forward {
-  const waiting = createWaiting()
+  const places = new ClientQuota({ perClient: IN_FLIGHT_PER_CLIENT })
   const answerIn = createReader()
 
   const remember = (query: Query, answer: Answer): void => {
@@ -149,25 +139,26 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
     // RFC 9520 §2.2: silence is a failure to remember too; what cannot be reached may be back at once.
     if (failure === 'timeout') {
       const answer = readAnswer(reply, query.end)
-      const errors = noAuthority.opt.subarray(OPT_FIXED)
-      if (answer !== null) cache.set(query.key, { ...answer, errors }, FAILURE_SECONDS, policy.revision)
+      if (answer !== null)
+        cache.set(query.key, { ...answer, errors: noAuthorityErrors }, FAILURE_SECONDS, policy.revision)
     }
     return reply
   }
 
   const ask = (
     query: Query,
-    client: string,
+    client: ClientKey,
     done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
   ) => {
-    const { key, transport, view } = query
+    const { key, transport, view, local } = query
     const message = forwardable(query)
-    upstream.exchange({ key, message, clientKey: client, tcp: transport === 'tcp', view }, done)
+    upstream.exchange({ key, message, clientKey: client, tcp: transport === 'tcp', view, local }, done)
   }
 
   const step: QueryStep = (query) => {
     const client = clientKey(query.clientAddress)
-    if (!waiting.add(client)) {
+    const isLimited = !isLoopback(query.clientAddress)
+    if (isLimited && !places.take(client)) {
       query.reason = 'rate-limited'
       return replyWith(query, tails.serverFailure)
     }
@@ -187,7 +178,7 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
       })
     }
     ask(query, client, (reply, failure) => {
-      waiting.remove(client)
+      if (isLimited) places.giveBack(client)
       // Late or not, a good reply is remembered.
       const answer = reply === null ? failWith(query, failure ?? 'network') : replyTo(query, reply)
       finish(answer)
@@ -195,7 +186,8 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
     return PENDING
   }
 
-  const refresh = (query: Query): void => {
+  const refresh = (asked: Query): void => {
+    const query = asked.copy()
     ask(query, clientKey(query.clientAddress), (reply) => {
       const entry = cache.get(query.key)
       if (entry) entry.refreshing = false

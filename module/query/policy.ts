@@ -1,7 +1,7 @@
 /** What the chain asks of the line and the list; the daemon answers. */
 export interface QueryPolicy {
   /** False: every name resolves as if we were not there. */
-  readonly protecting: boolean
+  readonly filtering: boolean
   /** Grows whenever a verdict may change: new list, allow list, or order. */
   readonly revision: number
   /**

@@ -11,6 +11,7 @@ export const PENDING = Symbol('pending')
 /** This step has nothing to say; the next one is asked. */
 export const NEXT = Symbol('next')
 
+/** A buffer has the reply in its first `query.replyLength` octets. */
 export type StepResult = Buffer | typeof DROP | typeof PENDING | typeof NEXT
 
 /** One step of the chain. Synchronous: only `forward` answers later. */
@@ -20,7 +21,7 @@ const TCP_BYTES = 65_535
 
 /** One query on its way through the chain: the view of its question, and who asked. */
 export class Query extends Question {
-  readonly clientAddress: string
+  clientAddress: string
   readonly transport: Transport
   /** A device of the household asks, not the module itself. */
   fromClient = false
@@ -45,6 +46,34 @@ export class Query extends Question {
     super(message)
     this.clientAddress = clientAddress
     this.transport = transport
+  }
+
+  /** As `reuse`, of a datagram. */
+  reuseFor(message: Buffer, length: number, slot: Buffer, clientAddress: string): void {
+    this.reuse(message, length, slot)
+    this.clientAddress = clientAddress
+    this.fromClient = false
+    this.receivedAt = 0
+    this.respond = null
+    this.reason = 'dropped'
+    this.category = -1
+    this.view = 0
+    this.key = ''
+    this.revision = 0
+    this.local = false
+  }
+
+  /** The same question of the same client, once this view is another's; it is nobody's to be answered. */
+  copy(): Query {
+    const copy = new Query(this.message, this.clientAddress, this.transport)
+    copy.length = this.length
+    copy.keep()
+    copy.read()
+    copy.view = this.view
+    copy.key = this.key
+    copy.revision = this.revision
+    copy.local = this.local
+    return copy
   }
 
   /** Most octets of a reply to this client. */

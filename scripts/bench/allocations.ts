@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../module/base/clock.ts'
-import { encodeSnapshot } from '../../module/blocklist/format/encode.ts'
 import { resultOf } from '../../module/blocklist/format/entries.ts'
 import { ListPolicy } from '../../module/blocklist/list-policy.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
@@ -16,6 +15,7 @@ import { PENDING, Query } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
 import { demoAnswer } from '../household/demo-upstream.ts'
 import { setOf } from '../operator/list/build.ts'
+import { encodeSnapshot } from '../operator/list/encode.ts'
 import { freshNames, makeNames, realNames } from './names.ts'
 import { questionFor } from './server-process.ts'
 
@@ -45,7 +45,7 @@ async function smallStore(folder: string, names: readonly string[]): Promise<Sto
 function chainOver(store: Store) {
   const clock = systemClock
   const policy = new ListPolicy(createMatcher({ store, allow: [], core: ['core.example'] }), true)
-  policy.protecting = true
+  policy.filtering = true
   const blocked = createBlockedReply({
     ipv4: Buffer.from([198, 18, 0, 53]),
     ipv6: null,

@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { encodeDelta, encodeSnapshot } from '../../module/blocklist/format/encode.ts'
 import { createEntrySetBuilder, type EntrySet, resultOf } from '../../module/blocklist/format/entries.ts'
 import type { Digest } from '../../module/blocklist/format/head.ts'
 import { createNameHash, parseKey } from '../../module/blocklist/format/name-hash.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
 import { createStoreBuilder } from '../../module/blocklist/store/builder.ts'
 import { openStore, removeStore, type Store, verifyFile } from '../../module/blocklist/store/store.ts'
+import { encodeDelta, encodeSnapshot } from '../operator/list/encode.ts'
 
 /** One row of figures; times in the unit that the name says. */
 export interface BlocklistFigures {

@@ -20,10 +20,10 @@ const environment = { ...process.env, ...env }
 /** Without an update, for comparison. */
 const IDLE_MS = 5000
 
-async function buildScript(root: string, name: string): Promise<string> {
+async function buildScript(root: string, folder: string, name: string): Promise<string> {
   const outfile = join(root, `${name}.mjs`)
   await build({
-    entryPoints: [join(projectRoot, 'scripts', 'bench', `${name}.ts`)],
+    entryPoints: [join(projectRoot, folder, `${name}.ts`)],
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -152,9 +152,10 @@ export async function measureListScale(
   process.once('exit', () => rmSync(root, { recursive: true, force: true }))
   symlinkSync(join(projectRoot, 'node_modules'), join(root, 'node_modules'))
   const scripts = {
-    child: await buildScript(root, 'list-child'),
-    asker: await buildScript(root, 'list-asker'),
+    child: await buildScript(root, 'scripts/bench', 'list-child'),
+    asker: await buildScript(root, 'scripts/bench', 'list-asker'),
   }
+  await buildScript(root, 'module', 'list-builder')
   const rows: ScaleRow[] = []
   for (const [i, names] of sizes.entries()) {
     const from = performance.now()

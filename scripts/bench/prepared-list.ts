@@ -6,15 +6,17 @@ import { EmbeddedBroker } from '../household/broker.ts'
 import { type Home, homePaths } from '../household/home.ts'
 import { household } from '../household/module-config.ts'
 import { ModuleWatch } from '../household/watch-module.ts'
-import { type Broker, connectBroker } from '../operator/broker.ts'
-import { publishKeys, signerOf } from '../operator/keys.ts'
+import type { Broker } from '../operator/broker.ts'
+import { publishKeys } from '../operator/keys.ts'
 import { Archive } from '../operator/list/archive.ts'
 import { setOf, testNames } from '../operator/list/build.ts'
 import type { Names } from '../operator/list/gather.ts'
 import { makeRelease } from '../operator/list/release.ts'
 import { announceVersion, publishChunks, publishVersion } from '../operator/list-publish.ts'
-import { giveOrder } from '../operator/orders.ts'
+import { connectBroker } from '../operator/mqtt/connect.ts'
+import { giveOrder, type Order } from '../operator/orders.ts'
 import { KeyFolder } from '../operator/signing/key-folder.ts'
+import { programTools } from '../operator/tools.ts'
 import { startModule } from './module-under-test.ts'
 
 const LIST = 'securenet'
@@ -61,24 +63,36 @@ export async function openBroker(): Promise<{ broker: Broker; url: string; stop:
 async function operatorOf(home: Home, broker: Broker) {
   const folder = await KeyFolder.open(home.keysDir)
   await publishKeys(broker, folder.documents)
-  const tools = { broker, now: () => Date.now(), ...signerOf(folder) }
+  const tools = await programTools('bench', { broker, keys: folder, registerDir: home.registerDir })
   return { tools, archive: new Archive(home.archiveDir, LIST) }
 }
 
 export async function publish(home: Home, broker: Broker, version: number): Promise<void> {
   const { tools, archive } = await operatorOf(home, broker)
   await publishVersion(tools, archive, { list: LIST, version, spreadSeconds: 0, progress: silent })
+  await tools.close()
 }
 
 /** Chunks first, so that what is measured between this and `announce` is no publisher at work. */
 export async function publishOnlyChunks(home: Home, broker: Broker, version: number): Promise<void> {
-  const { archive } = await operatorOf(home, broker)
-  await publishChunks(broker, await archive.load(version), silent)
+  await publishChunks(broker, await new Archive(home.archiveDir, LIST).load(version), silent)
 }
 
 export async function announce(home: Home, broker: Broker, version: number): Promise<void> {
   const { tools, archive } = await operatorOf(home, broker)
   await announceVersion(tools, archive, { list: LIST, version, spreadSeconds: 0 })
+  await tools.close()
+}
+
+/** The next order for the household's line; not waited for. */
+export async function order(
+  home: Home,
+  broker: Broker,
+  { service, reason }: Pick<Order, 'service' | 'reason'>,
+): Promise<void> {
+  const { tools } = await operatorOf(home, broker)
+  await giveOrder(tools, { lineId: household.lineId, service, reason, by: 'customer' }, { wait: false })
+  await tools.close()
 }
 
 /** Nobody's list has one category alone: one name in four is malware. */
@@ -101,14 +115,7 @@ async function bringUp(home: Home, { folder, bundle, upstream }: PrepareOptions)
   writeFileSync(home.rootsFile, `${JSON.stringify(keys.roots)}\n`)
   const from = performance.now()
   await publish(home, broker, 1)
-  const tools = { broker, now: () => Date.now(), ...signerOf(keys) }
-  const order = {
-    lineId: household.lineId,
-    service: 'enabled',
-    reason: 'subscribed',
-    by: 'customer',
-  } as const
-  await giveOrder(tools, order, { wait: false })
+  await order(home, broker, { service: 'enabled', reason: 'subscribed' })
   const watch = new ModuleWatch(silent)
   await watch.start(broker)
   const module = await startModule({ home, folder: join(folder, 'first'), bundle, upstream, mqttUrl: url })

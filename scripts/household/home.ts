@@ -13,6 +13,7 @@ export interface Home {
   profile: string
   keysDir: string
   archiveDir: string
+  registerDir: string
   /** The modem's side. */
   dataDir: string
   runDir: string
@@ -34,6 +35,7 @@ export function homePaths(folder: string): Home {
     profile: join(folder, 'operator.json'),
     keysDir: join(folder, 'keys'),
     archiveDir: join(folder, 'archive'),
+    registerDir: join(folder, 'register'),
     dataDir: join(modem, 'data'),
     runDir: runDir.length <= LONGEST_RUN_DIR ? runDir : join(tmpdir(), `securenet-${digest}`),
     configFile: join(modem, 'config.json'),
@@ -86,7 +88,7 @@ export function prepareHome(folder: string): Home {
     refuseForeign(home)
     writeFileSync(home.marker, JSON.stringify({ pid: process.pid, runDir: home.runDir }))
     rmSync(home.profile, { force: true })
-    for (const path of [home.keysDir, home.archiveDir, join(folder, 'modem'), home.runDir])
+    for (const path of [home.keysDir, home.archiveDir, home.registerDir, join(folder, 'modem'), home.runDir])
       rmSync(path, { recursive: true, force: true })
     for (const path of [home.keysDir, home.archiveDir, home.dataDir, home.runDir])
       mkdirSync(path, { recursive: true, mode: 0o700 })

@@ -76,7 +76,7 @@ describe('list feed', () => {
       random: Math.random,
       clockSane: () => true,
       presence: () => ({ topic: 'p', payload: Buffer.from('{}') }),
-      backoffMs: { base: 20, max: 50 },
+      backoff: { firstMs: 20, longestMs: 50 },
     })
     session.start()
     await until(() => session.status().connected)

@@ -26,13 +26,14 @@ import {
   signDocument,
 } from '../../scripts/operator/signing/sign-document.ts'
 import { generateSigningKey, type SigningKey } from '../../scripts/operator/signing/signing-key.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 export const seconds = () => Math.floor(Date.now() / 1000)
 
-export async function until(what: () => unknown, ms = 5000): Promise<void> {
-  const end = Date.now() + ms
+export async function until(what: () => unknown): Promise<void> {
+  const end = performance.now() + waitLimitMs
   while (!what()) {
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
+    if (performance.now() > end) throw new Error(`not within ${waitLimitMs} ms: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
@@ -139,7 +140,7 @@ export async function startModem(broker: BrokerAddress, operator: Operator, fold
     random: Math.random,
     clockSane: () => true,
     presence: presence.document,
-    backoffMs: { base: 50, max: 200 },
+    backoff: { firstMs: 50, longestMs: 200 },
   })
   const acts: { book: LineBook; wipe: boolean }[] = []
   const heads: Head[] = []
@@ -150,6 +151,7 @@ export async function startModem(broker: BrokerAddress, operator: Operator, fold
   }
   let protecting = false
   const measure = (lineId: string): LineMeasurement => ({
+    access: 'fixed',
     active: lineId === 'l1',
     protecting: protecting && lineId === 'l1',
     why: protecting ? 'protecting' : 'disabled',

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Answer, readAnswer, withoutSectionOf, writeReply } from '../../module/dns/answer.ts'
+import { type Answer, readAnswer, withoutSectionOf } from '../../module/dns/answer.ts'
 import { Question } from '../../module/dns/question.ts'
 import {
   restoreAnswer,
@@ -9,6 +9,7 @@ import {
   storedBytes,
   writeStoredReply,
 } from '../../module/dns/stored-answer.ts'
+import { writeReply } from '../../module/dns/write-reply.ts'
 import { header, opt, option, query, rdata, reply } from '../helpers/wire.ts'
 
 const asking = (message: Buffer) => {

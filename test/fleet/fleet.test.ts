@@ -14,6 +14,7 @@ import { MemoryFs } from '../../scripts/fleet/memory-fs.ts'
 import { MemoryList } from '../../scripts/fleet/memory-list.ts'
 import { mosquittoMissing } from '../control/broker.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 const run = promisify(execFile)
 const turns = async () => {
@@ -145,9 +146,9 @@ describe('MemoryList', () => {
 
 describe.skipIf(mosquittoMissing)('npm run fleet', () => {
   const fleet = (...args: string[]) =>
-    run(process.execPath, [resolve('scripts/run.mjs'), 'fleet', ...args], { timeout: 60_000 })
+    run(process.execPath, [resolve('scripts/run.mjs'), 'fleet', ...args], { timeout: waitLimitMs })
 
-  it('measures every phase of a small fleet, and leaves nothing behind', { timeout: 70_000 }, async () => {
+  it('measures every phase of a small fleet, and leaves nothing behind', async () => {
     const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('securenet-fleet-'))
     const before = folders()
     const small = ['--modems', '25', '--rate', '100', '--names', '2000', '--spread', '1', '--no-restart']

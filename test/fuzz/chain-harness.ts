@@ -2,12 +2,12 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { cookieOf, findOpt, fullRcode } from '../../module/dns/edns.ts'
 import { expandName, nameFromText, nameToText } from '../../module/dns/name.ts'
+import { matchReply } from '../../module/dns/reply-matcher.ts'
 import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
 import { DROP, PENDING, Query } from '../../module/query/query.ts'
-import { matchReply } from '../../module/upstream/match-reply.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { decode } from '../helpers/zone-text.ts'
 
@@ -36,7 +36,7 @@ export class ChainHarness {
   constructor() {
     const self = this
     const policy = {
-      protecting: true,
+      filtering: true,
       get revision() {
         return self.revision
       },

@@ -37,7 +37,7 @@ async function listen(
   handle: Handler,
   port?: number,
 ): Promise<ServerAddressAndPort> {
-  const at = { address: host, port: port ?? (await freePort(host)), handle, log }
+  const at = { address: host, port: port ?? (await freePort(host)), handle, log, addon: null }
   const limits = { clock: systemClock, connections: 4, connectionsPerClient: 4, idleSeconds: 10 }
   const listener = transport === 'udp' ? new UdpListener(at) : new TcpListener({ ...at, ...limits })
   await listener.start()

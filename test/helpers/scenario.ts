@@ -217,7 +217,7 @@ export class ScenarioRun {
     const self = this
     const clock = this.#clock
     const policy = {
-      get protecting() {
+      get filtering() {
         return self.#options.protecting
       },
       get revision() {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SecureNetError } from '../../module/base/error.ts'
 import { createLog } from '../../module/base/log.ts'
-import { createTaskQueue } from '../../module/base/task-queue.ts'
 import { chooseInterceptor } from '../../module/interception/detect.ts'
 import { createIptables, listedSet, setRenewal } from '../../module/interception/iptables.ts'
 import { createNftables } from '../../module/interception/nftables.ts'
@@ -365,26 +364,5 @@ describe('the IPv6 service address on each device', () => {
       ['br-lan'],
     )
     expect(failed.get('br-lan')).toMatch(/fd53::53 could not be put on it: .*Permission denied/)
-  })
-})
-
-describe('serial', () => {
-  test('what comes by now() ends what runs and drops what waits', async () => {
-    const serial = createTaskQueue()
-    const order: string[] = []
-    const running = serial.add(
-      (signal) =>
-        new Promise((_, reject) => {
-          order.push('renewal')
-          signal.addEventListener('abort', () => reject(signal.reason))
-        }),
-    )
-    const waiting = serial.add(async () => void order.push('next renewal'))
-    const outcomes = Promise.allSettled([running, waiting])
-    await Promise.resolve()
-    await serial.now(async () => void order.push('disarm'))
-    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
-    await serial.add(async () => void order.push('later'))
-    expect(order).toEqual(['renewal', 'disarm', 'later'])
   })
 })

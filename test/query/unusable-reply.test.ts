@@ -11,7 +11,7 @@ import { decode } from '../helpers/zone-text.ts'
 
 function household() {
   const clock = new FakeClock()
-  const policy = { protecting: true, revision: 1, verdict: () => -1, exempt: () => false }
+  const policy = { filtering: true, revision: 1, verdict: () => -1, exempt: () => false }
   const blocked = createBlockedReply({
     ...{ ipv4: Buffer.from([198, 18, 0, 53]), ipv6: null, pageUrl: 'http://198.18.0.53/', ttl: 10 },
     ...{ structuredErrors: false, operator: 'Operator' },

@@ -10,11 +10,11 @@ import { query, rdata, reply } from '../helpers/wire.ts'
 
 function chainOf() {
   const clock = new FakeClock()
-  const list = { protecting: true, revision: 1, category: -1, lookUps: 0 }
+  const list = { filtering: true, revision: 1, category: -1, lookUps: 0 }
   const waiting: (() => void)[] = []
   const policy = {
-    get protecting() {
-      return list.protecting
+    get filtering() {
+      return list.filtering
     },
     get revision() {
       return list.revision
@@ -72,7 +72,7 @@ it.each<[string, (list: ReturnType<typeof chainOf>['list']) => void, string]>([
   [
     'protection comes on',
     (list) => {
-      list.protecting = true
+      list.filtering = true
       list.revision++
       list.category = 1
     },
@@ -80,7 +80,7 @@ it.each<[string, (list: ReturnType<typeof chainOf>['list']) => void, string]>([
   ],
 ])('again where %s while the answer is on its way', (what, change, reason) => {
   const { list, ask, answer } = chainOf()
-  list.protecting = what !== 'protection comes on'
+  list.filtering = what !== 'protection comes on'
   const { asked } = ask()
   const before = list.lookUps
   change(list)

@@ -4,10 +4,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ownClientKey } from '../../module/base/client-key.ts'
 import { systemClock } from '../../module/base/clock.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
 import { freePort } from '../../scripts/free-port.ts'
 import { queryFor } from '../helpers/hostile-upstream.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 const folder = mkdtempSync(join(tmpdir(), 'securenet-upstream-'))
@@ -35,10 +37,8 @@ function straight(port: number, query: Buffer, tries = 5): Promise<Buffer | null
 
 async function run(program: string, args: string[], port: number): Promise<void> {
   children.push(spawn(program, args, { stdio: 'ignore' }))
-  for (let i = 0; i < 50; i++) {
-    if (await straight(port, queryFor('n1.test.lan'), 1)) return
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
+  const end = performance.now() + waitLimitMs
+  while (performance.now() < end) if (await straight(port, queryFor('n1.test.lan'), 1)) return
   throw new Error(`${program} does not answer`)
 }
 
@@ -73,7 +73,12 @@ async function sameAsStraight(
       [1, 28, 16].map(async (type) => {
         const message = queryFor(name, { type })
         const ours = await new Promise<Buffer | null>((resolve) => {
-          const exchange = { key: `${name}/${type}`, message, clientKey: name, tcp: more.tcp ?? false }
+          const exchange = {
+            key: `${name}/${type}`,
+            message,
+            clientKey: ownClientKey(name),
+            tcp: more.tcp ?? false,
+          }
           upstream.exchange(exchange, resolve)
         })
         return [rest(ours), rest(await straight(port, message))]

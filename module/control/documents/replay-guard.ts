@@ -1,5 +1,6 @@
 import { messageOf, SecureNetError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
+import { SerialQueue } from '../../base/serial-queue.ts'
 import type { StateFile } from '../../platform/state-file.ts'
 
 /** What the file holds. */
@@ -45,7 +46,7 @@ export class ReplayGuard {
   #forgotten = 0
   /** Undefined: of nonces before there were epochs; those of the first claim are taken for theirs. */
   #epoch: number | undefined
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #queue = new SerialQueue()
 
   constructor(options: ReplayOptions) {
     this.#options = options
@@ -75,9 +76,7 @@ export class ReplayGuard {
    * @throws SecureNetError DOC_REPLAYED, DOC_REPLAY_FULL, STATE_*
    */
   claim(request: ClaimedRequest, now: number): Promise<void> {
-    const done = this.#last.then(() => this.#claim(request, now))
-    this.#last = done.catch(() => undefined)
-    return done
+    return this.#queue.run(() => this.#claim(request, now))
   }
 
   async #claim({ nonce, expires, epoch }: ClaimedRequest, now: number): Promise<void> {

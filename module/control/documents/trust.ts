@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { messageOf, SecureNetError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import { schemaViolation } from '../../base/schema-error.ts'
+import { SerialQueue } from '../../base/serial-queue.ts'
 import type { StateFile } from '../../platform/state-file.ts'
 import { validate as validateRoots } from '../schemas/roots.json?compiled'
 import { checkSignatures, type Jws, readJws } from './jws.ts'
@@ -100,7 +101,7 @@ export interface TrustOptions {
 export class Trust implements TrustedKeys {
   readonly #options: TrustOptions
   #state: StoredTrust
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #queue = new SerialQueue()
 
   constructor(options: TrustOptions) {
     this.#options = options
@@ -163,9 +164,7 @@ export class Trust implements TrustedKeys {
    * @throws SecureNetError DOC_* as verifyDocument; KEYS_OLDER, KEYS_SKIPPED, KEYS_CONFLICT, KEYS_INVALID; STATE_*
    */
   accept(bytes: Uint8Array): Promise<AcceptedKeys> {
-    const done = this.#last.then(() => this.#accept(bytes))
-    this.#last = done.catch(() => undefined)
-    return done
+    return this.#queue.run(() => this.#accept(bytes))
   }
 
   async #accept(bytes: Uint8Array): Promise<AcceptedKeys> {

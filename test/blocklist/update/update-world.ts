@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+
 import { SecureNetError } from '../../../module/base/error.ts'
 import type { ChunkRef } from '../../../module/blocklist/format/chunk-ref.ts'
 import type { EntrySet } from '../../../module/blocklist/format/entries.ts'
@@ -17,6 +18,8 @@ import { setOf, testNames } from '../../../scripts/operator/list/build.ts'
 import type { Names } from '../../../scripts/operator/list/gather.ts'
 import { type EarlierVersion, makeRelease } from '../../../scripts/operator/list/release.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
+
+import { waitLimitMs } from '../../helpers/limits.ts'
 
 export const testZone = 'test.securenet.example'
 export const keyA = '00112233445566ff'
@@ -138,7 +141,7 @@ export class Modem {
 
   /** Lets real files and fake time go on until something holds. */
   async until(holds: () => boolean, stepMs = 0): Promise<void> {
-    const deadline = performance.now() + 15_000
+    const deadline = performance.now() + waitLimitMs
     while (!holds()) {
       if (performance.now() > deadline)
         throw new Error(`not reached: ${JSON.stringify(this.updater.status())}`)

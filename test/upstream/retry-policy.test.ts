@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest'
+import { Rcode } from '../../module/dns/constants.ts'
+import {
+  afterLostConnection,
+  afterReply,
+  afterSilence,
+  afterTrouble,
+  pauseMs,
+  type ReplyCase,
+  type TroubleCase,
+} from '../../module/upstream/retry-policy.ts'
+
+const answered: ReplyCase = {
+  ...{ rcode: Rcode.NOERROR, hasOpt: true, cookie: 'none', optSent: true },
+  ...{ cookieSent: false, cookieKnown: false, badCookies: 0 },
+}
+const withCookie: Partial<ReplyCase> = { cookieSent: true, cookieKnown: true, cookie: 'ours' }
+
+describe('after a reply', () => {
+  it.each<[string, Partial<ReplyCase>, string]>([
+    ['an answer', {}, 'accept'],
+    ['NXDOMAIN', { rcode: Rcode.NXDOMAIN }, 'accept'],
+    ['FORMERR with an OPT', { rcode: Rcode.FORMERR }, 'accept'],
+    ['FORMERR without one', { rcode: Rcode.FORMERR, hasOpt: false }, 'without-opt'],
+    ['NOTIMP without one', { rcode: Rcode.NOTIMP, hasOpt: false }, 'without-opt'],
+    ['BADVERS', { rcode: Rcode.BADVERS }, 'without-opt'],
+    ['FORMERR to a question without OPT', { rcode: Rcode.FORMERR, hasOpt: false, optSent: false }, 'accept'],
+    ['SERVFAIL', { rcode: Rcode.SERVFAIL }, 'server-trouble'],
+    ['REFUSED', { rcode: Rcode.REFUSED }, 'server-trouble'],
+    ['a server that knows no cookies', { cookieSent: true }, 'accept'],
+    ['our cookie', withCookie, 'accept'],
+    ['no cookie of a server that had one', { ...withCookie, cookie: 'none' }, 'tcp'],
+    ['somebody else’s cookie', { ...withCookie, cookie: 'foreign' }, 'ignore'],
+    ['BADCOOKIE', { ...withCookie, rcode: Rcode.BADCOOKIE }, 'new-cookie'],
+    ['BADCOOKIE again', { ...withCookie, rcode: Rcode.BADCOOKIE, badCookies: 1 }, 'tcp'],
+    ['FORMERR to a cookie', { ...withCookie, rcode: Rcode.FORMERR }, 'without-cookie'],
+    ['BADCOOKIE that nothing was sent for', { rcode: Rcode.BADCOOKIE }, 'accept'],
+  ])('%s', (_name, of, expected) => {
+    expect(afterReply({ ...answered, ...of })).toBe(expected)
+  })
+})
+
+describe('after SERVFAIL or REFUSED', () => {
+  const alone: TroubleCase = {
+    ...{ rcode: Rcode.SERVFAIL, another: false, busy: false, refusals: 0, hasSecondBest: false },
+  }
+  it.each<[string, Partial<TroubleCase>, string]>([
+    ['SERVFAIL, another server', { another: true }, 'elsewhere'],
+    ['SERVFAIL, none left', {}, 'accept'],
+    ['SERVFAIL, busy', { busy: true }, 'accept'],
+    ['REFUSED, another server', { rcode: Rcode.REFUSED, another: true, busy: true }, 'elsewhere'],
+    ['REFUSED, busy', { rcode: Rcode.REFUSED, busy: true, refusals: 5 }, 'later'],
+    ['REFUSED, first time', { rcode: Rcode.REFUSED }, 'later'],
+    ['REFUSED, second time', { rcode: Rcode.REFUSED, refusals: 1 }, 'accept'],
+    ['REFUSED by all', { rcode: Rcode.REFUSED, hasSecondBest: true }, 'accept'],
+  ])('%s', (_name, of, expected) => {
+    expect(afterTrouble({ ...alone, ...of })).toBe(expected)
+  })
+
+  it('pauses ever longer, up to 800 ms', () => {
+    expect([0, 1, 2, 3, 4, 40].map(pauseMs)).toEqual([100, 200, 400, 800, 800, 800])
+  })
+})
+
+describe('without a reply', () => {
+  it.each([
+    [2, false, 'elsewhere'],
+    [0, false, 'give-up'],
+    [2, true, 'give-up'],
+  ])('silence, %i tries left, late %s: %s', (triesLeft, isLate, expected) => {
+    expect(afterSilence(triesLeft, isLate)).toBe(expected)
+  })
+
+  const lost = { overTcp: true, caseWrong: false, messages: 3, lost: 0 }
+  it.each([
+    ['a kept connection', {}, 'reconnect'],
+    ['one that brought nothing', { messages: 0 }, 'unreachable'],
+    ['one after many', { lost: 8 }, 'unreachable'],
+    ['UDP is waited for', { overTcp: false }, 'wait'],
+    ['UDP came with another case', { overTcp: false, caseWrong: true }, 'fold-case'],
+  ])('a lost connection, %s', (_name, of, expected) => {
+    expect(afterLostConnection({ ...lost, ...of })).toBe(expected)
+  })
+})
