@@ -185,8 +185,6 @@ export const layout: Layout = {
     tls: ['module/control/mqtt'],
     url: 'everywhere',
     util: 'everywhere',
-    worker_threads: [
-      ...['module/blocklist/store', 'module/threads', 'module/main.ts', 'module/query-worker.ts'],
-    ],
+    worker_threads: [...['module/blocklist/store', 'module/threads', 'module/main.ts']],
   },
 }

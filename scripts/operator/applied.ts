@@ -169,7 +169,7 @@ class Waiting {
   #hear(payload: Buffer): void {
     const reported = parseReported(payload, this.#order.lineId)
     // What was retained before the order was published tells nothing about it.
-    if (!reported || !Number.isFinite(this.#publishedAt) || this.#failure) return
+    if (!reported || !Number.isFinite(this.#publishedAt) || this.#settled) return
     try {
       if (judge(this.#order, this.#options.before, reported) === 'not-yet') return
       this.#applied = { reported, ms: Math.round(performance.now() - this.#publishedAt) }

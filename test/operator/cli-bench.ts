@@ -8,7 +8,7 @@ import type { Desired, FleetOrder } from '../../module/line/types.ts'
 import { EmbeddedBroker } from '../../scripts/household/broker.ts'
 import type { Broker } from '../../scripts/operator/broker.ts'
 import type { World } from '../../scripts/operator/context.ts'
-import { openKeys } from '../../scripts/operator/keys.ts'
+import { openKeys, type Signer } from '../../scripts/operator/keys.ts'
 import { connectBroker } from '../../scripts/operator/mqtt/connect.ts'
 import { claimsOf, type Sign } from '../../scripts/operator/orders.ts'
 import type { Profile } from '../../scripts/operator/profile.ts'
@@ -49,6 +49,7 @@ export class FakeModem {
     result: { did: request['action'] },
   })
   readonly #last = new Map<string, object>()
+  readonly #inForce = new Map<string, Desired>()
   #fleet: object = {}
   #broker: Broker | undefined
 
@@ -78,8 +79,18 @@ export class FakeModem {
     const order = claimsOf(payload) as Desired | undefined
     if (!order) return
     this.orders.push(order)
+    const before = this.#inForce.get(lineId)
+    const isConflict =
+      before?.generation === order.generation &&
+      before.sequence === order.sequence &&
+      contentDigest(before) !== contentDigest(order)
+    if (isConflict) {
+      const refused = { ...this.#last.get(lineId), outcome: 'rejected', code: 'LINE_CONFLICT' }
+      return void this.report(lineId, refused)
+    }
     const said = this.onOrder(order)
     if (!said) return
+    this.#inForce.set(lineId, order)
     const { generation, sequence, service, reason, by } = order
     const isOther = 'sequence' in said || 'generation' in said
     const digest = isOther ? {} : { digest: contentDigest(order) }
@@ -122,6 +133,8 @@ export class CliBench {
   readonly now = Date.UTC(2026, 10, 22)
   answer: string | null = null
   asked: string[] = []
+  /** When the number of an order is chosen, and not yet claimed. */
+  beforeClaim: () => Promise<unknown> = async () => undefined
   /** While a person thinks. */
   onAsk: () => Promise<unknown> = async () => undefined
   sign: Sign | undefined = fakeSign
@@ -197,9 +210,17 @@ export class CliBench {
         }),
     }
     const { sign } = this
-    world.openSigner = sign
-      ? async () => ({ sign, verify: async (_kind, jws) => claimsOf(jws) as never })
+    const signer = sign
+      ? async () => ({ sign, verify: async (_kind: unknown, jws: Buffer) => claimsOf(jws) as never })
       : openKeys
+    world.openSigner = async (profile) => {
+      const opened: Signer = await signer(profile)
+      const signed: Sign = async (kind, payload) => {
+        if (kind === 'desired') await this.beforeClaim()
+        return opened.sign(kind, payload)
+      }
+      return { ...opened, sign: signed }
+    }
     const exit = await runOperator(args, world as World)
     return { exit, out, err, json: () => JSON.parse(out) }
   }
