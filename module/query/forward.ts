@@ -8,6 +8,7 @@ import { errorOptions } from '../dns/edns.ts'
 import { forwardable } from '../dns/query-message.ts'
 import { emptyTail, type ReplySections, replyWith, tails } from '../dns/reply.ts'
 import { restoreAnswer } from '../dns/stored-answer.ts'
+import { withoutProofs } from '../dns/without-proofs.ts'
 import { writeReply } from '../dns/write-reply.ts'
 import type { AnswerInspector } from './answer-inspector.ts'
 import type { Cache } from './cache.ts'
@@ -15,10 +16,8 @@ import type { QueryPolicy } from './policy.ts'
 import { PENDING, type Query, type QueryStep } from './query.ts'
 import { serveStale } from './serve-stale.ts'
 
-export type ForwardFailure = 'timeout' | 'network' | 'overload' | 'stopped'
-
-/** A reply that came and cannot be read, or is of an RCODE that no client could be told, is a failure too. */
-type Failure = ForwardFailure | 'unusable'
+/** `unusable`: a reply that came and cannot be read, or is of an RCODE that no client could be told. */
+export type ForwardFailure = 'timeout' | 'network' | 'overload' | 'stopped' | 'unusable'
 
 /** What this step needs of upstream/. */
 export interface UpstreamPort {
@@ -31,7 +30,7 @@ export interface UpstreamPort {
       view: number
       local: boolean
     },
-    done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
+    done: (answer: Answer | null, failure: ForwardFailure | null) => void,
   ): void
 }
 
@@ -63,7 +62,7 @@ const networkError = emptyTail(Rcode.SERVFAIL, [
 /** Over it, a device gets SERVFAIL at once: it must not take the room of all others. The modem itself is not limited. */
 const IN_FLIGHT_PER_CLIENT = 1024
 
-const failureTails: Record<Failure, ReplySections> = {
+const failureTails: Record<ForwardFailure, ReplySections> = {
   timeout: noAuthority,
   network: networkError,
   unusable,
@@ -78,36 +77,34 @@ export interface Forward {
   refresh: (query: Query) => void
 }
 
-/** The clients that share an exchange get the very same reply: it is walked once. */
-function createReader(): (reply: Buffer, questionEnd: number) => Answer | null {
-  let lastReply: Buffer | null = null
-  let lastAnswer: Answer | null = null
-  return (reply, questionEnd) => {
-    if (reply !== lastReply) {
-      lastReply = reply
-      lastAnswer = readAnswer(reply, questionEnd)
-    }
-    return lastAnswer
-  }
-}
+/** RFC 8767 §4: these alone take the place of what is known; any other RCODE is the server's trouble. */
+const isNews = ({ rcode, truncated }: Answer) =>
+  (rcode === Rcode.NOERROR || rcode === Rcode.NXDOMAIN) && !truncated
+
+/** Without an OPT upstream has not seen DO, and left out what it was asked for (RFC 3225 §3). */
+const mayBeKept = (query: Query, answer: Answer) => answer.ttl > 0 && (answer.hasOpt || !query.dnssecOk)
 
 export function createForward({ upstream, cache, policy, inspect, clock, observe }: ForwardOptions): Forward {
   const places = new ClientQuota({ perClient: IN_FLIGHT_PER_CLIENT })
-  const answerIn = createReader()
 
   const remember = (query: Query, answer: Answer): void => {
-    if (answer.ttl > 0) cache.set(query.key, answer, answer.ttl, policy.revision)
+    if (mayBeKept(query, answer)) cache.set(query.key, answer, answer.ttl, policy.revision)
+    // What has expired never comes back as stale once there was a newer answer.
+    else if (isNews(answer)) cache.delete(query.key)
     else if (answer.rcode === Rcode.SERVFAIL && !cache.stale(query.key))
       cache.set(query.key, answer, FAILURE_SECONDS, policy.revision)
   }
 
-  const replyTo = (query: Query, reply: Buffer): Buffer => {
+  const replyTo = (query: Query, given: Answer): Buffer => {
     query.restoreName()
-    const answer = answerIn(reply, query.end)
-    if (answer === null || answer.rcode > 15) return failWith(query, 'unusable')
+    const answer = given.hasProofs && !query.dnssecOk ? withoutProofs(given) : given
+    if (answer === null) return failWith(query, 'unusable')
     const refused = inspect(query, answer)
-    if (refused !== null) return refused
-    if (answer.rcode === Rcode.SERVFAIL) {
+    if (refused !== null) {
+      if (isNews(answer)) cache.delete(query.key)
+      return refused
+    }
+    if (!isNews(answer)) {
       const stale = staleReply(query)
       if (stale !== null) return stale
     }
@@ -131,7 +128,7 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
     return serveStale(query, entry)
   }
 
-  const failWith = (query: Query, failure: Failure): Buffer => {
+  const failWith = (query: Query, failure: ForwardFailure): Buffer => {
     const stale = staleReply(query)
     if (stale !== null) return stale
     query.reason = 'upstream-failure'
@@ -148,7 +145,7 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
   const ask = (
     query: Query,
     client: ClientKey,
-    done: (reply: Buffer | null, failure: ForwardFailure | null) => void,
+    done: (answer: Answer | null, failure: ForwardFailure | null) => void,
   ) => {
     const { key, transport, view, local } = query
     const message = forwardable(query)
@@ -177,21 +174,20 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
         if (stale !== null) finish(stale)
       })
     }
-    ask(query, client, (reply, failure) => {
+    ask(query, client, (answer, failure) => {
       if (isLimited) places.giveBack(client)
       // Late or not, a good reply is remembered.
-      const answer = reply === null ? failWith(query, failure ?? 'network') : replyTo(query, reply)
-      finish(answer)
+      finish(answer === null ? failWith(query, failure ?? 'network') : replyTo(query, answer))
     })
     return PENDING
   }
 
   const refresh = (asked: Query): void => {
     const query = asked.copy()
-    ask(query, clientKey(query.clientAddress), (reply) => {
+    ask(query, clientKey(query.clientAddress), (answer) => {
       const entry = cache.get(query.key)
       if (entry) entry.refreshing = false
-      if (reply !== null) replyTo(query, reply)
+      if (answer !== null) replyTo(query, answer)
     })
   }
 
