@@ -13,7 +13,7 @@ export type Category = (typeof categories)[number] | 'blocked' | `reserved-${num
 /** Numbers that a list's entry may have. */
 const LIST_CATEGORIES = 16
 
-/** What the resolver behind us has blocked without a word why (3-dns.md, Blocked); no list can hold it. */
+/** What the resolver behind us has blocked without a word why (docs/dns.md, Blocked); no list can hold it. */
 export const BLOCKED = LIST_CATEGORIES
 
 /** One more than the highest number. */
@@ -24,5 +24,5 @@ export function categoryName(number: number): Category {
   return number === BLOCKED ? 'blocked' : (categories[number] ?? `reserved-${number}`)
 }
 
-/** Public encrypted resolvers: closed as a way round, but no threat: no page, not counted as one (3-dns.md). */
+/** Public encrypted resolvers: closed as a way round, but no threat: no page, not counted as one (docs/dns.md, Blocked). */
 export const RESOLVER_BYPASS = categories.indexOf('resolver-bypass')

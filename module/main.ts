@@ -1,12 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
+import { systemClock } from './base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from './base/error.ts'
 import { createLog } from './base/log.ts'
-import { parseArguments, usage } from './cli/arguments.ts'
-import { ask } from './cli/ask.ts'
+import { parseArguments, USAGE_TEXT } from './cli/arguments.ts'
+import { askCommand } from './cli/ask.ts'
 import { parseConfig } from './config/load.ts'
-import { createDaemon } from './daemon/daemon.ts'
+import { Daemon } from './daemon/daemon.ts'
 import { LogRing } from './diagnostics/log-ring.ts'
+import { run as runCommand } from './platform/spawn.ts'
 import { runThread } from './query-worker.ts'
 import { version } from './version.ts'
 
@@ -22,7 +25,7 @@ function exitCodeOf(code: string): number {
 function explain(error: unknown): number {
   const code = codeOf(error)
   process.stderr.write(`securenet: ${code}: ${messageOf(error)}\n`)
-  if (error instanceof SecureNetError && error.wayOut !== '') process.stderr.write(`  ${error.wayOut}\n`)
+  if (error instanceof SecureNetError && error.remedy !== '') process.stderr.write(`  ${error.remedy}\n`)
   return exitCodeOf(code)
 }
 
@@ -42,7 +45,12 @@ async function run(configPath: string): Promise<number> {
     process.stderr.write(line)
     ring.add(line)
   }
-  const daemon = createDaemon(config, createLog(write, config.logLevel), ring, process.argv[1]!)
+  const daemon = new Daemon({
+    ...{ config, ring, run: runCommand, clock: systemClock, random: Math.random },
+    log: createLog(write, config.logLevel),
+    program: process.argv[1]!,
+    bootId: randomBytes(8).toString('hex'),
+  })
   const asked = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => resolve(signal))
   })
@@ -57,7 +65,7 @@ async function main(argv: readonly string[]): Promise<number> {
   process.env['PATH'] ??= '/usr/sbin:/usr/bin:/sbin:/bin'
   const args = parseArguments(argv)
   if (args.verb === 'help' || args.verb === 'version') {
-    process.stdout.write(args.verb === 'help' ? usage : `${version}\n`)
+    process.stdout.write(args.verb === 'help' ? USAGE_TEXT : `${version}\n`)
     return 0
   }
   if (args.verb === 'run') return run(args.config)
@@ -65,7 +73,7 @@ async function main(argv: readonly string[]): Promise<number> {
     parseConfig(readConfig(args.config))
     return 0
   }
-  return ask(args, { out: (text) => process.stdout.write(text) })
+  return askCommand(args, { out: (text) => process.stdout.write(text) })
 }
 
 if (isMainThread)

@@ -1,22 +1,23 @@
 import { randomInt } from 'node:crypto'
+import { addressBytes } from './base/address.ts'
+import { isLoopback } from './base/address-class.ts'
 import type { Clock } from './base/clock.ts'
 import { SecureNetError } from './base/error.ts'
 import type { Config } from './config/config.ts'
-import { addressBytes } from './dns/address.ts'
 import { isWithin, nameFromText } from './dns/name.ts'
 import type { Handler } from './listener/handler.ts'
+import { createAnswerInspector } from './query/answer-inspector.ts'
 import { createBlockedReply } from './query/blocked.ts'
 import { Cache } from './query/cache.ts'
 import { createChain } from './query/chain.ts'
-import type { Exchanger } from './query/forward.ts'
-import { createJudge } from './query/judge.ts'
-import type { Policy } from './query/policy.ts'
+import type { UpstreamPort } from './query/forward.ts'
+import type { QueryPolicy } from './query/policy.ts'
 import type { Query } from './query/query.ts'
 import { createRateLimit } from './query/rate-limit.ts'
 import { QueryCounts } from './telemetry/query-counts.ts'
 
 /** One thread's way of a query, from config. */
-export interface Serving {
+export interface QueryPipeline {
   /** For listeners: what clients ask is counted. */
   handle: Handler
   /** For the self-test's own questions, which are nobody's browsing. */
@@ -24,11 +25,11 @@ export interface Serving {
   cache: Cache
 }
 
-export interface ServingOptions {
+export interface QueryPipelineOptions {
   config: Config
-  policy: Policy
+  policy: QueryPolicy
   /** With whose upstream a client gets; null: all get the same. */
-  upstream: Exchanger & { readonly viewOf: ((client: string) => number) | null }
+  upstream: UpstreamPort & { readonly viewOf: ((client: string) => number) | null }
   counts: QueryCounts
   clock: Clock
 }
@@ -40,8 +41,6 @@ function wireOf(text: string): Buffer {
     throw new SecureNetError('CONFIG_INVALID', `"${text}" is not a name`, 'Correct it in the configuration.')
   return name
 }
-
-const isLoopback = (address: string) => address === '::1' || address.startsWith('127.')
 
 /** @param onBlocked something of a client's was blocked; `Question.name` is its name */
 export function createQueryCounts(
@@ -61,7 +60,13 @@ export function createQueryCounts(
  * Puts the parts of the chain together, in the main thread and in each query thread alike. What the household may use in
  * all (cache, limits) is shared out evenly: the kernel gives a datagram to whichever thread is free.
  */
-export function createServing({ config, policy, upstream, counts, clock }: ServingOptions): Serving {
+export function createQueryPipeline({
+  config,
+  policy,
+  upstream,
+  counts,
+  clock,
+}: QueryPipelineOptions): QueryPipeline {
   const { dns, page } = config
   const blocked = createBlockedReply({
     ipv4: addressBytes(page.ipv4),
@@ -91,7 +96,7 @@ export function createServing({ config, policy, upstream, counts, clock }: Servi
       sharedBy: dns.threads,
     }),
     cache,
-    judge: createJudge({ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt }),
+    inspect: createAnswerInspector({ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt }),
     localZones: dns.localZones,
     refuseBypass: dns.resolverBypass,
     viewOf: upstream.viewOf,

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** Programs that tests use for real, or files, and the Debian package of each. */
@@ -24,6 +24,10 @@ const tools: Readonly<Record<string, string>> = {
   tidy: 'tidy',
   'qemu-aarch64-static': 'qemu-user-static',
   strip: 'binutils',
+  gcc: 'gcc',
+  '/usr/include/stdio.h': 'libc6-dev',
+  'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu',
+  'arm-linux-gnueabihf-gcc': 'gcc-arm-linux-gnueabihf',
   'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu',
   'arm-linux-gnueabihf-strip': 'binutils-arm-linux-gnueabihf',
   '/usr/aarch64-linux-gnu/lib/libc.so.6': 'libc6-arm64-cross',
@@ -66,7 +70,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 
 /** Debian and root: what tests need is installed, after saying what. */
 function installMissing(): void {
-  const packages = [...new Set(missingTools().map((tool) => tools[tool] as string))]
+  const packages = [...new Set(missingTools().map((tool) => tools[tool]!))]
   if (packages.length === 0) return
   const allowed = process.env['SECURENET_TEST_INSTALL'] !== '0'
   if (!allowed || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return
@@ -74,8 +78,10 @@ function installMissing(): void {
     `installing Debian packages for the tests: ${packages.join(' ')}  (SECURENET_TEST_INSTALL=0 forbids it)`,
   )
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  if (run('apt-get', ['update', '-qq'], env) === 0)
-    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], env)
+  // Another installation on the machine is waited for.
+  const patient = ['-o', 'DPkg::Lock::Timeout=600']
+  if (run('apt-get', [...patient, 'update', '-qq'], env) === 0)
+    run('apt-get', [...patient, 'install', '-y', '-qq', '--no-install-recommends', ...packages], env)
 }
 
 interface Report {
@@ -115,18 +121,37 @@ function printSkipped(report: Report): void {
   }
 }
 
+/** @returns null where the runner left none, or half of one */
+function readReport(): Report | null {
+  try {
+    return JSON.parse(readFileSync(reportFile, 'utf8')) as Report
+  } catch {
+    return null
+  }
+}
+
+/** A run that failed without a failed test counts as one: a file that could not be loaded, or no report at all. */
+function counted(report: Report | null): { passed: number; failed: number } {
+  if (!report) return { passed: 0, failed: 1 }
+  const { numPassedTests, numFailedTests, success } = report
+  return { passed: numPassedTests, failed: numFailedTests === 0 && !success ? 1 : numFailedTests }
+}
+
+const folder = join('dist', 'test')
+const reportFile = join(folder, 'report.json')
+
 installMissing()
 // Tests of the whole try what is shipped, not the sources.
 if (run(process.execPath, ['build.mjs']) !== 0) process.exit(1)
-const folder = join('dist', 'test')
 mkdirSync(folder, { recursive: true })
-const reportFile = join(folder, 'report.json')
 const vitest = join('node_modules', 'vitest', 'vitest.mjs')
 const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
-const env = { ...process.env, PATH: `${process.env['PATH']}${delimiter}/usr/sbin${delimiter}/sbin` }
-const status = run(process.execPath, [vitest, 'run', ...reporters, ...process.argv.slice(2)], env)
-const report = JSON.parse(readFileSync(reportFile, 'utf8')) as Report
-printSkipped(report)
-const failed = report.numFailedTests + (report.numFailedTests === 0 && !report.success ? 1 : 0)
-console.log(`\n${report.numPassedTests} passed, ${failed} failed`)
+// What an earlier run has left is no report of this one.
+rmSync(reportFile, { force: true })
+const status = run(process.execPath, [vitest, 'run', ...reporters, ...process.argv.slice(2)])
+const report = readReport()
+if (report) printSkipped(report)
+else console.log('no report: the test runner ended before its end; what it said is above')
+const { passed, failed } = counted(report)
+console.log(`\n${passed} passed, ${failed} failed`)
 process.exitCode = status === 0 && failed === 0 ? 0 : 1

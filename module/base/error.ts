@@ -1,16 +1,16 @@
 /**
  * The one base error. `code` is stable and documented in docs/errors.md; `message` says what happened and where;
- * `wayOut` tells the reader what to do about it.
+ * `remedy` tells the reader what to do about it.
  */
 export class SecureNetError extends Error {
   readonly code: string
-  readonly wayOut: string
+  readonly remedy: string
 
-  constructor(code: string, message: string, wayOut = '', options?: ErrorOptions) {
+  constructor(code: string, message: string, remedy = '', options?: ErrorOptions) {
     super(message, options)
     this.name = 'SecureNetError'
     this.code = code
-    this.wayOut = wayOut
+    this.remedy = remedy
   }
 }
 

@@ -1,7 +1,7 @@
 export const levels = ['debug', 'info', 'warn', 'error'] as const
 export type Level = (typeof levels)[number]
 
-/** One line an event: `level event key=value ...`. No names of sites above `debug` (privacy, 1-mission.md). */
+/** One line an event: `level event key=value ...`. No names of sites above `debug`: they are private. */
 export interface Log {
   debug(event: string, fields?: Fields): void
   info(event: string, fields?: Fields): void

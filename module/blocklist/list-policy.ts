@@ -2,32 +2,32 @@ import { RESOLVER_BYPASS } from '../category.ts'
 import type { Matcher } from './matcher.ts'
 import { NOT_LISTED, verdictCategory } from './verdict.ts'
 
-/** What the query chain asks (query/policy.ts): the matcher's verdict, while protection is on. */
+/** What the query chain asks (query/policy.ts): the matcher's verdict, while filtering is on. */
 export class ListPolicy {
-  readonly #matcher: Pick<Matcher, 'verdict' | 'exempt' | 'epoch'>
+  readonly #matcher: Pick<Matcher, 'verdict' | 'exempt' | 'revision'>
   readonly #refuseBypass: boolean
-  #protecting = false
+  #filtering = false
   #switches = 0
 
   /** @param refuseBypass false: names of public encrypted resolvers are let through */
-  constructor(matcher: Pick<Matcher, 'verdict' | 'exempt' | 'epoch'>, refuseBypass: boolean) {
+  constructor(matcher: Pick<Matcher, 'verdict' | 'exempt' | 'revision'>, refuseBypass: boolean) {
     this.#matcher = matcher
     this.#refuseBypass = refuseBypass
   }
 
-  get protecting(): boolean {
-    return this.#protecting
+  get filtering(): boolean {
+    return this.#filtering
   }
 
-  set protecting(protecting: boolean) {
-    if (protecting === this.#protecting) return
-    this.#protecting = protecting
+  set filtering(filtering: boolean) {
+    if (filtering === this.#filtering) return
+    this.#filtering = filtering
     this.#switches++
   }
 
   /** Both parts only grow, so their sum changes whenever either does. */
-  get epoch(): number {
-    return this.#matcher.epoch + this.#switches
+  get revision(): number {
+    return this.#matcher.revision + this.#switches
   }
 
   /** @returns the category of the block, or -1 */

@@ -6,9 +6,9 @@ import { createNameHash, type HashKey, type NameHash, parseKey } from './format/
 import { createNameSet, type NameSet } from './name-set.ts'
 import type { Store } from './store/store.ts'
 import {
+  type ListVerdict,
   NOT_LISTED,
   packVerdict,
-  type Verdict,
   verdictCategory,
   verdictLabels,
   verdictScope,
@@ -19,7 +19,7 @@ export interface MatcherOptions {
   store: Store | null
   /** Names (text, A-labels) never blocked, with everything below them: the head's. */
   allow: Iterable<string>
-  /** Names never blocked whatever list and head say (core.ts, and the configuration's). */
+  /** Names never blocked whatever list and head say (never-block.ts, and the configuration's). */
   core: readonly string[]
 }
 
@@ -41,13 +41,13 @@ export interface Matcher {
    * The most specific entry that covers the name: core before allow before list.
    * @param wire the uncompressed name at `start`, checked by module/dns; capitals are folded
    */
-  verdict(wire: Uint8Array, start: number): Verdict
+  verdict(wire: Uint8Array, start: number): ListVerdict
   /** What overrules every list for this name, listed or not. */
   exempt(wire: Uint8Array, start: number): 'core' | 'allow' | null
   /** For people: the same answer with its reason. */
   explain(wire: Uint8Array, start: number): Explanation
-  /** Grows whenever a verdict may have changed: what was cached under another epoch is void. */
-  readonly epoch: number
+  /** Grows whenever a verdict may have changed: what was cached under another revision is void. */
+  readonly revision: number
   /** The caller closes the former store. */
   setStore(store: Store | null): void
   setAllow(names: Iterable<string>): void
@@ -72,7 +72,7 @@ class ListMatcher implements Matcher {
   #allowSet: NameSet = createNameSet([], NO_KEY)
   /** Of the name hashed last. */
   #labels = 0
-  #epoch = 1
+  #revision = 1
 
   constructor({ store, allow, core }: MatcherOptions) {
     this.#core = wireNames(core)
@@ -81,20 +81,20 @@ class ListMatcher implements Matcher {
     this.#rekey()
   }
 
-  get epoch(): number {
-    return this.#epoch
+  get revision(): number {
+    return this.#revision
   }
 
   setStore(store: Store | null): void {
     this.#store = store
     this.#rekey()
-    this.#epoch += 1
+    this.#revision += 1
   }
 
   setAllow(names: Iterable<string>): void {
     this.#allow = wireNames(names)
     this.#rekey()
-    this.#epoch += 1
+    this.#revision += 1
   }
 
   /** Every list has a key of its own, and core and allow are looked up by the hashes that the list's key gives. */
@@ -105,7 +105,7 @@ class ListMatcher implements Matcher {
     this.#allowSet = createNameSet(this.#allow, key)
   }
 
-  verdict(wire: Uint8Array, start: number): Verdict {
+  verdict(wire: Uint8Array, start: number): ListVerdict {
     const found = this.#listed(wire, start)
     if (found === NOT_LISTED) return NOT_LISTED
     return this.#exempts() === null ? found : NOT_LISTED
@@ -122,7 +122,7 @@ class ListMatcher implements Matcher {
     return this.#covering(this.#allowSet) > 0 ? 'allow' : null
   }
 
-  #listed(wire: Uint8Array, start: number): Verdict {
+  #listed(wire: Uint8Array, start: number): ListVerdict {
     const store = this.#store
     if (store === null) return NOT_LISTED
     const hash = this.#hash

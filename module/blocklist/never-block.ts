@@ -3,7 +3,7 @@
  * wrong clock, or reject good certificates, and the household could not reach its operator. Kept short: each name here
  * is one that malware on it could not be blocked. The configuration may add to it (block page, broker, operator).
  */
-export const core: readonly string[] = [
+export const neverBlockCore: readonly string[] = [
   // Am I online? Android, Apple, Windows, Firefox, GNOME, Debian/Ubuntu, KDE, Kindle, Samsung, Xiaomi, Huawei
   'connectivitycheck.gstatic.com',
   'connectivitycheck.android.com',

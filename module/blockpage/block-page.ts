@@ -6,7 +6,7 @@ import { type Html, html } from './html.ts'
 import type { Texts } from './locales/texts.ts'
 import { categoryText } from './locales/texts-of.ts'
 
-export interface Blocked {
+export interface BlockedVisit {
   readonly name: string
   readonly category: Category
   /** The listed name that matched: `name` or a parent of it. */
@@ -15,7 +15,7 @@ export interface Blocked {
 }
 
 /** The configured address with the blanks filled in; nothing is sent before the reader opens it. */
-export function reportUrl(branding: Branding, { name, category }: Blocked): string {
+export function reportUrl(branding: Branding, { name, category }: BlockedVisit): string {
   return branding.reportUrl
     .replaceAll('{name}', () => encodeURIComponent(name))
     .replaceAll('{category}', () => encodeURIComponent(category))
@@ -35,14 +35,18 @@ export function asciiName(name: string): Html {
   return labelled(name.split('.'))
 }
 
-function nameDetails({ unicode, imitating }: DisplayName, { name, suffix }: Blocked, texts: Texts): Html {
+function nameDetails(
+  { unicode, imitating }: DisplayName,
+  { name, suffix }: BlockedVisit,
+  texts: Texts,
+): Html {
   const { inOwnScript, imitation, listedAs } = texts.blocked
   return html`${unicode && html`<p class="soft">${inOwnScript} <b>${labelled(unicode)}</b></p>`}
 ${imitating ? html`<p class="soft">${imitation}</p>` : null}
 ${suffix === name ? null : html`<p class="soft">${listedAs} ${asciiName(suffix)}</p>`}`
 }
 
-export function blockPage(blocked: Blocked, branding: Branding, texts: Texts): Document {
+export function blockPage(blocked: BlockedVisit, branding: Branding, texts: Texts): Document {
   const words = texts.blocked
   const { name, sentence } = categoryText(texts, blocked.category)
   const main = html`<div class="card">

@@ -19,9 +19,9 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (c) => entities.get(c) ?? '')
 }
 
-export type Value = string | number | Html | readonly Html[] | null
+export type HtmlValue = string | number | Html | readonly Html[] | null
 
-function written(value: Value): string {
+function written(value: HtmlValue): string {
   if (value === null) return ''
   if (value instanceof Html) return value.text
   if (typeof value === 'object') return value.map((part) => part.text).join('')
@@ -29,7 +29,7 @@ function written(value: Value): string {
 }
 
 /** Tagged template: each value is escaped unless it is `Html` already; null writes nothing. Attributes must be quoted. */
-export function html(literal: TemplateStringsArray, ...values: Value[]): Html {
+export function html(literal: TemplateStringsArray, ...values: HtmlValue[]): Html {
   let text = literal[0] ?? ''
   values.forEach((value, i) => {
     text += written(value) + (literal[i + 1] ?? '')

@@ -20,7 +20,7 @@ export interface ProtectionStatus {
   readonly since: number | null
   readonly listVersion: number | null
   readonly listAgeSeconds: number | null
-  /** Counters only: never a name, never a device (1-mission.md, article 4). */
+  /** Counters only: never a name, never a device. */
   readonly stoppedThisWeek: ReadonlyMap<Category, number>
   /** Harmless names that are always blocked, so that a person can try the service. */
   readonly testNames: readonly string[]

@@ -6,7 +6,7 @@ const lastWords = Object.entries({ Connection: 'close', 'Content-Length': '0', .
   .join('\r\n')
 
 /** A last word for what never became a request. */
-export function refuse(socket: Duplex, line: string): void {
+export function refuseConnection(socket: Duplex, line: string): void {
   if (!socket.writable) return void socket.destroy()
   socket.end(`HTTP/1.1 ${line}\r\n${lastWords}\r\n\r\n`, () => socket.destroy())
 }
@@ -20,5 +20,5 @@ const refusals = new Map([
 export function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
   // 0x16 opens a TLS handshake: an answer in plain text would only be noise there.
   if (error.code === 'ECONNRESET' || error.rawPacket?.[0] === 0x16) socket.destroy()
-  else refuse(socket, refusals.get(error.code ?? '') ?? '400 Bad Request')
+  else refuseConnection(socket, refusals.get(error.code ?? '') ?? '400 Bad Request')
 }

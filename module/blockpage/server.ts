@@ -1,13 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { clientKey } from '../base/client-key.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import type { Branding, Endpoint } from '../config/config.ts'
-import { type ConnectionLimits, Connections, clientOf } from './connections.ts'
+import { type ConnectionLimits, Connections } from './connections.ts'
 import { bareHeaders } from './headers.ts'
 import type { PageData } from './page-data.ts'
-import { onClientError, refuse } from './refusals.ts'
+import { onClientError, refuseConnection } from './refusals.ts'
 import { createResponder, type PageResponse } from './respond.ts'
 
 export interface BlockPageLimits extends ConnectionLimits {
@@ -39,7 +40,7 @@ export const defaultLimits: BlockPageLimits = {
 }
 
 /** Takes a connection before anything of it is read; calls `serve` where the page shall answer it after all. */
-export type Front = (socket: Socket, serve: () => void) => void
+export type ConnectionFilter = (socket: Socket, serve: () => void) => void
 
 export interface BlockPageOptions {
   /** Port 0 takes a free one: see `endpoints`. */
@@ -48,7 +49,7 @@ export interface BlockPageOptions {
   readonly data: PageData
   readonly ownNames?: readonly string[]
   /** Left out: the page answers every connection. */
-  readonly front?: Front
+  readonly front?: ConnectionFilter
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<BlockPageLimits>
@@ -75,7 +76,7 @@ const BACKLOG = 4096
 function listening(server: Server, { address, port }: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
-      const wayOut =
+      const remedy =
         codeOf(error) === 'EADDRINUSE'
           ? 'Stop what else uses this port, or change page.listen.'
           : 'Correct page.listen: the address must be one of this modem, and a low port needs the right to bind it.'
@@ -83,7 +84,7 @@ function listening(server: Server, { address, port }: Endpoint): Promise<void> {
         new SecureNetError(
           'PAGE_LISTEN_FAILED',
           `block page on ${address} port ${port}: ${messageOf(error)}`,
-          wayOut,
+          remedy,
         ),
       )
     })
@@ -169,13 +170,13 @@ class HttpBlockPage implements BlockPage {
     // Whoever asks before sending a body is told the answer at once (RFC 9110 §10.1.1).
     server.on('checkContinue', onRequest)
     server.on('checkExpectation', onRequest)
-    server.on('connect', (_request, socket) => refuse(socket, '403 Forbidden'))
+    server.on('connect', (_request, socket) => refuseConnection(socket, '403 Forbidden'))
     server.on('clientError', onClientError)
     return server
   }
 
   #onConnection(socket: Socket): void {
-    const client = clientOf(socket.remoteAddress)
+    const client = clientKey(socket.remoteAddress)
     socket.once('close', () => this.#connections.remove(socket, client))
     this.#connections.add(socket)
   }

@@ -3,7 +3,7 @@ import { asciiName } from './block-page.ts'
 import { type Document, shield } from './document.ts'
 import { type Html, html } from './html.ts'
 import type { Texts } from './locales/texts.ts'
-import { categoryText, whyText } from './locales/texts-of.ts'
+import { categoryText, reasonText } from './locales/texts-of.ts'
 import type { ProtectionStatus } from './page-data.ts'
 
 export interface StatusView {
@@ -39,7 +39,7 @@ export function ageText(texts: Texts, seconds: number): string {
 
 function week(texts: Texts, { stoppedThisWeek }: ProtectionStatus): Html {
   const rows = [...stoppedThisWeek]
-    // A closed way round is no threat (3-dns.md, Blocked).
+    // A closed way round is no threat (docs/dns.md, Blocked).
     .filter(([category, count]) => count > 0 && category !== 'resolver-bypass')
     .sort(([, a], [, b]) => b - a)
   const total = rows.reduce((sum, [, count]) => sum + count, 0)
@@ -98,7 +98,7 @@ export function statusPage(view: StatusView, branding: Branding, texts: Texts): 
   const main = html`<div class="card">
 <div class="state">${shield(status.protecting ? 'tick' : 'bar')}
 <h1>${status.protecting ? words.protected : words.unprotected}</h1></div>
-<p class="lead">${status.protecting ? words.protectedText(branding.service) : whyText(texts, status.why)}</p>
+<p class="lead">${status.protecting ? words.protectedText(branding.service) : reasonText(texts, status.why)}</p>
 ${since === null ? null : html`<p class="soft">${words.since(moment(texts, since))}</p>`}
 </div>
 ${strangeName === null ? html`${week(texts, status)}${list(texts, status)}` : strange(texts, strangeName, opensItself)}

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 
-export type Host =
+export type RequestHost =
   /** Lower case, A-labels, no dot at the end. */
   | { readonly kind: 'name'; readonly name: string }
   /** Somebody opened the address itself. */
@@ -8,8 +8,8 @@ export type Host =
   /** No Host at all: HTTP/1.0. */
   | { readonly kind: 'none' }
 
-export interface Target {
-  readonly host: Host
+export interface RequestTarget {
+  readonly host: RequestHost
   /** Without the query; `*` for OPTIONS. */
   readonly path: string
   /** With its question mark, or empty. */
@@ -30,7 +30,7 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
  * @param text uri-host [ ":" port ] (RFC 9110 §7.2)
  * @returns null for anything that is neither a DNS name of at most 253 characters nor an IP literal
  */
-export function parseHost(text: string): Host | null {
+export function parseHost(text: string): RequestHost | null {
   if (text.length > 262) return null
   const [, bracketed, plain, port] =
     /^(?:\[([0-9a-f:.]+)\]|([^[\]:@/?#\\]*))(?::(\d{0,5}))?$/i.exec(text) ?? []
@@ -58,7 +58,7 @@ function hostLines(rawHeaders: readonly string[]): string[] {
  * Which host is meant, by RFC 9112 §3.2 and §3.3.
  * @returns null where a 400 is due: no Host in HTTP/1.1, more than one, one that is not a host, a target of no known form
  */
-export function parseTarget({ httpVersion, url, rawHeaders }: RawRequest): Target | null {
+export function parseTarget({ httpVersion, url, rawHeaders }: RawRequest): RequestTarget | null {
   const hosts = hostLines(rawHeaders)
   if (hosts.length > 1 || (hosts.length === 0 && httpVersion === '1.1')) return null
   // absolute-form wins over Host, whatever that says (RFC 9112 §3.2.2).

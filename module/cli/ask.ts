@@ -1,6 +1,7 @@
 import { messageOf } from '../base/error.ts'
 import type { NameExplanation } from '../diagnostics/explain-name.ts'
-import { askIndependently } from '../health/reference-client.ts'
+import { rcodeText } from '../dns/constants.ts'
+import { askReference } from '../health/reference-client.ts'
 import { askDaemon } from '../local/socket.ts'
 import type { Arguments } from './arguments.ts'
 import { explanationText } from './explanation.ts'
@@ -9,27 +10,26 @@ export interface Output {
   out(text: string): void
 }
 
-const rcodes = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED']
 const CLIENT_MS = 3000
 
-interface Endpoint {
+interface ListenerAddress {
   address: string
   port: number
 }
 
 /** The name through every listener, by the client that is not ours: what a device of the household would see. */
-async function answersOf(name: string, listeners: readonly Endpoint[]): Promise<string[]> {
+async function answersOf(name: string, listeners: readonly ListenerAddress[]): Promise<string[]> {
   return Promise.all(
     listeners.map(async ({ address, port }) => {
       const where = `udp ${address} port ${port}`
       try {
-        const { rcode, addresses } = await askIndependently(
+        const { rcode, addresses } = await askReference(
           { transport: 'udp', address, port },
           name,
           'A',
           CLIENT_MS,
         )
-        return `${where}: ${rcodes[rcode] ?? rcode} ${addresses.join(' ') || 'no address'}`
+        return `${where}: ${rcodeText(rcode)} ${addresses.join(' ') || 'no address'}`
       } catch (error) {
         return `${where}: ${messageOf(error)}`
       }
@@ -39,7 +39,7 @@ async function answersOf(name: string, listeners: readonly Endpoint[]): Promise<
 
 async function check({ operands: [name = ''], runDir, json }: Arguments, { out }: Output): Promise<number> {
   const found = (await askDaemon(runDir, `/check?name=${encodeURIComponent(name)}`)) as NameExplanation & {
-    listeners: Endpoint[]
+    listeners: ListenerAddress[]
   }
   const answers = await answersOf(found.name, found.listeners)
   out(json ? `${JSON.stringify({ ...found, answers }, null, 2)}\n` : explanationText(found, answers))
@@ -63,7 +63,7 @@ function show(value: unknown, { json }: Arguments, { out }: Output): void {
  * @returns the exit code
  * @throws SecureNetError DAEMON_NOT_RUNNING and what the daemon refused with
  */
-export async function ask(args: Arguments, output: Output): Promise<number> {
+export async function askCommand(args: Arguments, output: Output): Promise<number> {
   const { verb, runDir, operands } = args
   if (verb === 'check') return check(args, output)
   if (verb === 'status') {

@@ -1,13 +1,14 @@
 import { isIP } from 'node:net'
+import { isLoopback } from '../base/address-class.ts'
 import { SecureNetError } from '../base/error.ts'
 import { schemaViolation } from '../base/schema-error.ts'
 import type { Config, Endpoint } from './config.ts'
 import { validate } from './schema.json?compiled'
 
-const wayOut = 'Correct the option in the configuration and restart; until then the LAN is left alone.'
+const REMEDY = 'Correct the option in the configuration and restart; until then the LAN is left alone.'
 
-function refuse(place: string, why: string): never {
-  throw new SecureNetError('CONFIG_INVALID', `${place}: ${why}`, wayOut)
+function refuseOption(place: string, why: string): never {
+  throw new SecureNetError('CONFIG_INVALID', `${place}: ${why}`, REMEDY)
 }
 
 function freeze<T>(value: T): T {
@@ -29,9 +30,9 @@ function contrastWithWhite(colour: string): number {
 
 function checkEndpoints(place: string, endpoints: readonly Endpoint[], allowWildcard: boolean): void {
   endpoints.forEach(({ address }, i) => {
-    if (!isIP(address)) refuse(`${place}.${i}.address`, `"${address}" is not an IP address`)
+    if (!isIP(address)) refuseOption(`${place}.${i}.address`, `"${address}" is not an IP address`)
     if (!allowWildcard && /^(0\.0\.0\.0|::|0:0:0:0:0:0:0:0)$/.test(address))
-      refuse(
+      refuseOption(
         `${place}.${i}.address`,
         'a wildcard is refused: a UDP reply must leave from the address that was asked',
       )
@@ -43,16 +44,16 @@ function checkMeaning(config: Config): void {
   checkEndpoints('dns.listen', config.dns.listen, false)
   checkEndpoints('page.listen', config.page.listen, false)
   checkUpstream(config.upstream)
-  if (isIP(config.page.ipv4) !== 4) refuse('page.ipv4', `"${config.page.ipv4}" is not an IPv4 address`)
+  if (isIP(config.page.ipv4) !== 4) refuseOption('page.ipv4', `"${config.page.ipv4}" is not an IPv4 address`)
   if (config.page.ipv6 !== undefined && isIP(config.page.ipv6) !== 6)
-    refuse('page.ipv6', `"${config.page.ipv6}" is not an IPv6 address`)
+    refuseOption('page.ipv6', `"${config.page.ipv6}" is not an IPv6 address`)
   const { branding } = config.page
   if (contrastWithWhite(branding.colour) < 4.5)
-    refuse('page.branding.colour', 'contrast with white is below 4.5:1 (WCAG 2.2 §1.4.3)')
+    refuseOption('page.branding.colour', 'contrast with white is below 4.5:1 (WCAG 2.2 §1.4.3)')
   const { leaseMs, renewMs } = config.interception
-  if (leaseMs < 2 * renewMs) refuse('interception.leaseMs', 'must be at least twice renewMs')
+  if (leaseMs < 2 * renewMs) refuseOption('interception.leaseMs', 'must be at least twice renewMs')
   const ids = config.lines.map((line) => line.id)
-  if (new Set(ids).size !== ids.length) refuse('lines', 'two lines have the same id')
+  if (new Set(ids).size !== ids.length) refuseOption('lines', 'two lines have the same id')
   if (config.mqtt) checkMqtt(config.mqtt)
 }
 
@@ -61,17 +62,19 @@ function checkUpstream({ servers, byInterface }: Config['upstream']): void {
   byInterface.forEach((own, i) => {
     checkEndpoints(`upstream.byInterface.${i}.servers`, own.servers, false)
     if (byInterface.findIndex((other) => other.interface === own.interface) !== i)
-      refuse(`upstream.byInterface.${i}.interface`, `"${own.interface}" is named twice`)
+      refuseOption(`upstream.byInterface.${i}.interface`, `"${own.interface}" is named twice`)
   })
 }
 
 function checkMqtt(mqtt: NonNullable<Config['mqtt']>): void {
-  if (!URL.canParse(mqtt.url)) refuse('mqtt.url', 'is not a URL')
+  if (!URL.canParse(mqtt.url)) refuseOption('mqtt.url', 'is not a URL')
   const { protocol, hostname } = new URL(mqtt.url)
-  if (protocol === 'mqtt:' && !/^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname))
-    refuse('mqtt.url', 'without TLS only a broker on loopback is allowed; use mqtts://')
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const isHere = host === 'localhost' || (isIP(host) !== 0 && isLoopback(host))
+  if (protocol === 'mqtt:' && !isHere)
+    refuseOption('mqtt.url', 'without TLS only a broker on loopback is allowed; use mqtts://')
   if ((mqtt.certFile === undefined) !== (mqtt.keyFile === undefined))
-    refuse('mqtt', 'certFile and keyFile go together')
+    refuseOption('mqtt', 'certFile and keyFile go together')
 }
 
 /**
@@ -84,9 +87,9 @@ export function parseConfig(text: string): Config {
   try {
     data = JSON.parse(text)
   } catch (error) {
-    throw new SecureNetError('CONFIG_NOT_JSON', `the configuration is not JSON: ${String(error)}`, wayOut)
+    throw new SecureNetError('CONFIG_NOT_JSON', `the configuration is not JSON: ${String(error)}`, REMEDY)
   }
-  if (!validate(data)) refuse('configuration', schemaViolation(validate.errors))
+  if (!validate(data)) refuseOption('configuration', schemaViolation(validate.errors))
   const config = data as Config
   checkMeaning(config)
   return freeze(config)

@@ -6,15 +6,15 @@ import type { Head } from '../blocklist/format/head.ts'
 import type { ChunkSource } from '../blocklist/update/chunk-source.ts'
 import type { Config } from '../config/config.ts'
 import { highestEpoch, type LineBook, lineBookFile } from '../line/store.ts'
-import { ClockFloor, parseStoredFloor } from '../platform/clock-floor.ts'
 import { StateFile, type StateFs } from '../platform/state-file.ts'
+import { parseStoredFloor, TrustedTime } from '../platform/trusted-time.ts'
 import { parseStoredReplay, ReplayGuard } from './documents/replay-guard.ts'
 import { parseRootsFile, parseStoredTrust, Trust } from './documents/trust.ts'
 import { ListFeed } from './list-feed.ts'
 import { Presence } from './mqtt/presence.ts'
 import { Session, type SessionStatus } from './mqtt/session.ts'
 import { topics } from './mqtt/topics.ts'
-import type { Identity, Measured } from './reported.ts'
+import type { Identity, LineMeasurement } from './reported.ts'
 import { type RequestHandlers, Requests, requestGate } from './requests.ts'
 import { Twin } from './twin.ts'
 import { loadBook } from './twin-book.ts'
@@ -25,13 +25,13 @@ export interface ControlOptions {
   }
   identity: Identity
   book: LineBook
-  floor: ClockFloor
+  trustedTime: TrustedTime
   clock: Clock
   log: Log
   random: () => number
   onHead: (head: Head, epoch: number) => void
   act: (book: LineBook, wipe: boolean) => Promise<void>
-  measure: (lineId: string) => Measured
+  measure: (lineId: string) => LineMeasurement
   handlers: RequestHandlers
   /** Where state files live; a simulation of many modems keeps them in memory. */
   fs?: StateFs
@@ -40,7 +40,7 @@ export interface ControlOptions {
 /** What is stored of the control side: read at every start, broker or not. */
 export interface StoredControl {
   book: LineBook
-  floor: ClockFloor
+  trustedTime: TrustedTime
 }
 
 /** @throws SecureNetError STATE_NOT_READ */
@@ -55,17 +55,17 @@ export async function loadControl(
     parse: parseStoredFloor,
     ...(fs && { fs }),
   })
-  const floor = new ClockFloor({ ...options, file })
-  await floor.load()
-  return { book: await loadBook(lineBookFile(dataDir, fs), log), floor }
+  const trustedTime = new TrustedTime({ ...options, file })
+  await trustedTime.load()
+  return { book: await loadBook(lineBookFile(dataDir, fs), log), trustedTime }
 }
 
 function readRoots(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    const wayOut = 'Install the operator’s roots file; without it the module obeys nobody.'
-    throw new SecureNetError('ROOTS_MISSING', messageOf(error), wayOut, { cause: error })
+    const remedy = 'Install the operator’s roots file; without it the module obeys nobody.'
+    throw new SecureNetError('ROOTS_MISSING', messageOf(error), remedy, { cause: error })
   }
 }
 
@@ -83,7 +83,7 @@ export class Control {
 
   /** @throws SecureNetError ROOTS_MISSING, ROOTS_INVALID */
   constructor(options: ControlOptions) {
-    const { config, identity, clock, log, floor, random } = options
+    const { config, identity, clock, log, trustedTime, random } = options
     const { dataDir, modemId, mqtt } = config
     const wait = { clock, log }
     const files = { folder: dataDir, ...(options.fs && { fs: options.fs }) }
@@ -99,9 +99,9 @@ export class Control {
       clientId: modemId,
       keepaliveSeconds: mqtt.keepaliveSeconds,
       random,
-      // A modem without a clock waits for NTP (6-modem.md). Only build time counts, not the floor: a wrong clock beside a
+      // A modem without a clock waits for NTP (docs/adr/0007-clock-floor.md). Only build time counts, not the trustedTime: a wrong clock beside a
       // signer must not keep modems from the document that puts it right.
-      clockSane: () => !floor.wallIsUnset(),
+      clockSane: () => !trustedTime.wallIsUnset(),
       presence: this.#presence.document,
     })
     this.#trust = new Trust({
@@ -126,7 +126,7 @@ export class Control {
       ...wait,
       modemId,
       session: this.#session,
-      accept: requestGate({ modemId, trust: this.#trust, replay: this.#replay, floor }),
+      accept: requestGate({ modemId, trust: this.#trust, replay: this.#replay, trustedTime }),
       handlers: options.handlers,
       onRefused: (code) => this.#twin.refused('request', code),
     })
@@ -135,7 +135,7 @@ export class Control {
 
   async start(): Promise<void> {
     await this.#trust.load(highestEpoch(this.#options.book))
-    await this.#replay.load(this.#options.floor.trustedNow())
+    await this.#replay.load(this.#options.trustedTime.now())
     this.#presence.attach(this.#session)
     this.#twin.start()
     this.#requests.start()

@@ -4,7 +4,7 @@ import type { SecureNetError } from '../base/error.ts'
  * A value that counts only when it is on flash. Changes that come while a write is under way share the next one: of 1,000
  * orders in a burst each is judged, but the flash sees a few writes.
  */
-export class Committed<T> {
+export class DurableValue<T> {
   readonly #write: (value: T) => Promise<void>
   #inForce: T
   #candidate: T

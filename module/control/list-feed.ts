@@ -1,6 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import { SecureNetError } from '../base/error.ts'
-import type { ChunkRef, ChunkSource } from '../blocklist/update/chunk-source.ts'
+import { SerialQueue } from '../base/serial-queue.ts'
+import type { ChunkRef } from '../blocklist/format/chunk-ref.ts'
+import type { ChunkSource } from '../blocklist/update/chunk-source.ts'
 import type { Session } from './mqtt/session.ts'
 import { chunkTopic } from './mqtt/topics.ts'
 
@@ -17,7 +19,7 @@ export interface ListFeedOptions {
  */
 export class ListFeed implements ChunkSource {
   readonly #options: ListFeedOptions
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #queue = new SerialQueue()
 
   constructor(options: ListFeedOptions) {
     this.#options = options
@@ -25,9 +27,7 @@ export class ListFeed implements ChunkSource {
 
   /** @throws SecureNetError LIST_CHUNK_MISSING */
   fetch(ref: ChunkRef): Promise<Buffer> {
-    const chunk = this.#turn.then(() => this.#fetch(chunkTopic(ref)))
-    this.#turn = chunk.catch(() => undefined)
-    return chunk
+    return this.#queue.run(() => this.#fetch(chunkTopic(ref)))
   }
 
   #fetch(topic: string): Promise<Buffer> {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../base/clock.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
 import type { Session } from './mqtt/session.ts'
 import { topics } from './mqtt/topics.ts'
 import type { Reported } from './reported.ts'
@@ -16,9 +17,8 @@ const RATE = { perSecond: 5, burst: 3 }
 
 interface LineFeed {
   timer?: Timer
-  /** Reports that may go out now; below one, the next waits. */
-  tokens: number
-  filled: number
+  /** Of reports that may go out. */
+  readonly bucket: TokenBucket
   last: string
   forced: boolean
 }
@@ -40,15 +40,15 @@ export class ReportedPublisher {
   changed(lineId: string, force = false): void {
     if (this.#stopped) return
     const { clock } = this.#options
-    const now = clock.monotonic()
-    const feed = this.#feeds.get(lineId) ?? { tokens: RATE.burst, filled: now, last: '', forced: false }
+    const feed = this.#feeds.get(lineId) ?? {
+      bucket: new TokenBucket(RATE, clock),
+      last: '',
+      forced: false,
+    }
     this.#feeds.set(lineId, feed)
     feed.forced ||= force
     if (feed.timer) return
-    feed.tokens = Math.min(RATE.burst, feed.tokens + ((now - feed.filled) / 1000) * RATE.perSecond)
-    feed.filled = now
-    const missing = Math.max(0, 1 - feed.tokens)
-    feed.timer = clock.after(Math.max(GATHER_MS, (missing / RATE.perSecond) * 1000), () => {
+    feed.timer = clock.after(Math.max(GATHER_MS, feed.bucket.waitMs), () => {
       delete feed.timer
       this.#publish(lineId, feed)
     })
@@ -65,7 +65,7 @@ export class ReportedPublisher {
     if (content === feed.last && !feed.forced) return
     feed.last = content
     feed.forced = false
-    feed.tokens--
+    feed.bucket.take()
     this.#options.session.keep(topics.reported(lineId), Buffer.from(JSON.stringify(report)))
   }
 }

@@ -1,40 +1,33 @@
-import type { FleetMode, FleetState, LineState, Outcome, Service } from '../line/types.ts'
-
-/** `unknown`: not tested yet; `skipped`: this modem has no such address or page. */
-export type TestResult = 'pass' | 'fail' | 'unknown' | 'skipped'
-export const selfTests = ['udp4', 'tcp4', 'udp6', 'tcp6', 'page', 'forward'] as const
-export type SelfTestMatrix = Readonly<Record<(typeof selfTests)[number], TestResult>>
+import type { SelfTestCells } from '../health/self-test-cells.ts'
+import type { InterfaceStates } from '../interception/interceptor.ts'
+import type { FleetMode, FleetState, LineService, LineState, OrderOutcome } from '../line/types.ts'
 
 export interface ListReport {
   readonly name: string
   /** `stale`: served, but its head has expired; somebody keeps news from us, or the operator publishes none. */
   readonly state: 'none' | 'verified' | 'stale' | 'damaged'
+  /** Of the newest head, seconds since 1970. */
+  readonly issuedAt?: number
   /** Of the list that is served. */
   readonly version?: number
   readonly names?: number
-  readonly issuedAt?: number
-  /** What the updater is doing (blocklist/update.ts). */
+  /** What the updater is doing (blocklist/update/updater.ts). */
   readonly phase?: string
   /** What keeps the newest version from being taken (docs/errors.md). */
   readonly code?: string
 }
 
 /** What the daemon measures, at one moment, about one line. */
-export interface Measured {
+export interface LineMeasurement {
+  readonly access: 'fixed' | 'mobile'
   /** This line carries the traffic. */
   readonly active: boolean
   readonly protecting: boolean
   /** Why, or why not (line/protection.ts). */
   readonly why: string
-  readonly interfaces: Armed
+  readonly interfaces: InterfaceStates
   readonly list: ListReport
-  readonly selfTest: SelfTestMatrix
-}
-
-/** interception/interceptor.ts */
-interface Armed {
-  readonly armed: readonly string[]
-  readonly refused: readonly { readonly interface: string; readonly why: string }[]
+  readonly selfTest: SelfTestCells
 }
 
 /** The modem itself; the same in every report. */
@@ -46,14 +39,14 @@ export interface Identity {
 }
 
 /** What became of the newest order for the line. */
-export interface OrderOutcome {
+export interface OrderReport {
   /** `none`: no document came for the line since the module started. */
-  readonly outcome: Outcome | 'none'
+  readonly outcome: OrderOutcome | 'none'
   readonly code?: string
 }
 
 /** Signed documents that were refused since the module started, by kind. */
-export interface Refusal {
+export interface DocumentRefusals {
   readonly kind: 'desired' | 'head' | 'fleet' | 'keys' | 'request'
   readonly code: string
   readonly count: number
@@ -64,14 +57,14 @@ export interface Refusal {
 export interface ReportParts {
   readonly identity: Identity
   readonly line: LineState
-  readonly order: OrderOutcome
+  readonly order: OrderReport
   readonly keys: { readonly number: number; readonly stale: boolean }
   /** As it affects this line. */
   readonly fleet: FleetMode
   /** The fleet order in force; none: no fleet order was ever accepted. */
   readonly fleetState: FleetState | undefined
-  readonly refusals: readonly Refusal[]
-  readonly measured: Measured
+  readonly refusals: readonly DocumentRefusals[]
+  readonly measured: LineMeasurement
   /** Seconds since 1970: the best estimate, and what the time surely is not before. */
   readonly at: number
   readonly floor: number
@@ -80,14 +73,14 @@ export interface ReportParts {
 }
 
 /** Payload of `line/{lineId}/reported` (schemas/reported.json). */
-export interface Reported extends Identity, OrderOutcome, Omit<Measured, 'interfaces'> {
+export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, 'interfaces'> {
   readonly v: 1
   readonly lineId: string
   readonly generation: number
   readonly sequence: number
   /** Of the order in force: equal numbers may be another order's. None before the first order. */
   readonly digest?: string
-  readonly service: Service
+  readonly service: LineService
   readonly reason: string
   readonly by: string
   readonly until?: number
@@ -100,7 +93,7 @@ export interface Reported extends Identity, OrderOutcome, Omit<Measured, 'interf
   readonly fleet: FleetMode
   /** Rank and content of the fleet order in force, also where it does not affect this line. */
   readonly fleetOrder?: { readonly epoch: number; readonly sequence: number; readonly digest: string }
-  readonly refusals: readonly Refusal[]
+  readonly refusals: readonly DocumentRefusals[]
   readonly clock: {
     readonly floor: number
     readonly steppedBy?: number
@@ -130,6 +123,7 @@ export function reported(parts: ReportParts): Reported {
     reason: line.reason,
     by: line.by,
     ...(line.until !== undefined && { until: line.until }),
+    access: measured.access,
     active: measured.active,
     protecting: measured.protecting,
     why: measured.why,

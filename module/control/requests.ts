@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
-import type { ClockFloor } from '../platform/clock-floor.ts'
+import type { TrustedTime } from '../platform/trusted-time.ts'
 import { type Request, type RequestAction, sizeLimits } from './documents/kinds.ts'
 import type { ReplayGuard } from './documents/replay-guard.ts'
 import { type TrustedKeys, verifyDocument } from './documents/verify.ts'
@@ -175,7 +175,7 @@ export interface RequestGateOptions {
   modemId: string
   trust: TrustedKeys
   replay: Pick<ReplayGuard, 'claim'>
-  floor: Pick<ClockFloor, 'observe' | 'trustedNow'>
+  trustedTime: Pick<TrustedTime, 'observe' | 'now'>
 }
 
 /**
@@ -186,14 +186,14 @@ export function requestGate({
   modemId,
   trust,
   replay,
-  floor,
+  trustedTime,
 }: RequestGateOptions): RequestsOptions['accept'] {
   return async (payload) => {
-    const context = { trust, target: { modemId }, now: floor.trustedNow() }
+    const context = { trust, target: { modemId }, now: trustedTime.now() }
     const { payload: request, epoch } = await verifyDocument('request', payload, context)
-    floor.observe(request.issuedAt, 'role')
+    trustedTime.observe(request.issuedAt, 'role')
     try {
-      await replay.claim({ ...request, epoch }, floor.trustedNow())
+      await replay.claim({ ...request, epoch }, trustedTime.now())
     } catch (error) {
       throw error instanceof SecureNetError ? new RefusedRequest(error, request.id) : error
     }
@@ -206,7 +206,7 @@ export class RefusedRequest extends SecureNetError {
   readonly requestId: string
 
   constructor(cause: SecureNetError, requestId: string) {
-    super(cause.code, cause.message, cause.wayOut, { cause })
+    super(cause.code, cause.message, cause.remedy, { cause })
     this.requestId = requestId
   }
 }

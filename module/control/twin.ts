@@ -1,17 +1,24 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
+import { SerialQueue } from '../base/serial-queue.ts'
 import type { Head } from '../blocklist/format/head.ts'
 import { fleetModeOf } from '../line/fleet.ts'
 import { type LineBook, lineOf, withFleet, withOrder, withTime } from '../line/store.ts'
 import type { Reduced } from '../line/types.ts'
-import type { ClockFloor } from '../platform/clock-floor.ts'
+import type { TrustedTime } from '../platform/trusted-time.ts'
 import type { Trust } from './documents/trust.ts'
-import { type RoleKind, type Target, verifyDocument } from './documents/verify.ts'
-import { Committed } from './durable-value.ts'
+import { type DocumentTarget, type RoleKind, verifyDocument } from './documents/verify.ts'
+import { DurableValue } from './durable-value.ts'
 import type { Session } from './mqtt/session.ts'
 import { topics } from './mqtt/topics.ts'
-import { type Identity, type Measured, type OrderOutcome, type Refusal, reported } from './reported.ts'
+import {
+  type DocumentRefusals,
+  type Identity,
+  type LineMeasurement,
+  type OrderReport,
+  reported,
+} from './reported.ts'
 import { ReportedPublisher } from './reported-publisher.ts'
 
 export interface TwinOptions {
@@ -26,9 +33,9 @@ export interface TwinOptions {
   book: LineBook
   /** Resolves when the book is on flash. */
   writeBook: (book: LineBook) => Promise<void>
-  floor: Pick<
-    ClockFloor,
-    'observe' | 'forgetRoles' | 'trustedNow' | 'floor' | 'unbelieved' | 'instant' | 'persist'
+  trustedTime: Pick<
+    TrustedTime,
+    'observe' | 'forgetRoles' | 'now' | 'floor' | 'unbelieved' | 'instant' | 'persist'
   >
   clock: Clock
   log: Log
@@ -40,14 +47,14 @@ export interface TwinOptions {
    */
   act: (book: LineBook, wipe: boolean) => Promise<void>
   /** What is, now. */
-  measure: (lineId: string) => Measured
+  measure: (lineId: string) => LineMeasurement
 }
 
 /** One subscribed document; the last payload is kept to be judged again when keys change. */
 interface Flow {
   readonly topic: string
   readonly kind: 'keys' | Exclude<RoleKind, 'request'>
-  readonly target: Target
+  readonly target: DocumentTarget
   payload?: Buffer
   refused?: boolean
   /** Number of the keys that this payload was judged by; none while it waits for its turn. */
@@ -68,13 +75,13 @@ export class Twin {
   readonly #options: TwinOptions
   readonly #publisher: ReportedPublisher
   readonly #flows = new Map<string, Flow>()
-  readonly #outcomes = new Map<string, OrderOutcome>()
-  readonly #refusals = new Map<Refusal['kind'], Refusal>()
-  readonly #book: Committed<LineBook>
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #outcomes = new Map<string, OrderReport>()
+  readonly #refusals = new Map<DocumentRefusals['kind'], DocumentRefusals>()
+  readonly #book: DurableValue<LineBook>
+  readonly #judging = new SerialQueue()
   /** Of the documents so far; what a repeat says must not overtake what the order before it says. */
   #flushed: Promise<unknown> = Promise.resolve()
-  #acting: Promise<void> = Promise.resolve()
+  readonly #acting = new SerialQueue()
   /** Set while an act is asked for and has not begun: what comes meanwhile is acted upon together. */
   #toAct: { wipe: boolean } | undefined
   #tick: Timer | undefined
@@ -86,7 +93,7 @@ export class Twin {
 
   constructor(options: TwinOptions) {
     this.#options = options
-    this.#book = new Committed(options.book, options.writeBook)
+    this.#book = new DurableValue(options.book, options.writeBook)
     this.#publisher = new ReportedPublisher({
       session: options.session,
       clock: options.clock,
@@ -123,13 +130,13 @@ export class Twin {
   }
 
   /** Counts and reports; requests.ts tells of theirs. */
-  refused(kind: Refusal['kind'], code: string): void {
+  refused(kind: DocumentRefusals['kind'], code: string): void {
     const count = (this.#refusals.get(kind)?.count ?? 0) + 1
-    this.#refusals.set(kind, { kind, code, count, at: this.#options.floor.trustedNow() })
+    this.#refusals.set(kind, { kind, code, count, at: this.#options.trustedTime.now() })
     this.changed()
   }
 
-  refusals(): readonly Refusal[] {
+  refusals(): readonly DocumentRefusals[] {
     return [...this.#refusals.values()]
   }
 
@@ -153,8 +160,7 @@ export class Twin {
   /** A document's way. It is acknowledged when this resolves, which is after it is on flash. */
   async #process(flow: Flow, payload: Buffer, wasAccepted = false): Promise<void> {
     const earlier = this.#flushed
-    const judged = this.#turn.then(() => this.#judge(flow, payload))
-    this.#turn = judged.catch(() => undefined)
+    const judged = this.#judging.run(() => this.#judge(flow, payload))
     const flushed = judged.then((then) => this.#book.flushed().then(() => then)).finally(() => earlier)
     this.#flushed = flushed.catch(() => undefined)
     try {
@@ -174,25 +180,25 @@ export class Twin {
   }
 
   /**
-   * One after the other: size, form, signatures, schema, addressee and age (documents.ts), then newer-than. What changes
+   * One after the other: size, form, signatures, schema, addressee and age (documents/verify.ts), then newer-than. What changes
    * is on flash only when the book is flushed, so that many may share one write.
    * @returns what to do after the acknowledgement
    */
   async #judge(flow: Flow, payload: Buffer): Promise<() => void> {
-    const { trust, floor, lineIds, onHead } = this.#options
-    const context = { trust, target: flow.target, now: floor.trustedNow() }
+    const { trust, trustedTime, lineIds, onHead } = this.#options
+    const context = { trust, target: flow.target, now: trustedTime.now() }
     flow.judgedBy = trust.number
     switch (flow.kind) {
       case 'keys': {
         const { payload: keys, outcome, replaced } = await trust.accept(payload)
-        if (replaced.length > 0) floor.forgetRoles()
-        floor.observe(keys.issuedAt, 'root')
+        if (replaced.length > 0) trustedTime.forgetRoles()
+        trustedTime.observe(keys.issuedAt, 'root')
         if (outcome === 'applied') await this.#persistFloor()
         return () => this.#keysAccepted(flow)
       }
       case 'head': {
         const { payload: head, epoch } = await verifyDocument('head', payload, context)
-        floor.observe(head.issuedAt, 'role')
+        trustedTime.observe(head.issuedAt, 'role')
         return () => {
           onHead(head, epoch)
           this.changed()
@@ -200,14 +206,14 @@ export class Twin {
       }
       case 'fleet': {
         const { payload: order, epoch } = await verifyDocument('fleet', payload, context)
-        floor.observe(order.issuedAt, 'role')
+        trustedTime.observe(order.issuedAt, 'role')
         const reduced = withFleet(this.#book.candidate, order, { epoch, lineIds })
         return this.#reduced(flow, reduced)
       }
       case 'desired': {
         const { payload: order, epoch } = await verifyDocument('desired', payload, context)
-        floor.observe(order.issuedAt, 'role')
-        const reduced = withOrder(this.#book.candidate, { order, epoch, now: floor.instant() })
+        trustedTime.observe(order.issuedAt, 'role')
+        const reduced = withOrder(this.#book.candidate, { order, epoch, now: trustedTime.instant() })
         return this.#reduced(flow, reduced)
       }
     }
@@ -245,7 +251,7 @@ export class Twin {
       return
     }
     this.#toAct = { wipe }
-    this.#acting = this.#acting.then(async () => {
+    void this.#acting.run(async () => {
       const wanted = this.#toAct?.wipe ?? false
       this.#toAct = undefined
       try {
@@ -290,21 +296,21 @@ export class Twin {
 
   /** Suspensions end by themselves (line/suspension.ts). */
   async #passTime(): Promise<void> {
-    const { floor } = this.#options
-    const { state, outcome, code } = withTime(this.#book.candidate, floor.instant())
+    const { trustedTime } = this.#options
+    const { state, outcome, code } = withTime(this.#book.candidate, trustedTime.instant())
     this.#book.change(state)
     if (outcome === 'applied') {
       await this.#book.flushed()
       this.#options.log.info('time', { outcome, code })
       this.#act(false)
     }
-    await floor.persist()
+    await trustedTime.persist()
   }
 
   /** Soon after the keys themselves; where the flash refuses, the next tick tries again. */
   async #persistFloor(): Promise<void> {
     try {
-      await this.#options.floor.persist(true)
+      await this.#options.trustedTime.persist(true)
     } catch (error) {
       this.#options.log.warn('clock-floor', { code: codeOf(error), message: messageOf(error) })
     }
@@ -325,8 +331,8 @@ export class Twin {
   }
 
   #report(lineId: string) {
-    const { identity, trust, floor, measure } = this.#options
-    const now = floor.trustedNow()
+    const { identity, trust, trustedTime, measure } = this.#options
+    const now = trustedTime.now()
     return reported({
       identity,
       line: lineOf(this.book, lineId),
@@ -337,8 +343,8 @@ export class Twin {
       refusals: this.refusals(),
       measured: measure(lineId),
       at: now,
-      floor: floor.floor(),
-      unbelieved: floor.unbelieved(),
+      floor: trustedTime.floor(),
+      unbelieved: trustedTime.unbelieved(),
     })
   }
 }

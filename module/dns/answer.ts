@@ -1,18 +1,17 @@
-import { EDE_OPTION, Flag, HEADER_BYTES, Rcode, Type, UDP_BYTES } from './constants.ts'
-import type { Question } from './question.ts'
-import { namesHold, type RecordView, recordAt } from './record.ts'
-import { copyOctets } from './reply.ts'
+import { CLASS_IN, Flag, Rcode, Type } from './constants.ts'
+import { extendedErrors, fullRcode, NO_OPTIONS, OPT_BYTES } from './edns.ts'
+import { QUESTION_FIXED_BYTES } from './question.ts'
+import { rdataHolds } from './rdata.ts'
+import { type RecordView, recordAt } from './record.ts'
 
 /** RFC 2308 §5 asks for a bound on negative answers: an hour. */
-const NEGATIVE_TTL_MOST = 3600
-/** RFC 8767 §4: TTLs with the top bit set, or above a week, are capped. */
-const TTL_MOST = 604_800
-export const OPT_BYTES = 11
-const NO_ERRORS = Buffer.alloc(0)
+const MAX_NEGATIVE_TTL = 3600
+/** RFC 8767 §4: a week; a TTL with its top bit set is a large one, and no longer 0 as in RFC 2181 §8. */
+const MAX_TTL = 604_800
 
 /**
  * An upstream's reply, walked once: without its OPT, with what is needed to serve it again.
- * Shared between the clients of one exchange and the cache; its bytes are never changed.
+ * Shared between the clients of one exchange and the cache; its bytes are never changed. No TTL is above the bounds.
  */
 export interface Answer {
   /** Header, question and records; no OPT; never truncated. */
@@ -21,6 +20,10 @@ export interface Answer {
   questionEnd: number
   rcode: number
   authenticData: boolean
+  /** The reply had an OPT: upstream understood DO, if it was set. What comes out of the cache has none. */
+  hasOpt: boolean
+  /** RRSIG, NSEC or NSEC3 are among the records. */
+  hasProofs: boolean
   records: readonly RecordView[]
   answers: number
   authorities: number
@@ -31,83 +34,99 @@ export interface Answer {
   truncated: boolean
 }
 
-interface Walk {
+/** The section's number. */
+const ADDITIONAL = 2
+
+interface AnswerWalk {
   records: RecordView[]
   /** Records that follow an OPT are left out: moving them would break their pointers. */
   end: number
   opt: RecordView | null
+  hasProofs: boolean
   kept: [number, number, number]
 }
 
-/** @returns false where the whole reply must not be used */
-function keep(walk: Walk, reply: Buffer, record: RecordView, section: number): boolean {
+export const isProof = (type: number): boolean =>
+  type === Type.RRSIG || type === Type.NSEC || type === Type.NSEC3
+
+/** TSIG, and SIG(0), which is a SIG that covers no type: for the resolver behind us and its peer, not for clients. */
+function isTransactionSignature(reply: Buffer, { type, rdata, end }: RecordView): boolean {
+  return type === Type.TSIG || (type === Type.SIG && end - rdata >= 2 && reply.readUInt16BE(rdata) === 0)
+}
+
+function capTtl(reply: Buffer, { ttlAt }: RecordView, most: number): void {
+  if (reply.readUInt32BE(ttlAt) > most) reply.writeUInt32BE(most, ttlAt)
+}
+
+/**
+ * @param isLast of the whole message
+ * @returns false where the whole reply must not be used
+ */
+function keep(
+  walk: AnswerWalk,
+  reply: Buffer,
+  record: RecordView,
+  section: number,
+  isLast: boolean,
+): boolean {
   if (record.type === Type.OPT) {
-    if (walk.opt || section !== 2) return false
+    if (walk.opt || section !== ADDITIONAL) return false
     walk.opt = record
     return true
   }
+  // RFC 8945 §5.1, RFC 2931 §3.1: the last of the message.
+  if (isTransactionSignature(reply, record)) return isLast && section === ADDITIONAL
+  // RFC 2181 §5: a record of another class is no part of the answer; of class ANY or NONE it is an UPDATE's (RFC 2136 §2.5).
+  if (record.class !== CLASS_IN) return false
   if (walk.opt) return true
   walk.records.push(record)
   walk.kept[section] = walk.kept[section]! + 1
   walk.end = record.end
-  return namesHold(reply, record, walk.records)
+  walk.hasProofs ||= isProof(record.type)
+  capTtl(reply, record, MAX_TTL)
+  return rdataHolds(reply, record, walk.records)
 }
 
-function walkRecords(reply: Buffer, questionEnd: number): Walk | null {
+function walkRecords(reply: Buffer, questionEnd: number): AnswerWalk | null {
   const counts = [reply.readUInt16BE(6), reply.readUInt16BE(8), reply.readUInt16BE(10)] as const
-  const walk: Walk = { records: [], end: questionEnd, opt: null, kept: [0, 0, 0] }
+  const walk: AnswerWalk = { records: [], end: questionEnd, opt: null, hasProofs: false, kept: [0, 0, 0] }
+  let all = counts[0] + counts[1] + counts[2]
   let at = questionEnd
   for (let section = 0; section < 3; section++) {
     for (let left = counts[section]!; left > 0; left--) {
       const record = recordAt(reply, at, walk.records)
-      if (record === null || !keep(walk, reply, record, section)) return null
+      if (record === null || !keep(walk, reply, record, section, --all === 0)) return null
       at = record.end
     }
   }
   return walk
 }
 
-function extendedErrors(reply: Buffer, opt: RecordView): Buffer {
-  const found: Buffer[] = []
-  let at = opt.rdata
-  while (at + 4 <= opt.end) {
-    const end = at + 4 + reply.readUInt16BE(at + 2)
-    if (end > opt.end) break
-    if (reply.readUInt16BE(at) === EDE_OPTION) found.push(reply.subarray(at, end))
-    at = end
-  }
-  return Buffer.concat(found)
-}
-
-function cappedTtl(reply: Buffer, at: number): number {
-  const ttl = reply.readUInt32BE(at)
-  return ttl > 0x7fff_ffff ? 0 : Math.min(ttl, TTL_MOST)
-}
-
 /** RFC 2308 §5: the lesser of the SOA's TTL and its MINIMUM; without an SOA a negative answer is not cached. */
-function negativeTtl(reply: Buffer, walk: Walk): number {
+function negativeTtl(reply: Buffer, walk: AnswerWalk): number {
   const [answers, authorities] = walk.kept
   for (const record of walk.records.slice(answers, answers + authorities)) {
-    if (record.type === Type.SOA && record.end - record.rdata >= 22)
-      return Math.min(cappedTtl(reply, record.ttlAt), reply.readUInt32BE(record.end - 4), NEGATIVE_TTL_MOST)
+    if (record.type !== Type.SOA) continue
+    capTtl(reply, record, MAX_NEGATIVE_TTL)
+    return Math.min(reply.readUInt32BE(record.ttlAt), reply.readUInt32BE(record.end - 4))
   }
   return 0
 }
 
 /** An answer that ends in a CNAME without the type asked is negative too (RFC 2308 §2.1, §2.2). */
-function isNegative(reply: Buffer, walk: Walk, rcode: number, questionEnd: number): boolean {
+function isNegative(reply: Buffer, walk: AnswerWalk, rcode: number, questionEnd: number): boolean {
   if (rcode === Rcode.NXDOMAIN) return true
-  const asked = reply.readUInt16BE(questionEnd - 4)
+  const asked = reply.readUInt16BE(questionEnd - QUESTION_FIXED_BYTES)
   if (asked === Type.CNAME || asked === Type.ANY) return walk.kept[0] === 0
   const answers = walk.records.slice(0, walk.kept[0])
   return !answers.some((record) => record.type === asked)
 }
 
-function cacheTtl(reply: Buffer, walk: Walk, rcode: number, questionEnd: number): number {
+function cacheTtl(reply: Buffer, walk: AnswerWalk, rcode: number, questionEnd: number): number {
   if (rcode !== Rcode.NOERROR && rcode !== Rcode.NXDOMAIN) return 0
-  let ttl = TTL_MOST
+  let ttl = MAX_TTL
   for (const record of walk.records.slice(0, walk.kept[0]))
-    ttl = Math.min(ttl, cappedTtl(reply, record.ttlAt))
+    ttl = Math.min(ttl, reply.readUInt32BE(record.ttlAt))
   return isNegative(reply, walk, rcode, questionEnd) ? Math.min(ttl, negativeTtl(reply, walk)) : ttl
 }
 
@@ -121,19 +140,21 @@ export function readAnswer(reply: Buffer, questionEnd: number): Answer | null {
   const walk = walkRecords(reply, questionEnd)
   if (!walk) return null
   const flags = reply.readUInt16BE(2)
-  const upper = walk.opt ? reply[walk.opt.ttlAt]! : 0
-  const rcode = (upper << 4) | (flags & 0x0f)
+  const opt = walk.opt ? walk.opt.rdata - OPT_BYTES : -1
+  const rcode = fullRcode(reply, opt)
   const truncated = (flags & Flag.TC) !== 0
   return {
     bytes: walk.end === reply.length ? reply : reply.subarray(0, walk.end),
     questionEnd,
     rcode,
     authenticData: (flags & Flag.AD) !== 0,
+    hasOpt: opt >= 0,
+    hasProofs: walk.hasProofs,
     records: walk.records,
     answers: walk.kept[0],
     authorities: walk.kept[1],
     ttl: truncated ? 0 : cacheTtl(reply, walk, rcode, questionEnd),
-    errors: walk.opt && walk.opt.end - walk.opt.rdata >= 4 ? extendedErrors(reply, walk.opt) : NO_ERRORS,
+    errors: opt < 0 ? NO_OPTIONS : extendedErrors(reply, opt),
     truncated,
   }
 }
@@ -145,113 +166,4 @@ export function withoutSectionOf(answer: Answer, index: number): void {
   answer.bytes = bytes.subarray(0, first === 0 ? questionEnd : records[first - 1]!.end)
   answer.records = records.slice(0, first)
   answer.authorities = first - answers
-}
-
-/** How an answer is served to one client. */
-export interface Serving {
-  /** Most octets of the reply: the UDP limit, or 65,535 over TCP. */
-  limit: number
-  /** Seconds since the answer came in, taken off each TTL. */
-  age: number
-  /** A fixed TTL instead: RFC 8767 §4 for stale answers. */
-  ttl?: number
-  /** EDE options in place of the upstream's. */
-  errors?: Buffer
-}
-
-function sameRrset(bytes: Buffer, a: RecordView, b: RecordView): boolean {
-  if (a.type !== b.type || a.class !== b.class) return false
-  return bytes.compare(bytes, b.owner, b.ttlAt - 4, a.owner, a.ttlAt - 4) === 0
-}
-
-/** How many records fit, cut at the boundary of an RRset (RFC 2181 §9), and whether that loses an answer. */
-function fitting(answer: Answer, room: number): { count: number; truncated: boolean } {
-  const { bytes, records, answers, authorities } = answer
-  let count = records.length
-  while (count > 0 && records[count - 1]!.end > room) count--
-  if (count === records.length) return { count, truncated: false }
-  while (count > 0 && count < records.length && sameRrset(bytes, records[count - 1]!, records[count]!))
-    count--
-  return { count, truncated: count < answers + authorities }
-}
-
-export function writeOpt(reply: Buffer, at: number, rcode: number, dnssecOk: boolean, errors: Buffer): void {
-  reply.fill(0, at, at + OPT_BYTES)
-  reply[at + 2] = Type.OPT
-  reply[at + 3] = UDP_BYTES >> 8
-  reply[at + 4] = UDP_BYTES & 0xff
-  reply[at + 5] = rcode >> 4
-  if (dnssecOk) reply[at + 7] = 0x80
-  reply[at + 9] = errors.length >> 8
-  reply[at + 10] = errors.length & 0xff
-  errors.copy(reply, at + OPT_BYTES)
-}
-
-function patchTtls(reply: Buffer, records: readonly RecordView[], count: number, serving: Serving): void {
-  const { age, ttl } = serving
-  if (age === 0 && ttl === undefined) return
-  for (let i = 0; i < count; i++) {
-    const at = records[i]!.ttlAt
-    const left = (ttl ?? reply.readUInt32BE(at) - age) | 0
-    reply.writeUInt32BE(Math.max(left, 0), at)
-  }
-}
-
-function patchCounts(reply: Buffer, answer: Answer, count: number, hasEdns: boolean): void {
-  const answers = Math.min(count, answer.answers)
-  const authorities = Math.min(count - answers, answer.authorities)
-  reply.writeUInt16BE(1, 4)
-  reply.writeUInt16BE(answers, 6)
-  reply.writeUInt16BE(authorities, 8)
-  reply.writeUInt16BE(count - answers - authorities + (hasEdns ? 1 : 0), 10)
-}
-
-/** The client's ID, bits and question's spelling. AD only for those who asked for it (RFC 6840 §5.8). */
-export function patchHead(
-  reply: Buffer,
-  question: Question,
-  answer: Pick<Answer, 'rcode' | 'authenticData' | 'questionEnd'>,
-  truncated: boolean,
-): void {
-  const { message, flags } = question
-  copyOctets(message, HEADER_BYTES, answer.questionEnd, reply, HEADER_BYTES)
-  reply[0] = message[0]!
-  reply[1] = message[1]!
-  const wantsAd = answer.authenticData && (question.dnssecOk || (flags & Flag.AD) !== 0)
-  const kept = flags & (Flag.RD | Flag.CD)
-  const word =
-    Flag.QR | Flag.RA | kept | (wantsAd ? Flag.AD : 0) | (truncated ? Flag.TC : 0) | (answer.rcode & 0x0f)
-  reply[2] = word >> 8
-  reply[3] = word & 0xff
-}
-
-/**
- * The client's reply: its ID, bits and question's spelling, the answer's records, an OPT if it sent one.
- * Both questions have the same length, so pointers stay right.
- */
-export function serve(question: Question, answer: Answer, serving: Serving): Buffer {
-  const { bytes, records, questionEnd } = answer
-  let errors = serving.errors ?? answer.errors
-  let optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0
-  if (errors.length > 0 && question.hasEdns && bytes.length + optBytes > serving.limit) {
-    // RFC 8914 §3: EDE options go before any other data does.
-    errors = NO_ERRORS
-    optBytes = OPT_BYTES
-  }
-  let count = records.length
-  let truncated = answer.truncated
-  if (bytes.length + optBytes > serving.limit) {
-    const fit = fitting(answer, serving.limit - optBytes)
-    count = fit.count
-    truncated ||= fit.truncated
-  }
-  const recordsEnd =
-    count === records.length ? bytes.length : count === 0 ? questionEnd : records[count - 1]!.end
-  const reply = Buffer.allocUnsafe(recordsEnd + optBytes)
-  bytes.copy(reply, 0, 0, recordsEnd)
-  patchHead(reply, question, answer, truncated)
-  patchCounts(reply, answer, count, question.hasEdns)
-  patchTtls(reply, records, count, serving)
-  if (question.hasEdns) writeOpt(reply, recordsEnd, answer.rcode, question.dnssecOk, errors)
-  return reply
 }

@@ -8,13 +8,17 @@ export const Type = {
   HINFO: 13,
   MX: 15,
   TXT: 16,
+  SIG: 24,
   AAAA: 28,
   SRV: 33,
   DNAME: 39,
   OPT: 41,
   RRSIG: 46,
+  NSEC: 47,
+  NSEC3: 50,
   SVCB: 64,
   HTTPS: 65,
+  NXNAME: 128,
   TKEY: 249,
   TSIG: 250,
   IXFR: 251,
@@ -34,7 +38,13 @@ export const Rcode = {
   NOTIMP: 4,
   REFUSED: 5,
   BADVERS: 16,
+  BADCOOKIE: 23,
 } as const
+
+const rcodeNames = new Map<number, string>(Object.entries(Rcode).map(([name, rcode]) => [rcode, name]))
+
+/** @returns its name, or its number where it has none here */
+export const rcodeText = (rcode: number): string => rcodeNames.get(rcode) ?? String(rcode)
 
 /** Bits of the header's second 16-bit word (RFC 1035 §4.1.1, RFC 4035 §3.2.3). */
 export const Flag = {
@@ -50,14 +60,17 @@ export const Flag = {
 
 /** Extended DNS Errors (RFC 8914 §4). */
 export const Ede = {
+  OTHER: 0,
   STALE: 3,
   FORGED: 4,
   BLOCKED: 15,
   STALE_NXDOMAIN: 19,
   NO_REACHABLE_AUTHORITY: 22,
   NETWORK_ERROR: 23,
+  INVALID_QUERY_TYPE: 30,
 } as const
 
+export const COOKIE_OPTION = 10
 export const EDE_OPTION = 15
 /** Provisional number that the drafts' implementations use for Structured DNS Errors. */
 export const SDE_OPTION = 65_400

@@ -1,17 +1,49 @@
 import { CLASS_IN, CLASSIC_UDP_BYTES, Flag, HEADER_BYTES, SDE_OPTION, Type, UDP_BYTES } from './constants.ts'
+import { DNSSEC_OK, OptField } from './edns.ts'
 import { lowerName, NAME_BYTES, skipName } from './name.ts'
 
-/** What reading a datagram came to; anything but `OK` and `DROP` is answered with the RCODE of that name. */
-export const Reading = { OK: 0, DROP: 1, FORMERR: 2, NOTIMP: 3, BADVERS: 4, REFUSED: 5 } as const
-export type Reading = (typeof Reading)[keyof typeof Reading]
+/** Type and class, behind the name. */
+export const QUESTION_FIXED_BYTES = 4
+
+/**
+ * What reading a datagram came to; anything but `OK` and `DROP` is answered with the RCODE of that name, and `BADTYPE`
+ * with FORMERR and its own EDE.
+ */
+export const QuestionStatus = {
+  OK: 0,
+  DROP: 1,
+  FORMERR: 2,
+  NOTIMP: 3,
+  BADVERS: 4,
+  REFUSED: 5,
+  BADTYPE: 6,
+} as const
+export type QuestionStatus = (typeof QuestionStatus)[keyof typeof QuestionStatus]
 
 /** What is asked for decides, once the message is known to be well-formed. */
-function readingOf(type: number, cls: number): Reading {
-  if (type === Type.OPT) return Reading.FORMERR
-  if (cls !== CLASS_IN || type === Type.AXFR || type === Type.IXFR) return Reading.REFUSED
-  if (type < Type.TKEY || type > Type.MAILA) return Reading.OK
-  // RFC 6895 §3.1: TSIG is never asked for; TKEY needs keys that we have not; MAILA and MAILB are obsolete.
-  return type === Type.TSIG ? Reading.FORMERR : Reading.NOTIMP
+function statusOf(type: number, cls: number): QuestionStatus {
+  if (type === Type.OPT) return QuestionStatus.BADTYPE
+  if (cls !== CLASS_IN || type === Type.AXFR || type === Type.IXFR) return QuestionStatus.REFUSED
+  if (type < Type.NXNAME || type > Type.MAILA) return QuestionStatus.OK
+  // RFC 9824 §3.5 on NXNAME, and on all of the range of meta types (RFC 6895 §3.1) that no RFC lets anyone ask for.
+  if (type < Type.TKEY || type === Type.TSIG) return QuestionStatus.BADTYPE
+  // TKEY needs keys that we have not; MAILA and MAILB are obsolete.
+  return QuestionStatus.NOTIMP
+}
+
+/** @returns the octet after the only question of a query, or -1 where there is none that can be read */
+export function questionEndOf(query: Buffer): number {
+  if (query.length < HEADER_BYTES || query[4] !== 0 || query[5] !== 1) return -1
+  let at = HEADER_BYTES
+  let size = query[at]
+  while (size !== 0) {
+    // A pointer in the only question of a message could lead nowhere but into its header.
+    if (size === undefined || size > 63 || at - HEADER_BYTES + size + 2 > NAME_BYTES) return -1
+    at += size + 1
+    size = query[at]
+  }
+  const end = at + 1 + QUESTION_FIXED_BYTES
+  return end <= query.length ? end : -1
 }
 
 /**
@@ -22,7 +54,13 @@ export class Question {
   /** Lower-cased wire name of the question read last. */
   static readonly name: Buffer = Buffer.alloc(NAME_BYTES + 4)
 
-  readonly message: Buffer
+  message: Buffer
+  /** Octets of the message; what the buffer holds behind them is not of it. */
+  length: number
+  /** Where its reply is written, from the start on; null: in a buffer of its own, as long as the reply. */
+  slot: Buffer | null = null
+  /** Octets of the reply that was written last. */
+  replyLength = 0
   id = 0
   flags = 0
   /** Octets of the lower-cased name, root included; 0 until a question was read. */
@@ -42,20 +80,52 @@ export class Question {
 
   constructor(message: Buffer) {
     this.message = message
+    this.length = message.length
+  }
+
+  /** Makes this the view of another message, unread: one object for all messages that are answered at once. */
+  reuse(message: Buffer, length: number, slot: Buffer): void {
+    this.message = message
+    this.length = length
+    this.slot = slot
+    this.id = 0
+    this.flags = 0
+    this.nameLength = 0
+    this.lastLabel = 0
+    this.type = 0
+    this.class = 0
+    this.end = HEADER_BYTES
+    this.hasEdns = false
+    this.dnssecOk = false
+    this.udpBytes = CLASSIC_UDP_BYTES
+    this.wantsStructuredErrors = false
+  }
+
+  /** Copies what `reuse` has only lent: for a reply that comes later. */
+  keep(): void {
+    this.message = Buffer.from(this.message.subarray(0, this.length))
+    this.slot = null
+  }
+
+  /** @returns where to write a reply of so many octets */
+  room(octets: number): Buffer {
+    const { slot } = this
+    this.replyLength = octets
+    return slot !== null && octets <= slot.length ? slot : Buffer.allocUnsafe(octets)
   }
 
   /** Reads header, question and OPT. A reply can be made from the view whatever the outcome, but for `DROP`. */
-  read(): Reading {
+  read(): QuestionStatus {
     const { message } = this
-    if (message.length < HEADER_BYTES) return Reading.DROP
+    if (this.length < HEADER_BYTES) return QuestionStatus.DROP
     this.id = (message[0]! << 8) | message[1]!
     this.flags = (message[2]! << 8) | message[3]!
     // An answer to an answer is how two servers talk for ever (RFC 1035 §7.3).
-    if (this.flags & Flag.QR) return Reading.DROP
-    if (this.flags & Flag.OPCODE) return Reading.NOTIMP
+    if (this.flags & Flag.QR) return QuestionStatus.DROP
+    if (this.flags & Flag.OPCODE) return QuestionStatus.NOTIMP
     // RFC 9619 §4: QDCOUNT is 0 or 1, and a query that asks nothing has no answer.
-    if (message[4] !== 0 || message[5] !== 1) return Reading.FORMERR
-    if (!this.#readQuestion()) return Reading.FORMERR
+    if (message[4] !== 0 || message[5] !== 1) return QuestionStatus.FORMERR
+    if (!this.#readQuestion()) return QuestionStatus.FORMERR
     return this.#readRecords()
   }
 
@@ -67,9 +137,9 @@ export class Question {
   #readQuestion(): boolean {
     const { message } = this
     const name = Question.name
-    const length = lowerName(message, HEADER_BYTES, message.length, name)
+    const length = lowerName(message, HEADER_BYTES, this.length, name)
     const at = HEADER_BYTES + length
-    if (length < 0 || at + 4 > message.length) return false
+    if (length < 0 || at + 4 > this.length) return false
     this.nameLength = length
     let label = 0
     let next = name[0]! + 1
@@ -84,46 +154,50 @@ export class Question {
     return true
   }
 
-  #readRecords(): Reading {
-    const { message } = this
+  #readRecords(): QuestionStatus {
+    const { message, length } = this
     const answers = (message[6]! << 8) | message[7]!
     const authorities = (message[8]! << 8) | message[9]!
     const additionals = (message[10]! << 8) | message[11]!
     const transfer = this.type === Type.AXFR || this.type === Type.IXFR
-    if (!transfer && (answers | authorities) !== 0) return Reading.FORMERR
-    let reading: Reading = Reading.OK
+    if (!transfer && (answers | authorities) !== 0) return QuestionStatus.FORMERR
+    let reading: QuestionStatus = QuestionStatus.OK
     let at = this.end
-    for (let left = answers + authorities + additionals; left > 0 && reading !== Reading.FORMERR; left--) {
-      const afterName = skipName(message, at, message.length)
-      if (afterName < 0 || afterName + 10 > message.length) return Reading.FORMERR
+    for (
+      let left = answers + authorities + additionals;
+      left > 0 && reading !== QuestionStatus.FORMERR;
+      left--
+    ) {
+      const afterName = skipName(message, at, length)
+      if (afterName < 0 || afterName + 10 > length) return QuestionStatus.FORMERR
       const type = (message[afterName]! << 8) | message[afterName + 1]!
       const next = afterName + 10 + ((message[afterName + 8]! << 8) | message[afterName + 9]!)
-      if (next > message.length) return Reading.FORMERR
+      if (next > length) return QuestionStatus.FORMERR
       if (type === Type.OPT) {
         // RFC 6891 §6.1.1: one OPT at most, owned by the root, in the additional section.
-        if (this.hasEdns || left > additionals || message[at] !== 0) return Reading.FORMERR
-        reading = this.#readOpt(afterName, next)
+        if (this.hasEdns || left > additionals || message[at] !== 0) return QuestionStatus.FORMERR
+        reading = this.#readOpt(at, next)
       }
       at = next
     }
-    return reading === Reading.OK ? readingOf(this.type, this.class) : reading
+    return reading === QuestionStatus.OK ? statusOf(this.type, this.class) : reading
   }
 
-  #readOpt(fixed: number, end: number): Reading {
+  #readOpt(opt: number, end: number): QuestionStatus {
     const { message } = this
     this.hasEdns = true
-    const size = (message[fixed + 2]! << 8) | message[fixed + 3]!
+    const size = (message[opt + OptField.UDP_BYTES]! << 8) | message[opt + OptField.UDP_BYTES + 1]!
     this.udpBytes = Math.min(Math.max(size, CLASSIC_UDP_BYTES), UDP_BYTES)
-    this.dnssecOk = (message[fixed + 6]! & 0x80) !== 0
+    this.dnssecOk = (message[opt + OptField.FLAGS]! & DNSSEC_OK) !== 0
     // RFC 6891 §6.1.3: what follows may have another form in another version.
-    if (message[fixed + 5] !== 0) return Reading.BADVERS
-    let at = fixed + 10
+    if (message[opt + OptField.VERSION] !== 0) return QuestionStatus.BADVERS
+    let at = opt + OptField.OPTIONS
     while (at < end) {
-      if (at + 4 > end) return Reading.FORMERR
+      if (at + 4 > end) return QuestionStatus.FORMERR
       const option = (message[at]! << 8) | message[at + 1]!
       if (option === SDE_OPTION) this.wantsStructuredErrors = true
       at += 4 + ((message[at + 2]! << 8) | message[at + 3]!)
     }
-    return at === end ? Reading.OK : Reading.FORMERR
+    return at === end ? QuestionStatus.OK : QuestionStatus.FORMERR
   }
 }

@@ -1,44 +1,20 @@
-import { Flag, HEADER_BYTES, Rcode, Type, UDP_BYTES } from './constants.ts'
+import { Ede, Flag, HEADER_BYTES, Rcode, Type } from './constants.ts'
+import { DNSSEC_OK, type ExtendedError, OptField, optRecord } from './edns.ts'
 import type { Question } from './question.ts'
 
 /** Owner of a synthesised record: a pointer to the question's name. */
 const AT_QUESTION = [0xc0, HEADER_BYTES] as const
 
-export interface ExtendedError {
-  /** INFO-CODE (RFC 8914 §5.2). */
-  code: number
-  /** EXTRA-TEXT, UTF-8. */
-  text: string
-}
-
 /** What follows the question in a reply of our own. Made once, used for every query of its kind. */
-export interface Tail {
+export interface ReplySections {
   rcode: number
   answers: number
   authorities: number
   records: Buffer
+  /** The first of `records` is owned by the question's name: instead, by the one above it. */
+  ownedAbove?: boolean
   /** The OPT record to add when the query had one. */
   opt: Buffer
-}
-
-/** An OPT record (RFC 6891 §6.1.2). `rcode` may be extended; the lower four bits belong in the header. */
-export function optRecord(rcode = 0, dnssecOk = false, errors: readonly ExtendedError[] = []): Buffer {
-  const options = errors.map(({ code, text }) => {
-    const extra = Buffer.from(text, 'utf8')
-    const option = Buffer.alloc(6)
-    option.writeUInt16BE(15, 0)
-    option.writeUInt16BE(2 + extra.length, 2)
-    option.writeUInt16BE(code, 4)
-    return Buffer.concat([option, extra])
-  })
-  const rdata = Buffer.concat(options)
-  const fixed = Buffer.alloc(11)
-  fixed.writeUInt16BE(Type.OPT, 1)
-  fixed.writeUInt16BE(UDP_BYTES, 3)
-  fixed[5] = rcode >> 4
-  fixed.writeUInt16BE(dnssecOk ? 0x8000 : 0, 7)
-  fixed.writeUInt16BE(rdata.length, 9)
-  return Buffer.concat([fixed, rdata])
 }
 
 /** A record owned by the question's name, class IN. */
@@ -63,17 +39,25 @@ export function soaAtQuestion(ttl: number): Buffer {
   return recordAtQuestion(Type.SOA, ttl, rdata)
 }
 
-const NOTHING = Buffer.alloc(0)
-const bareOpt = optRecord()
+const NO_RECORDS = Buffer.alloc(0)
+const bareOpt = optRecord(Rcode.NOERROR)
 
-export function emptyTail(rcode: number, errors: readonly ExtendedError[] = []): Tail {
-  return { rcode, answers: 0, authorities: 0, records: NOTHING, opt: optRecord(rcode, false, errors) }
+export function emptyTail(rcode: number, errors: readonly ExtendedError[] = []): ReplySections {
+  return { rcode, answers: 0, authorities: 0, records: NO_RECORDS, opt: optRecord(rcode, errors) }
 }
 
-/** A negative answer with SOA: NODATA with `Rcode.NOERROR`, or NXDOMAIN. */
-export function negativeTail(rcode: number, ttl: number, errors: readonly ExtendedError[] = []): Tail {
-  const opt = optRecord(rcode, false, errors)
-  return { rcode, answers: 0, authorities: 1, records: soaAtQuestion(ttl), opt }
+/**
+ * A negative answer with SOA: NODATA with `Rcode.NOERROR`, or NXDOMAIN. A name that does not exist is no zone: its SOA
+ * belongs to the name above it.
+ */
+export function negativeTail(
+  rcode: number,
+  ttl: number,
+  errors: readonly ExtendedError[] = [],
+): ReplySections {
+  const opt = optRecord(rcode, errors)
+  const ownedAbove = rcode === Rcode.NXDOMAIN
+  return { rcode, answers: 0, authorities: 1, records: soaAtQuestion(ttl), ownedAbove, opt }
 }
 
 export function answerTail(
@@ -81,13 +65,20 @@ export function answerTail(
   ttl: number,
   rdata: Uint8Array,
   errors: readonly ExtendedError[] = [],
-): Tail {
-  const opt = optRecord(0, false, errors)
-  return { rcode: 0, answers: 1, authorities: 0, records: recordAtQuestion(type, ttl, rdata), opt }
+): ReplySections {
+  const opt = optRecord(Rcode.NOERROR, errors)
+  return {
+    rcode: Rcode.NOERROR,
+    answers: 1,
+    authorities: 0,
+    records: recordAtQuestion(type, ttl, rdata),
+    opt,
+  }
 }
 
 export const tails = {
   formatError: emptyTail(Rcode.FORMERR),
+  invalidType: emptyTail(Rcode.FORMERR, [{ code: Ede.INVALID_QUERY_TYPE, text: '' }]),
   notImplemented: emptyTail(Rcode.NOTIMP),
   refused: emptyTail(Rcode.REFUSED),
   badVersion: emptyTail(Rcode.BADVERS),
@@ -100,9 +91,6 @@ export function copyOctets(from: Buffer, start: number, end: number, into: Buffe
   for (let i = start, to = at; i < end; i++, to++) into[to] = from[i]!
 }
 
-/** Position of the DNSSEC OK bit within an OPT record. */
-const DO_OCTET = 7
-
 /** RD, RA and CD are defined for QUERY alone (RFC 8906 §8.1.4): of an operation that we do not know, only its number comes back. */
 const headerBits = (flags: number) => flags & Flag.OPCODE || Flag.RA | (flags & (Flag.RD | Flag.CD))
 
@@ -111,15 +99,16 @@ const headerBits = (flags: number) => flags & Flag.OPCODE || Flag.RA | (flags & 
  * RD and CD are copied, RA is set, AA is not, Z is cleared (RFC 1035 §4.1.1); the OPT only if the query had one
  * (RFC 6891 §6.1.1) with the client's DO (RFC 3225 §3).
  */
-export function replyWith(question: Question, tail: Tail, extraFlags = 0): Buffer {
+export function replyWith(question: Question, tail: ReplySections, extraFlags = 0): Buffer {
   const { message, end, flags, hasEdns } = question
   const { records } = tail
   const recordsEnd = end + records.length
   // RFC 8914 §3: rather no EDE than a reply that is too long.
   const opt = recordsEnd + tail.opt.length <= question.udpBytes ? tail.opt : bareOpt
-  const reply = Buffer.allocUnsafe(hasEdns ? recordsEnd + opt.length : recordsEnd)
+  const reply = question.room(hasEdns ? recordsEnd + opt.length : recordsEnd)
   copyOctets(message, HEADER_BYTES, end, reply, HEADER_BYTES)
   copyOctets(records, 0, records.length, reply, end)
+  if (tail.ownedAbove) reply[end + 1] = HEADER_BYTES + 1 + message[HEADER_BYTES]!
   reply[0] = message[0]!
   reply[1] = message[1]!
   const word = Flag.QR | headerBits(flags) | extraFlags | (tail.rcode & 0x0f)
@@ -135,7 +124,7 @@ export function replyWith(question: Question, tail: Tail, extraFlags = 0): Buffe
   reply[11] = hasEdns ? 1 : 0
   if (hasEdns) {
     copyOctets(opt, 0, opt.length, reply, recordsEnd)
-    if (question.dnssecOk) reply[recordsEnd + DO_OCTET] = reply[recordsEnd + DO_OCTET]! | 0x80
+    if (question.dnssecOk) reply[recordsEnd + OptField.FLAGS]! |= DNSSEC_OK
   }
   return reply
 }

@@ -1,5 +1,7 @@
-import { type Answer, OPT_BYTES, patchHead, readAnswer, type Serving, serve, writeOpt } from './answer.ts'
+import { type Answer, readAnswer } from './answer.ts'
+import { NO_OPTIONS, OPT_BYTES, writeOpt } from './edns.ts'
 import type { Question } from './question.ts'
+import { patchHead, type ReplyOptions, writeReply } from './write-reply.ts'
 
 /**
  * An answer as the cache keeps it, among others in one buffer: no object of its own to allocate, to move and to
@@ -20,8 +22,6 @@ export interface StoredAnswer {
   readonly rcode: number
   readonly authenticData: boolean
 }
-
-const NO_ERRORS = Buffer.alloc(0)
 
 /** @returns octets that the answer takes once stored */
 export function storedBytes({ bytes, records, errors }: Answer): number {
@@ -46,7 +46,7 @@ export function storeAnswer(answer: Answer, octets: Buffer, start: number): void
 }
 
 function errorsOf({ octets, start, length, ttlCount, errorsLength }: StoredAnswer): Buffer {
-  if (errorsLength === 0) return NO_ERRORS
+  if (errorsLength === 0) return NO_OPTIONS
   const at = start + length + ttlCount * 2
   return octets.subarray(at, at + errorsLength)
 }
@@ -60,7 +60,7 @@ export function restoreAnswer(stored: StoredAnswer): Answer {
 }
 
 /** Longer answers are copied by the system; for others, the view that it needs of them costs more than their copying. */
-const WORDS_MOST = 128
+const MAX_WORDS = 128
 
 let replyWords: Uint32Array = new Uint32Array(0)
 
@@ -72,7 +72,7 @@ function wordsOf({ buffer }: Buffer): Uint32Array {
 
 function copyAnswer({ octets, words, start, length }: StoredAnswer, reply: Buffer): void {
   const whole = length >>> 2
-  if (whole > WORDS_MOST || (reply.byteOffset & 3) !== 0) {
+  if (whole > MAX_WORDS || (reply.byteOffset & 3) !== 0) {
     octets.copy(reply, 0, start, start + length)
     return
   }
@@ -84,12 +84,12 @@ function copyAnswer({ octets, words, start, length }: StoredAnswer, reply: Buffe
 }
 
 /** As `serve`, without reading the answer again. */
-export function serveStored(question: Question, stored: StoredAnswer, serving: Serving): Buffer {
+export function writeStoredReply(question: Question, stored: StoredAnswer, serving: ReplyOptions): Buffer {
   const { octets, start, length, ttlCount } = stored
   const errors = serving.errors ?? errorsOf(stored)
   const optBytes = question.hasEdns ? OPT_BYTES + errors.length : 0
-  if (length + optBytes > serving.limit) return serve(question, restoreAnswer(stored), serving)
-  const reply = Buffer.allocUnsafe(length + optBytes)
+  if (length + optBytes > serving.limit) return writeReply(question, restoreAnswer(stored), serving)
+  const reply = question.room(length + optBytes)
   copyAnswer(stored, reply)
   patchHead(reply, question, stored, false)
   const { age, ttl } = serving

@@ -3,11 +3,18 @@ import { connect, isIPv6 } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { SecureNetError } from '../base/error.ts'
 import { readAnswer } from '../dns/answer.ts'
-import { CLASS_IN, Flag, HEADER_BYTES, Type } from '../dns/constants.ts'
+import { HEADER_BYTES, Type } from '../dns/constants.ts'
 import { nameFromText } from '../dns/name.ts'
-import { type IndependentAnswer, type IndependentClient, noAnswer, type Target } from './reference-client.ts'
+import { queryMessage } from '../dns/query-message.ts'
+import { matchReply } from '../dns/reply-matcher.ts'
+import {
+  noAnswer,
+  type ReferenceAnswer,
+  type ReferenceClient,
+  type ServerAddressAndPort,
+} from './reference-client.ts'
 
-export interface QuickClientOptions {
+export interface LightClientOptions {
   clock: Clock
   /** An id of 16 bits that nobody can guess. */
   randomId: () => number
@@ -25,7 +32,7 @@ class Peer {
   readonly #waiting = new Map<number, Waiting>()
   #isRetired = false
 
-  constructor({ address, port }: Target) {
+  constructor({ address, port }: ServerAddressAndPort) {
     this.#socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4')
     this.#socket.unref()
     this.#ready = new Promise((resolve, reject) => {
@@ -66,25 +73,16 @@ class Peer {
   }
 }
 
-function isReplyTo(query: Buffer, reply: Buffer): boolean {
-  if (reply.length < query.length || (reply.readUInt16BE(2) & Flag.QR) === 0) return false
-  return reply.compare(query, HEADER_BYTES, query.length, HEADER_BYTES, query.length) === 0
-}
+const isReplyTo = (query: Buffer, reply: Buffer) =>
+  matchReply(reply, query.readUInt16BE(0), query, query.length, false) === 'match'
 
 function queryFor(id: number, name: string, type: 'A' | 'AAAA'): Buffer {
   const wire = nameFromText(name)
   if (!wire) throw new SecureNetError('SELFTEST_NO_ANSWER', `"${name}" is not a name`)
-  const query = Buffer.alloc(HEADER_BYTES + wire.length + 4)
-  query.writeUInt16BE(id, 0)
-  query.writeUInt16BE(Flag.RD, 2)
-  query.writeUInt16BE(1, 4)
-  query.set(wire, HEADER_BYTES)
-  query.writeUInt16BE(Type[type], HEADER_BYTES + wire.length)
-  query.writeUInt16BE(CLASS_IN, HEADER_BYTES + wire.length + 2)
-  return query
+  return queryMessage(wire, Type[type], id)
 }
 
-function summary(query: Buffer, reply: Buffer): IndependentAnswer {
+function summary(query: Buffer, reply: Buffer): ReferenceAnswer {
   const answer = readAnswer(reply, query.length)
   if (!answer) throw new Error('malformed reply')
   const found = answer.records.slice(0, answer.answers).filter(({ type }) => type === Type.A)
@@ -95,7 +93,7 @@ function summary(query: Buffer, reply: Buffer): IndependentAnswer {
 }
 
 function overTcp(
-  { address, port }: Target,
+  { address, port }: ServerAddressAndPort,
   query: Buffer,
   settle: (reply: Buffer | Error) => void,
 ): () => void {
@@ -110,29 +108,28 @@ function overTcp(
     got = got.length === 0 ? chunk : Buffer.concat([got, chunk])
     if (got.length < 2 || got.length < 2 + got.readUInt16BE(0)) return
     const reply = got.subarray(2, 2 + got.readUInt16BE(0))
-    const isOurs = reply.length >= HEADER_BYTES && reply.readUInt16BE(0) === query.readUInt16BE(0)
-    settle(isOurs && isReplyTo(query, reply) ? reply : new Error('no matching reply'))
+    settle(isReplyTo(query, reply) ? reply : new Error('no matching reply'))
   })
   socket.write(framed)
   return () => socket.destroy()
 }
 
-const keyOf = ({ address, port }: Target) => `${address} ${port}`
+const keyOf = ({ address, port }: ServerAddressAndPort) => `${address} ${port}`
 
 /**
  * For the check before each renewal, every two seconds for ever: what node-dns would cost there is most of an idle
- * module's CPU (docs/adr/0010). It answers as `askIndependently` does, A records alone.
+ * module's CPU (docs/adr/0010). It answers as reference-client.ts does, A records alone.
  */
-export class QuickClient {
-  readonly #options: QuickClientOptions
+export class LightClient {
+  readonly #options: LightClientOptions
   readonly #peers = new Map<string, Peer>()
 
-  constructor(options: QuickClientOptions) {
+  constructor(options: LightClientOptions) {
     this.#options = options
   }
 
   /** @throws SecureNetError SELFTEST_NO_ANSWER when nothing usable came within `timeoutMs` */
-  readonly ask: IndependentClient = async (target, name, type, timeoutMs) => {
+  readonly ask: ReferenceClient = async (target, name, type, timeoutMs) => {
     const { clock, randomId } = this.#options
     const query = queryFor(randomId(), name, type)
     let over = () => {}
@@ -156,7 +153,7 @@ export class QuickClient {
     }
   }
 
-  #overUdp(target: Target, query: Buffer, settle: (reply: Buffer | Error) => void): () => void {
+  #overUdp(target: ServerAddressAndPort, query: Buffer, settle: (reply: Buffer | Error) => void): () => void {
     const peer = this.#peers.get(keyOf(target)) ?? new Peer(target)
     this.#peers.set(keyOf(target), peer)
     peer.ask(query, settle)
@@ -164,7 +161,7 @@ export class QuickClient {
   }
 
   /** What went wrong may be the socket's own: the next question gets a new one. */
-  #retire(target: Target): void {
+  #retire(target: ServerAddressAndPort): void {
     this.#peers.get(keyOf(target))?.retire()
     this.#peers.delete(keyOf(target))
   }

@@ -3,13 +3,13 @@ import { Packet, UDPClient } from 'dns2'
 import { SecureNetError } from '../base/error.ts'
 
 /** Which socket of which listener is asked. */
-export interface Target {
+export interface ServerAddressAndPort {
   transport: 'udp' | 'tcp'
   address: string
   port: number
 }
 
-export interface IndependentAnswer {
+export interface ReferenceAnswer {
   rcode: number
   /** Addresses of the answer section's A and AAAA records, in RFC 5952 form. */
   addresses: string[]
@@ -20,14 +20,18 @@ export interface IndependentAnswer {
  * in both. Off the hot path, where it would cost more than the query itself (docs/adr/0002).
  * @throws SecureNetError SELFTEST_NO_ANSWER when nothing usable came within `timeoutMs`
  */
-export type IndependentClient = (
-  target: Target,
+export type ReferenceClient = (
+  target: ServerAddressAndPort,
   name: string,
   type: 'A' | 'AAAA',
   timeoutMs: number,
-) => Promise<IndependentAnswer>
+) => Promise<ReferenceAnswer>
 
-export function noAnswer({ transport, address, port }: Target, name: string, cause: unknown): SecureNetError {
+export function noAnswer(
+  { transport, address, port }: ServerAddressAndPort,
+  name: string,
+  cause: unknown,
+): SecureNetError {
   return new SecureNetError(
     'SELFTEST_NO_ANSWER',
     `${transport} ${address} port ${port} did not answer for ${name}: ${String(cause)}`,
@@ -36,13 +40,18 @@ export function noAnswer({ transport, address, port }: Target, name: string, cau
   )
 }
 
-function summary(packet: { header: { rcode: number }; answers: { address?: unknown }[] }): IndependentAnswer {
+function summary(packet: { header: { rcode: number }; answers: { address?: unknown }[] }): ReferenceAnswer {
   const addresses = packet.answers.flatMap(({ address }) => (typeof address === 'string' ? [address] : []))
   return { rcode: packet.header.rcode, addresses }
 }
 
 /** Over TCP node-dns cannot be told an IPv6 literal, so the socket is ours and the message is its own. */
-async function askOverTcp({ address, port }: Target, name: string, type: 'A' | 'AAAA', timeoutMs: number) {
+async function askOverTcp(
+  { address, port }: ServerAddressAndPort,
+  name: string,
+  type: 'A' | 'AAAA',
+  timeoutMs: number,
+) {
   const packet = new Packet()
   packet.header.id = Math.floor(Math.random() * 65_536)
   packet.header.rd = 1
@@ -64,12 +73,17 @@ async function askOverTcp({ address, port }: Target, name: string, type: 'A' | '
   }
 }
 
-function askOverUdp({ address, port }: Target, name: string, type: 'A' | 'AAAA', timeout: number) {
+function askOverUdp(
+  { address, port }: ServerAddressAndPort,
+  name: string,
+  type: 'A' | 'AAAA',
+  timeout: number,
+) {
   const socketType = address.includes(':') ? 'udp6' : 'udp4'
   return UDPClient({ dns: address, port, socketType, timeout, retryOverTCP: false } as never)(name, type)
 }
 
-export const askIndependently: IndependentClient = async (target, name, type, timeoutMs) => {
+export const askReference: ReferenceClient = async (target, name, type, timeoutMs) => {
   try {
     const ask = target.transport === 'udp' ? askOverUdp : askOverTcp
     return summary((await ask(target, name, type, timeoutMs)) as never)

@@ -1,24 +1,23 @@
 import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/error.ts'
-import type { IndependentClient, Target } from './reference-client.ts'
-
-/** One cell of the matrix that `reported` shows. */
-export type Cell = 'pass' | 'fail' | 'skipped'
+import { Rcode } from '../dns/constants.ts'
+import type { ReferenceClient, ServerAddressAndPort } from './reference-client.ts'
+import { allCells, type SelfTestCells } from './self-test-cells.ts'
 
 export interface SelfTestResult {
   outcome: 'pass' | 'fail' | 'upstream-down'
   /** Why it failed, for a person; empty otherwise. */
   why: string
-  cells: { udp4: Cell; tcp4: Cell; udp6: Cell; tcp6: Cell; page: Cell; forward: Cell }
+  cells: SelfTestCells
   /** Wall clock, ms. */
   at: number
 }
 
 export interface SelfTestOptions {
   /** Shares no code with what it tests. */
-  client: IndependentClient
+  client: ReferenceClient
   /** Costs next to nothing: for the check before each renewal. */
-  quickClient: IndependentClient
+  quickClient: ReferenceClient
   /** Every socket that we answer on. */
   listeners: readonly { address: string; port: number }[]
   /** The resolver behind us, asked directly. */
@@ -51,12 +50,11 @@ export interface ThreadQuestions {
 }
 
 type Socket = 'udp4' | 'tcp4' | 'udp6' | 'tcp6'
-const SERVFAIL = 2
 
 /**
  * Asks through every listening socket, a listed test name, which must be blocked, and a
  * fresh name, which must be forwarded; that one also goes to the resolver behind us directly. It answers and we don't:
- * `fail`. Neither answers: `upstream-down`, which is no reason to step aside (6-modem.md, The renewal is earned).
+ * `fail`. Neither answers: `upstream-down`, which is no reason to step aside (docs/interception.md).
  */
 export class SelfTest {
   readonly #options: SelfTestOptions
@@ -74,15 +72,9 @@ export class SelfTest {
   async run(how: 'full' | 'quick'): Promise<SelfTestResult> {
     const { listeners, page, clock, client, quickClient } = this.#options
     const ask = how === 'full' ? client : quickClient
-    const cells: SelfTestResult['cells'] = {
-      udp4: 'skipped',
-      tcp4: 'skipped',
-      udp6: 'skipped',
-      tcp6: 'skipped',
-      // A quick check does not ask the page: what the last full one found stands.
-      page: how === 'full' ? 'skipped' : (this.#last?.cells.page ?? 'skipped'),
-      forward: 'skipped',
-    }
+    const cells = allCells('skipped')
+    // A quick check does not ask the page: what the last full one found stands.
+    if (how === 'quick') cells.page = this.#last?.cells.page ?? 'skipped'
     const problems: string[] = []
     const note = (cell: keyof typeof cells, problem: string | null) => {
       if (problem !== null) problems.push(problem)
@@ -123,7 +115,7 @@ export class SelfTest {
     return inThreads({ ...this.#blockedQuestion(), fresh: forwards ? freshName() : null, timeoutMs })
   }
 
-  async #tryBlocked(ask: IndependentClient, target: Target): Promise<string | null> {
+  async #tryBlocked(ask: ReferenceClient, target: ServerAddressAndPort): Promise<string | null> {
     const { timeoutMs } = this.#options
     const { name, address: expected } = this.#blockedQuestion()
     try {
@@ -135,7 +127,7 @@ export class SelfTest {
     }
   }
 
-  async #tryForward(ask: IndependentClient): Promise<'pass' | 'fail' | 'upstream-down'> {
+  async #tryForward(ask: ReferenceClient): Promise<'pass' | 'fail' | 'upstream-down'> {
     const { upstream, listeners, freshName } = this.#options
     const ours = listeners[0]
     const behind = upstream()
@@ -149,10 +141,10 @@ export class SelfTest {
     return direct ? 'fail' : 'upstream-down'
   }
 
-  async #answers(ask: IndependentClient, target: Target, name: string): Promise<boolean> {
+  async #answers(ask: ReferenceClient, target: ServerAddressAndPort, name: string): Promise<boolean> {
     const { timeoutMs } = this.#options
     try {
-      return (await ask(target, name, 'A', timeoutMs)).rcode !== SERVFAIL
+      return (await ask(target, name, 'A', timeoutMs)).rcode !== Rcode.SERVFAIL
     } catch {
       return false
     }

@@ -4,7 +4,7 @@ import { createNone } from './none.ts'
 
 export type Backend = 'auto' | 'nftables' | 'iptables' | 'none'
 
-export interface Chosen {
+export interface ChosenInterceptor {
   /** Prepared already. */
   interceptor: Interceptor
   /** What kept each back-end that was tried from being used, in the order tried. */
@@ -25,7 +25,7 @@ function asSecureNetError(error: unknown): SecureNetError {
 export async function chooseInterceptor(
   backend: Backend,
   candidates: readonly Interceptor[],
-): Promise<Chosen> {
+): Promise<ChosenInterceptor> {
   if (backend === 'none') return { interceptor: createNone('interception.backend is none'), missing: [] }
   if (backend !== 'auto') {
     const named = candidates.find((candidate) => candidate.name === backend)

@@ -2,10 +2,10 @@ import { existsSync, readlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 /** Why interception on this network device could not work; null where nothing speaks against it. */
-export type WhyNot = (device: string) => string | null
+export type CheckDevice = (device: string) => string | null
 
 /** Looks devices up in sysfs. A machine that hides sysfs (a jail) is given the benefit of the doubt. */
-export function createWhyNot(root = '/sys/class/net'): WhyNot {
+export function createDeviceCheck(root = '/sys/class/net'): CheckDevice {
   return (device) => {
     if (!existsSync(root)) return null
     const path = join(root, device)

@@ -1,12 +1,12 @@
 import { messageOf } from '../base/error.ts'
-import type { Run } from '../platform/spawn.ts'
+import type { RunCommand } from '../platform/spawn.ts'
 import type { Interceptor } from './interceptor.ts'
-import { table } from './ruleset.ts'
+import { SECURENET_TABLE } from './ruleset.ts'
 
-const mostCharacters = 60_000
+const MAX_CHARACTERS = 60_000
 
 const commands = {
-  nftables: ['nft', '-n', 'list', 'table', ...table.split(' ')],
+  nftables: ['nft', '-n', 'list', 'table', ...SECURENET_TABLE.split(' ')],
   iptables: ['iptables-save', '-t', 'nat'],
 } as const
 
@@ -14,13 +14,13 @@ const commands = {
 const ours = (line: string) => line.includes('securenet')
 
 /** The rules as the kernel holds them now, for a support bundle; or why they cannot be read. Never rejects. */
-export async function rulesText(run: Run, backend: Interceptor['name']): Promise<string | null> {
+export async function dumpRules(run: RunCommand, backend: Interceptor['name']): Promise<string | null> {
   if (backend === 'none') return null
   try {
     const { stdout, stderr } = await run([...commands[backend]])
     const lines = (stdout || stderr).split('\n')
     const text = backend === 'iptables' ? lines.filter(ours).join('\n') : lines.join('\n')
-    return text.slice(0, mostCharacters)
+    return text.slice(0, MAX_CHARACTERS)
   } catch (error) {
     return messageOf(error)
   }

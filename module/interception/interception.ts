@@ -2,28 +2,26 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Config } from '../config/config.ts'
-import type { Run } from '../platform/spawn.ts'
+import type { RunCommand } from '../platform/spawn.ts'
 import { chooseInterceptor } from './detect.ts'
-import { createWhyNot } from './devices.ts'
-import type { Interceptor } from './interceptor.ts'
+import { createDeviceCheck } from './devices.ts'
 import { createIptables } from './iptables.ts'
 import { createLease, type Lease, type LeaseOptions } from './lease.ts'
 import { createNftables } from './nftables.ts'
-import { createPassageGate, type PassageGate } from './passthrough-gate.ts'
+import { createPassthroughGate, type PassthroughGate } from './passthrough-gate.ts'
 import { createScopeKeeper } from './scope-keeper.ts'
-import { serviceOf } from './service.ts'
+import { serviceEndpointsOf } from './service.ts'
 
 export interface InterceptionOptions extends Pick<LeaseOptions, 'earned' | 'ownQuestions' | 'onChange'> {
   config: Pick<Config, 'dns' | 'page' | 'interception'>
-  run: Run
+  run: RunCommand
   clock: Clock
   log: Log
 }
 
 export interface Interception {
-  backend: Interceptor['name']
   lease: Lease
-  gate: PassageGate
+  gate: PassthroughGate
 }
 
 /**
@@ -33,8 +31,8 @@ export interface Interception {
 export async function createInterception(options: InterceptionOptions): Promise<Interception> {
   const { config, run, clock, log } = options
   const { interfaces, leaseMs, renewMs, backend } = config.interception
-  const service = serviceOf(config)
-  const whyNot = createWhyNot()
+  const service = serviceEndpointsOf(config)
+  const whyNot = createDeviceCheck()
   const scope = createScopeKeeper({ run, address: service.dns6?.address ?? null })
   const { interceptor, missing } = await chooseInterceptor(interfaces.length === 0 ? 'none' : backend, [
     createNftables({ run, service, interfaces, leaseMs, whyNot, scope, clock, log, random: randomBytes }),
@@ -43,8 +41,7 @@ export async function createInterception(options: InterceptionOptions): Promise<
   for (const error of missing) log.warn('interception-missing', { code: error.code, why: error.message })
   log.info('interception', { backend: interceptor.name, interfaces: interfaces.join(',') })
   return {
-    backend: interceptor.name,
     lease: createLease({ ...options, interceptor, interfaces, leaseMs, renewMs }),
-    gate: createPassageGate({ backend: interceptor.name, run, service, interfaces }),
+    gate: createPassthroughGate({ backend: interceptor.name, run, service, interfaces }),
   }
 }

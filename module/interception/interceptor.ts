@@ -1,10 +1,10 @@
 /** Interfaces on which interception holds, and those that were refused, each with a reason for a person. */
-export interface Armed {
+export interface InterfaceStates {
   armed: readonly string[]
   refused: readonly { interface: string; why: string }[]
 }
 
-export interface Renewed extends Armed {
+export interface Renewed extends InterfaceStates {
   /** Somebody else had wiped or changed what is ours, and it stands again. */
   rebuilt: boolean
   /** As `translated()`, read in the same breath; left out where this renewal did not look. */
@@ -27,7 +27,7 @@ export interface Interceptor {
    */
   prepare(): Promise<void>
   /** The first renewal: from here on the kernel intercepts until the lease runs out. */
-  arm(interfaces: readonly string[]): Promise<Armed>
+  arm(interfaces: readonly string[]): Promise<InterfaceStates>
   /** Restarts the kernel's clock without a gap; rebuilds what somebody else has wiped. */
   renew(interfaces: readonly string[]): Promise<Renewed>
   /** At once, and for good: nothing is left armed when it resolves. Safe to call at any time. */

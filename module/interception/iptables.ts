@@ -1,16 +1,16 @@
 import { codeOf, SecureNetError } from '../base/error.ts'
-import { createSerial } from '../base/task-queue.ts'
-import type { Ran, Run } from '../platform/spawn.ts'
-import type { WhyNot } from './devices.ts'
-import type { Armed, Interceptor, Renewed } from './interceptor.ts'
+import { TaskQueue } from '../base/task-queue.ts'
+import type { CommandResult, RunCommand } from '../platform/spawn.ts'
+import type { CheckDevice } from './devices.ts'
+import type { Interceptor, InterfaceStates, Renewed } from './interceptor.ts'
 import type { ScopeKeeper } from './scope-keeper.ts'
-import { requireServiceAddresses, type Service } from './service.ts'
+import { requireServiceAddresses, type ServiceEndpoints } from './service.ts'
 
 export interface IptablesOptions {
-  run: Run
-  service: Service
+  run: RunCommand
+  service: ServiceEndpoints
   leaseMs: number
-  whyNot: WhyNot
+  whyNot: CheckDevice
   scope: ScopeKeeper
   /** Program to run; looked up in PATH. */
   ipset?: string
@@ -19,23 +19,23 @@ export interface IptablesOptions {
 }
 
 /** Rules of rootfs/usr/lib/securenet/firewall-iptables.sh that ask a set, each holding a reference on it. */
-export const references = 7
+export const STATIC_RULE_COUNT = 7
 
-const script = '/usr/lib/securenet/firewall-iptables.sh'
+const SCRIPT = '/usr/lib/securenet/firewall-iptables.sh'
 const sets = {
   dns4: { name: 'securenet4', any: '0.0.0.0/0' },
   dns6: { name: 'securenet6', any: '::/0' },
 } as const
 type Family = keyof typeof sets
 
-export interface Listed {
+export interface IpsetListing {
   references: number
   /** Packets over all entries. */
   packets: number
 }
 
 /** Reads what `ipset list NAME` printed. */
-export function listedSet(printed: string): Listed {
+export function listedSet(printed: string): IpsetListing {
   const packets = [...printed.matchAll(/^\S+ timeout \d+ packets (\d+) /gm)]
   return {
     references: Number(/^References: (\d+)$/m.exec(printed)?.[1] ?? 0),
@@ -68,7 +68,7 @@ class Iptables implements Interceptor {
   readonly name = 'iptables'
   readonly #options: IptablesOptions
   readonly #families: readonly Family[]
-  readonly #serial = createSerial()
+  readonly #serial = new TaskQueue()
   #armed: readonly string[] = []
   /** The last look found the static rules incomplete. */
   #wiped = false
@@ -83,12 +83,12 @@ class Iptables implements Interceptor {
     return this.#serial.add(async (signal) => {
       requireServiceAddresses(this.#options.service)
       const listed = await this.#list(signal)
-      if (listed.some((set) => set.references < references))
+      if (listed.some((set) => set.references < STATIC_RULE_COUNT))
         throw noRules('some of the static rules are missing')
     })
   }
 
-  async arm(interfaces: readonly string[]): Promise<Armed> {
+  async arm(interfaces: readonly string[]): Promise<InterfaceStates> {
     const { armed, refused } = await this.renew(interfaces)
     return { armed, refused }
   }
@@ -127,24 +127,24 @@ class Iptables implements Interceptor {
   }
 
   /** A look is a process for each set: entries that are renewed do not need it each time. */
-  async #lookNowAndThen(signal: AbortSignal): Promise<Omit<Renewed, keyof Armed>> {
+  async #lookNowAndThen(signal: AbortSignal): Promise<Omit<Renewed, keyof InterfaceStates>> {
     if (!this.#wiped && this.#armed.length > 0 && this.#untilListing-- > 0) return { rebuilt: false }
     this.#untilListing = (this.#options.listEvery ?? 3) - 1
     const listed = await this.#list(signal)
-    const wiped = listed.some((set) => set.references < references)
+    const wiped = listed.some((set) => set.references < STATIC_RULE_COUNT)
     const rebuilt = this.#wiped && !wiped
     this.#wiped = wiped
     return { rebuilt, translated: listed.reduce((sum, set) => sum + set.packets, 0) }
   }
 
-  async #sort(interfaces: readonly string[], signal: AbortSignal): Promise<Armed> {
+  async #sort(interfaces: readonly string[], signal: AbortSignal): Promise<InterfaceStates> {
     const here = interfaces.filter((name) => this.#options.whyNot(name) === null)
     const unscoped = await this.#options.scope.keep(here, signal)
     const armed: string[] = []
     const refused: { interface: string; why: string }[] = []
     for (const name of interfaces) {
       const why = this.#wiped
-        ? `the static rules were wiped: run ${script} add`
+        ? `the static rules were wiped: run ${SCRIPT} add`
         : (this.#options.whyNot(name) ?? unscoped.get(name) ?? null)
       if (why === null) armed.push(name)
       else refused.push({ interface: name, why })
@@ -159,8 +159,8 @@ class Iptables implements Interceptor {
     if (ran.code !== 0 && !/does not exist/.test(ran.stderr)) throw refused(ran)
   }
 
-  async #list(signal?: AbortSignal): Promise<Listed[]> {
-    const listed: Listed[] = []
+  async #list(signal?: AbortSignal): Promise<IpsetListing[]> {
+    const listed: IpsetListing[] = []
     for (const family of this.#families) {
       const ran = await this.#run(['list', sets[family].name], signal)
       if (/does not exist/.test(ran.stderr)) throw noRules(`set ${sets[family].name} is missing`)
@@ -177,7 +177,7 @@ class Iptables implements Interceptor {
     if (ran.code !== 0) throw refused(ran)
   }
 
-  async #run(args: readonly string[], signal?: AbortSignal, stdin = ''): Promise<Ran> {
+  async #run(args: readonly string[], signal?: AbortSignal, stdin = ''): Promise<CommandResult> {
     const { run, ipset = 'ipset', leaseMs } = this.#options
     try {
       return await run([ipset, ...args], {
@@ -198,10 +198,10 @@ class Iptables implements Interceptor {
 }
 
 function noRules(what: string): SecureNetError {
-  return new SecureNetError('INTERCEPT_NO_RULES', `iptables: ${what}`, `as root: ${script} add`)
+  return new SecureNetError('INTERCEPT_NO_RULES', `iptables: ${what}`, `as root: ${SCRIPT} add`)
 }
 
-function refused(ran: Ran): SecureNetError {
+function refused(ran: CommandResult): SecureNetError {
   const line = ran.stderr.trim().split('\n', 1)[0] ?? ''
   if (/Operation not permitted|permission denied/i.test(ran.stderr))
     return new SecureNetError(

@@ -1,15 +1,23 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
-import type { Armed, Interceptor, Renewed } from './interceptor.ts'
-import { count, decide, type Earned, initial, type LeaseState, lapse, type Reason } from './lease-state.ts'
+import type { Interceptor, InterfaceStates, Renewed } from './interceptor.ts'
+import {
+  count,
+  decide,
+  initialLeaseState,
+  type LeaseState,
+  lapse,
+  type RenewalReason,
+  type SelfCheckResult,
+} from './lease-state.ts'
 
 export interface LeaseOptions {
   interceptor: Interceptor
   /** Network devices to arm. */
   interfaces: readonly string[]
   /** The self-test; taken as `fail` when it rejects or takes longer than `earnedTimeoutMs`. */
-  earned: () => Promise<Earned>
+  earned: () => Promise<SelfCheckResult>
   clock: Clock
   log: Log
   leaseMs: number
@@ -22,12 +30,12 @@ export interface LeaseOptions {
   onChange?: (status: LeaseStatus) => void
 }
 
-export interface LeaseStatus extends Armed {
+export interface LeaseStatus extends InterfaceStates {
   backend: Interceptor['name']
   /** Protection wants it. */
   wanted: boolean
   /** Why the last round renewed, or did not; an error's code where the back-end failed. */
-  why: Reason | string | null
+  why: RenewalReason | string | null
   /** ms since the kernel last took a renewal; null while nothing can be armed. */
   sinceRenewalMs: number | null
   /** Leases that ran out although protection was wanted, since the start. */
@@ -50,14 +58,14 @@ export interface Lease {
   status(): LeaseStatus
 }
 
-const nothing: Armed = { armed: [], refused: [] }
+const nothing: InterfaceStates = { armed: [], refused: [] }
 
 class LeaseLoop implements Lease {
   readonly #options: LeaseOptions
-  #state: LeaseState = initial
+  #state: LeaseState = initialLeaseState
   #wanted = false
   #running = false
-  #last: Armed = nothing
+  #last: InterfaceStates = nothing
   #failure: string | null = null
   #rebuilt = 0
   #bypassed = 0
@@ -175,10 +183,10 @@ class LeaseLoop implements Lease {
   }
 
   /** A self-test that hangs is a self-test that failed. */
-  async #earned(): Promise<Earned> {
+  async #earned(): Promise<SelfCheckResult> {
     const { clock, renewMs, earnedTimeoutMs = renewMs, earned, log } = this.#options
     let timer: Timer | undefined
-    const late = new Promise<Earned>((resolve) => {
+    const late = new Promise<SelfCheckResult>((resolve) => {
       timer = clock.after(earnedTimeoutMs, () => resolve('fail'))
     })
     const began = clock.monotonic()
@@ -228,7 +236,7 @@ class LeaseLoop implements Lease {
 
   async #disarm(): Promise<void> {
     this.#dirty = false
-    this.#state = { ...initial, interruptions: this.#state.interruptions }
+    this.#state = { ...initialLeaseState, interruptions: this.#state.interruptions }
     this.#last = nothing
     try {
       await this.#options.interceptor.disarm()

@@ -1,23 +1,31 @@
 import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
-import { createSerial } from '../base/task-queue.ts'
-import type { Ran, Run } from '../platform/spawn.ts'
-import type { WhyNot } from './devices.ts'
-import { type Refusal, refusal } from './input-verdict.ts'
-import type { Armed, Interceptor, Renewed } from './interceptor.ts'
+import { TaskQueue } from '../base/task-queue.ts'
+import type { CommandResult, RunCommand } from '../platform/spawn.ts'
+import type { CheckDevice } from './devices.ts'
+import { type FirewallRefusal, inspectFirewall } from './firewall-inspection.ts'
+import type { Interceptor, InterfaceStates, Renewed } from './interceptor.ts'
 import { openRenewalDatagram, type Renewal, type RenewalDatagram } from './renewal-datagram.ts'
-import { arming, disarming, fingerprint, listing, packetsOf, ruleset, table } from './ruleset.ts'
+import {
+  arming,
+  disarming,
+  fingerprint,
+  listTableCommand,
+  packetsOf,
+  ruleset,
+  SECURENET_TABLE,
+} from './ruleset.ts'
 import type { ScopeKeeper } from './scope-keeper.ts'
-import { requireServiceAddresses, type Service } from './service.ts'
+import { requireServiceAddresses, type ServiceEndpoints } from './service.ts'
 
 export interface NftablesOptions {
-  run: Run
-  service: Service
+  run: RunCommand
+  service: ServiceEndpoints
   /** Every LAN and guest device of the configuration: they may reach the service addresses. */
   interfaces: readonly string[]
   leaseMs: number
-  whyNot: WhyNot
+  whyNot: CheckDevice
   scope: ScopeKeeper
   clock: Clock
   log: Log
@@ -58,9 +66,9 @@ const abilities = [
   ],
 ] as const
 
-const fragment = '/usr/share/nftables.d/chain-pre/input/securenet.nft'
+const FRAGMENT = '/usr/share/nftables.d/chain-pre/input/securenet.nft'
 
-function firstLine(ran: Ran): string {
+function firstLine(ran: CommandResult): string {
   return ran.stderr.trim().split('\n', 1)[0] ?? ''
 }
 
@@ -68,7 +76,7 @@ class Nftables implements Interceptor {
   readonly name = 'nftables'
   readonly #options: NftablesOptions
   readonly #nft: string
-  readonly #serial = createSerial()
+  readonly #serial = new TaskQueue()
   readonly #datagrams: RenewalDatagram[] = []
   #nonce: Buffer = Buffer.alloc(8)
   /** What stood after the table was last made; null until then. */
@@ -76,7 +84,7 @@ class Nftables implements Interceptor {
   /** Interfaces that the kernel has armed, so that its clock alone has to start again; null where that is not sure. */
   #armed: readonly string[] | null = null
   #untilListing = 0
-  #refusals = new Map<string, Refusal>()
+  #refusals = new Map<string, FirewallRefusal>()
   #untilInspection = 0
 
   constructor(options: NftablesOptions) {
@@ -93,7 +101,7 @@ class Nftables implements Interceptor {
     })
   }
 
-  async arm(interfaces: readonly string[]): Promise<Armed> {
+  async arm(interfaces: readonly string[]): Promise<InterfaceStates> {
     this.#untilInspection = 0
     const { armed, refused } = await this.renew(interfaces)
     return { armed, refused }
@@ -127,7 +135,10 @@ class Nftables implements Interceptor {
   remove(): Promise<void> {
     return this.#serial.now(async () => {
       // Adding first makes the deletion valid whether the table is there or not.
-      const ran = await this.#apply(['-f', '-'], `add table ${table}\ndelete table ${table}\n`)
+      const ran = await this.#apply(
+        ['-f', '-'],
+        `add table ${SECURENET_TABLE}\ndelete table ${SECURENET_TABLE}\n`,
+      )
       if (ran.code !== 0) throw this.#explained(ran)
       this.#standing = null
       this.#armed = null
@@ -138,7 +149,7 @@ class Nftables implements Interceptor {
 
   translated(): Promise<number | null> {
     return this.#serial.add(async (signal) => {
-      const ran = await this.#apply(['-t', '-f', '-'], listing, signal)
+      const ran = await this.#apply(['-t', '-f', '-'], listTableCommand, signal)
       return ran.code === 0 ? packetsOf('questions', ran.stdout) : null
     })
   }
@@ -163,11 +174,14 @@ class Nftables implements Interceptor {
   }
 
   /** By nft: sets filled again, and the table made anew where it is not as it was. */
-  async #armAnew(armed: readonly string[], signal: AbortSignal): Promise<Omit<Renewed, keyof Armed>> {
+  async #armAnew(
+    armed: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Omit<Renewed, keyof InterfaceStates>> {
     const { service, leaseMs, listEvery = 5 } = this.#options
     this.#armed = null
     this.#untilListing = listEvery - 1
-    const script = `${arming(service, armed, leaseMs)}${listing}`
+    const script = `${arming(service, armed, leaseMs)}${listTableCommand}`
     const ran = await this.#apply(['-t', '-f', '-'], script, signal)
     const stands = ran.code === 0 && fingerprint(ran.stdout) === this.#standing
     if (ran.code !== 0) this.#explain(ran)
@@ -183,7 +197,7 @@ class Nftables implements Interceptor {
     return { rebuilt: true, translated: 0, bypassed: 0 }
   }
 
-  async #sort(interfaces: readonly string[], signal: AbortSignal): Promise<Armed> {
+  async #sort(interfaces: readonly string[], signal: AbortSignal): Promise<InterfaceStates> {
     const here = interfaces.filter((name) => this.#options.whyNot(name) === null)
     const unscoped = await this.#options.scope.keep(here, signal)
     const armed: string[] = []
@@ -194,7 +208,7 @@ class Nftables implements Interceptor {
         this.#options.whyNot(name) ??
         unscoped.get(name) ??
         (closed
-          ? `the firewall refuses translated questions (${closed.table}, chain ${closed.chain}): ${fragment} is not in force`
+          ? `the firewall refuses translated questions (${closed.table}, chain ${closed.chain}): ${FRAGMENT} is not in force`
           : null)
       if (why === null) armed.push(name)
       else refused.push({ interface: name, why })
@@ -219,7 +233,7 @@ class Nftables implements Interceptor {
     }
   }
 
-  #refusalOn(name: string, listed: string): Refusal | null {
+  #refusalOn(name: string, listed: string): FirewallRefusal | null {
     const { dns4, dns6 } = this.#options.service
     for (const [nfproto, endpoint] of [
       ['ipv4', dns4],
@@ -227,7 +241,7 @@ class Nftables implements Interceptor {
     ] as const)
       for (const l4proto of ['udp', 'tcp'] as const) {
         const packet = endpoint && { interface: name, l4proto, nfproto, dport: endpoint.port }
-        const found = packet && refusal(listed, packet, table)
+        const found = packet && inspectFirewall(listed, packet, SECURENET_TABLE)
         if (found) return found
       }
     return null
@@ -240,7 +254,7 @@ class Nftables implements Interceptor {
     const script = `${this.#ruleset()}${arming(service, armed, leaseMs)}`
     const ran = await this.#apply(['-f', '-'], script, signal)
     if (ran.code !== 0) throw this.#explained(ran)
-    const listed = await this.#apply(['-t', '-f', '-'], listing, signal)
+    const listed = await this.#apply(['-t', '-f', '-'], listTableCommand, signal)
     if (listed.code !== 0) throw this.#explained(listed)
     this.#standing = fingerprint(listed.stdout)
   }
@@ -274,11 +288,11 @@ class Nftables implements Interceptor {
   }
 
   /** Only what cannot be mended by making the table anew is an error. */
-  #explain(ran: Ran): void {
+  #explain(ran: CommandResult): void {
     if (/Operation not permitted|must be root/.test(ran.stderr)) throw this.#explained(ran)
   }
 
-  #explained(ran: Ran): SecureNetError {
+  #explained(ran: CommandResult): SecureNetError {
     if (/Operation not permitted|must be root/.test(ran.stderr))
       return new SecureNetError(
         'INTERCEPT_NOT_PERMITTED',
@@ -288,7 +302,7 @@ class Nftables implements Interceptor {
     return new SecureNetError('INTERCEPT_NFT_REFUSED', `nft: ${firstLine(ran)}`, 'see `nft list ruleset`')
   }
 
-  async #apply(args: readonly string[], stdin: string, signal?: AbortSignal): Promise<Ran> {
+  async #apply(args: readonly string[], stdin: string, signal?: AbortSignal): Promise<CommandResult> {
     try {
       const timeoutMs = Math.max(1000, this.#options.leaseMs / 2)
       const maxBytes = 8 << 20

@@ -1,11 +1,11 @@
 import { SecureNetError } from '../base/error.ts'
-import type { Run } from '../platform/spawn.ts'
+import type { RunCommand } from '../platform/spawn.ts'
 import type { Interceptor } from './interceptor.ts'
-import { table } from './ruleset.ts'
-import type { Service } from './service.ts'
+import { SECURENET_TABLE } from './ruleset.ts'
+import type { ServiceEndpoints } from './service.ts'
 
 /** Whether port 443 of the service addresses leads to the passage: otherwise the kernel refuses it. */
-export interface PassageGate {
+export interface PassthroughGate {
   /** The kernel closes it by itself after so many ms. @throws SecureNetError INTERCEPT_PASSAGE */
   open(ms: number): Promise<void>
   /** Cuts what goes through, too: its packets are translated no more. @throws SecureNetError INTERCEPT_PASSAGE */
@@ -15,21 +15,21 @@ export interface PassageGate {
 /** Sets of rootfs/usr/lib/securenet/firewall-iptables.sh. */
 const ipsets = { page4: 'securenet443_4 0.0.0.0/0', page6: 'securenet443_6 ::/0' } as const
 
-const nftClose = `flush set ${table} passage\n`
+const nftClose = `flush set ${SECURENET_TABLE} passage\n`
 
 function nftOpen(interfaces: readonly string[], ms: number): string {
   const elements = interfaces.map((name) => `"${name}" timeout ${ms}ms`).join(', ')
-  return `${nftClose}add element ${table} passage { ${elements} }\n`
+  return `${nftClose}add element ${SECURENET_TABLE} passage { ${elements} }\n`
 }
 
-function ipsetClose(service: Service): string {
+function ipsetClose(service: ServiceEndpoints): string {
   return (['page4', 'page6'] as const)
     .filter((page) => service[page])
     .map((page) => `flush ${ipsets[page].split(' ')[0]}\n`)
     .join('')
 }
 
-function ipsetOpen(service: Service, interfaces: readonly string[], ms: number): string {
+function ipsetOpen(service: ServiceEndpoints, interfaces: readonly string[], ms: number): string {
   const entries = (['page4', 'page6'] as const)
     .filter((page) => service[page])
     .flatMap((page) =>
@@ -38,15 +38,20 @@ function ipsetOpen(service: Service, interfaces: readonly string[], ms: number):
   return `${ipsetClose(service)}${entries.join('')}`
 }
 
-export interface PassageGateOptions {
+export interface PassthroughGateOptions {
   backend: Interceptor['name']
-  run: Run
-  service: Service
+  run: RunCommand
+  service: ServiceEndpoints
   /** LAN and guest devices. */
   interfaces: readonly string[]
 }
 
-export function createPassageGate({ backend, run, service, interfaces }: PassageGateOptions): PassageGate {
+export function createPassthroughGate({
+  backend,
+  run,
+  service,
+  interfaces,
+}: PassthroughGateOptions): PassthroughGate {
   if (backend === 'none') return { open: async () => {}, close: async () => {} }
   const apply = async (argv: readonly [string, ...string[]], stdin: string): Promise<void> => {
     const { code, stderr } = await run(argv, { stdin })

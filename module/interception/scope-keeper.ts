@@ -1,10 +1,10 @@
 import { networkInterfaces } from 'node:os'
 import { messageOf } from '../base/error.ts'
 import { hostPrefix } from '../platform/service-addresses.ts'
-import type { Run } from '../platform/spawn.ts'
+import type { RunCommand } from '../platform/spawn.ts'
 
 export interface ScopeKeeperOptions {
-  run: Run
+  run: RunCommand
   /** The IPv6 service address; null where there is none. */
   address: string | null
   /** Program to run; looked up in PATH. */

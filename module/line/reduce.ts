@@ -19,7 +19,7 @@ export function dormantLine(lineId: string): LineState {
 
 export interface OrderEvent {
   readonly order: Desired
-  /** Of the verified document (control/documents.ts). */
+  /** Of the verified document (control/documents/verify.ts). */
   readonly epoch: number
   readonly now: Instant
 }
@@ -45,7 +45,7 @@ function accepted({ order, epoch, now }: OrderEvent): LineState {
 
 /**
  * What a verified order makes of a line: the one table of transitions (docs/line-life-cycle.md). Pure.
- * The order is for this line: control/documents.ts has checked that.
+ * The order is for this line: control/documents/verify.ts has checked that.
  */
 export function reduce(state: LineState, event: OrderEvent): Reduced {
   const { order, epoch } = event

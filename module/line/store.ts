@@ -1,7 +1,7 @@
 import { StateFile, type StateFs } from '../platform/state-file.ts'
 import { fleetModeOf, reduceFleet } from './fleet.ts'
 import { dormantLine, type OrderEvent, reduce } from './reduce.ts'
-import { tick } from './suspension.ts'
+import { reduceTime } from './suspension.ts'
 import type { FleetOrder, FleetState, Instant, LineState, Reduced } from './types.ts'
 
 /** Everything accepted, of every line this modem ever had: it outlives a wipe, or an old order could come back. */
@@ -57,7 +57,7 @@ export function withOrder(book: LineBook, event: OrderEvent): Reduced<LineBook> 
 
 /** Time passes: suspensions end. Write the book if the outcome is `applied`; keep it in memory in any case. */
 export function withTime(book: LineBook, now: Instant): Reduced<LineBook> {
-  const results = book.lines.map((line) => tick(line, now))
+  const results = book.lines.map((line) => reduceTime(line, now))
   const news = results.filter((result) => result.outcome === 'applied')
   const isSame = results.every((result, i) => result.state === book.lines[i])
   const state = isSame ? book : { ...book, lines: results.map((result) => result.state) }

@@ -1,7 +1,7 @@
-/** Orders a backend may give for a line (5-control.md). `dormant` is no order: a modem that never got one. */
+/** Orders a backend may give for a line (docs/line-life-cycle.md, What an order does). `dormant` is no order: a modem that never got one. */
 export const orderedServices = ['enabled', 'disabled', 'suspended', 'terminated'] as const
 export type OrderedService = (typeof orderedServices)[number]
-export type Service = 'dormant' | OrderedService
+export type LineService = 'dormant' | OrderedService
 
 export const reasonsOf = {
   enabled: ['subscribed', 'customer', 'support'],
@@ -49,7 +49,7 @@ export type FleetMode = FleetOrder['mode']
 export interface Instant {
   /** Wall clock; may be wrong and may jump. */
   readonly wall: number
-  /** The time is surely not earlier than this (platform/clock-floor.ts). */
+  /** The time is surely not earlier than this (platform/trusted-time.ts). */
   readonly floor: number
   /** Monotonic, since an arbitrary start; comparable within one `boot` only. */
   readonly monotonic: number
@@ -80,7 +80,7 @@ export interface LineState {
   readonly epoch: number
   readonly generation: number
   readonly sequence: number
-  readonly service: Service
+  readonly service: LineService
   readonly reason: OrderReason | 'never-ordered' | 'suspension-ended'
   readonly by: OrderedBy | 'modem'
   readonly until?: number
@@ -99,14 +99,14 @@ export interface FleetState {
   readonly digest: string
 }
 
-/** `wipe`: this line's counters and history, and the list if no line needs it any more (`needsList`). */
+/** `wipe`: this line's counters and history, and the list if no line needs it any more. */
 export type Effect = 'wipe'
-export type Outcome = 'applied' | 'ignored' | 'repeated' | 'rejected'
+export type OrderOutcome = 'applied' | 'ignored' | 'repeated' | 'rejected'
 
 export interface Reduced<S = LineState> {
   readonly state: S
-  readonly outcome: Outcome
-  /** LINE_CONFLICT, LINE_TERMINATED, LINE_OLDER, LINE_UNKNOWN, CLOCK_STEPPED, FLEET_CONFLICT, FLEET_OLDER */
+  readonly outcome: OrderOutcome
+  /** LINE_CONFLICT, LINE_TERMINATED, LINE_OLDER, CLOCK_STEPPED, FLEET_CONFLICT, FLEET_OLDER */
   readonly code?: string
   readonly effects: readonly Effect[]
 }

@@ -1,34 +1,31 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { Log } from '../base/log.ts'
-import { type DatagramSender, datagramSender, descriptorOf } from '../platform/datagram-sender.ts'
-import { PENDING, Query } from '../query/query.ts'
+import { numericLookup } from '../base/numeric-lookup.ts'
+import type { BatchAddon } from '../platform/batch/addon.ts'
+import { descriptorOf, rawSocketOf } from '../platform/datagram-sender.ts'
+import { BatchTransport } from './batch-transport.ts'
 import type { Handler, Listener } from './handler.ts'
 import { listenError } from './listen-error.ts'
+import { SingleTransport } from './single-transport.ts'
+import type { UdpTransport } from './udp-transport.ts'
 
 export interface UdpOptions {
   address: string
   port: number
   handle: Handler
   log: Log
+  /** Datagrams in batches; null: one by one. */
+  addon: BatchAddon | null
 }
 
 /** Room for a burst while the process is busy; the kernel grants what net.core.rmem_max allows. */
 const RECEIVE_BYTES = 1 << 20
 
-/** Addresses are literals here: dgram's default look-up would cost a turn of the event loop for every reply. */
-export function literalLookup(
-  address: string,
-  family: unknown,
-  done: (error: null, address: string, family: number) => void,
-): void {
-  done(null, address, Number(family))
-}
-
 export class UdpListener implements Listener {
   readonly #options: UdpOptions
   #socket: Socket | null = null
-  #sender: DatagramSender | null = null
+  #transport: UdpTransport | null = null
 
   constructor(options: UdpOptions) {
     this.#options = options
@@ -37,7 +34,7 @@ export class UdpListener implements Listener {
   async start(): Promise<void> {
     const { address, port, log } = this.#options
     const type = isIPv6(address) ? 'udp6' : 'udp4'
-    const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup: literalLookup as never })
+    const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup: numericLookup as never })
     await new Promise<void>((resolve, reject) => {
       socket.once('error', (error) => reject(listenError(error, 'UDP', address, port)))
       socket.bind({ address, port, exclusive: false }, resolve)
@@ -53,15 +50,14 @@ export class UdpListener implements Listener {
 
   /** In the place of `start`, where the socket is bound already. */
   serve(socket: Socket): void {
-    const { address, log } = this.#options
+    const { address, log, handle, addon } = this.#options
     socket.on('error', (error) => log.debug('udp-error', { address, message: error.message }))
-    // A failed send is a lost datagram: the client asks again.
-    const sender = datagramSender(socket, (error) => {
-      if (error) log.debug('udp-error', { address, message: error.message })
-    })
-    socket.on('message', (message, from) => this.#onMessage(sender, message, from))
+    const raw = addon && rawSocketOf(socket)
+    const options = { socket, handle, log }
+    const transport = raw ? new BatchTransport(addon, raw, options) : new SingleTransport(options)
+    transport.start()
     this.#socket = socket
-    this.#sender = sender
+    this.#transport = transport
   }
 
   get address(): string {
@@ -80,20 +76,8 @@ export class UdpListener implements Listener {
   async stop(): Promise<void> {
     const socket = this.#socket
     this.#socket = null
-    this.#sender = null
+    this.#transport?.stop()
+    this.#transport = null
     if (socket) await new Promise<void>((resolve) => socket.close(resolve))
-  }
-
-  #onMessage(sender: DatagramSender, message: Buffer, from: RemoteInfo): void {
-    const { address, port } = from
-    // Port 53 is a resolver and 0 is nobody: answering either would start a loop (3-dns.md, Limits).
-    if (port === 53 || port === 0) return
-    const query = new Query(message, address, 'udp')
-    const outcome = this.#options.handle(query)
-    if (typeof outcome !== 'symbol') sender.send(outcome, port, address)
-    else if (outcome === PENDING)
-      query.respond = (reply) => {
-        if (this.#sender === sender) sender.send(reply, port, address)
-      }
   }
 }

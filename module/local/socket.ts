@@ -110,9 +110,9 @@ export class LocalSocket {
       const code = codeOf(error)
       if (!(error instanceof SecureNetError))
         this.#options.log.warn('local-socket', { code, message: messageOf(error) })
-      const wayOut = error instanceof SecureNetError ? error.wayOut : ''
+      const remedy = error instanceof SecureNetError ? error.remedy : ''
       send(answer, code === 'LOCAL_UNKNOWN' ? 404 : 422, {
-        error: { code, message: messageOf(error), wayOut },
+        error: { code, message: messageOf(error), remedy },
       })
     }
   }
@@ -176,14 +176,14 @@ async function answers(path: string): Promise<boolean> {
   }
 }
 
-interface Question {
+interface LocalRequest {
   method: 'GET' | 'POST'
   path: string
   body?: unknown
   timeoutMs: number
 }
 
-function exchange(socketPath: string, question: Question): Promise<{ status: number; text: string }> {
+function exchange(socketPath: string, question: LocalRequest): Promise<{ status: number; text: string }> {
   const { method, path, body, timeoutMs } = question
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMs)
@@ -223,9 +223,9 @@ export async function askDaemon(
   }
   const result: unknown = JSON.parse(answer.text)
   if (answer.status === 200) return result
-  const { code, message, wayOut } = (result as { error: { code: string; message: string; wayOut: string } })
+  const { code, message, remedy } = (result as { error: { code: string; message: string; remedy: string } })
     .error
-  throw new SecureNetError(code, message, wayOut)
+  throw new SecureNetError(code, message, remedy)
 }
 
 function unreachable(socketPath: string, cause: unknown): SecureNetError {

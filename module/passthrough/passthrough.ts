@@ -1,25 +1,26 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { type PlaceLimits, Places } from '../base/client-quota.ts'
+import { type ClientKey, clientKey } from '../base/client-key.ts'
+import { ClientQuota, type ClientQuotaLimits } from '../base/client-quota.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
-import { clientOf } from '../blockpage/connections.ts'
-import type { Front } from '../blockpage/server.ts'
+import { SerialQueue } from '../base/serial-queue.ts'
+import type { ConnectionFilter } from '../blockpage/server.ts'
 import type { Endpoint } from '../config/config.ts'
 import { nameOfHello } from './client-hello.ts'
-import type { TrueSite } from './origin.ts'
-import { firstBytes } from './peek-host.ts'
-import type { Reading } from './reading.ts'
+import type { OriginConnector } from './origin-connector.ts'
+import { peekHost } from './peek-host.ts'
+import type { HostPeek } from './reading.ts'
 import { nameOfRequest } from './request-head.ts'
-import { join } from './splice.ts'
+import { splice } from './splice.ts'
 
 /** In the kernel: whether port 443 of the service addresses leads to us. Ends by itself after `ms`. */
-export interface Gate {
+export interface PassthroughPort {
   open(ms: number): Promise<void>
   close(): Promise<void>
 }
 
-export interface PassageLimits extends PlaceLimits {
+export interface PassthroughLimits extends ClientQuotaLimits {
   /** ms that new connections are let through: browsers keep an address for 60 s after a TTL of 10 s. */
   readonly windowMs: number
   /** ms after which the last of them is cut. */
@@ -29,7 +30,7 @@ export interface PassageLimits extends PlaceLimits {
   readonly idleMs: number
 }
 
-export const defaultLimits: PassageLimits = {
+export const defaultLimits: PassthroughLimits = {
   windowMs: 90_000,
   longestMs: 600_000,
   firstBytesMs: 5000,
@@ -38,7 +39,7 @@ export const defaultLimits: PassageLimits = {
   total: 128,
 }
 
-export interface PassageOptions {
+export interface PassthroughOptions {
   /** Where the kernel leads port 443 while the gate is open. */
   readonly listen: readonly Endpoint[]
   /**
@@ -46,16 +47,16 @@ export interface PassageOptions {
    * @param name lower case, no dot at the end, A-labels
    */
   readonly passes: (name: string) => boolean
-  readonly site: Pick<TrueSite, 'connect'>
-  readonly gate: Gate
+  readonly site: Pick<OriginConnector, 'connect'>
+  readonly gate: PassthroughPort
   readonly clock: Clock
   readonly log: Log
-  readonly limits?: Partial<PassageLimits>
+  readonly limits?: Partial<PassthroughLimits>
 }
 
 interface Door {
   readonly port: 80 | 443
-  readonly read: (bytes: Buffer) => Reading
+  readonly read: (bytes: Buffer) => HostPeek
 }
 const http: Door = { port: 80, read: nameOfRequest }
 const tls: Door = { port: 443, read: nameOfHello }
@@ -65,21 +66,21 @@ const tls: Door = { port: 443, read: nameOfHello }
  * they keep an address for a minute, whatever its TTL. Their connections are let through to the true site, byte for byte
  * (docs/adr/0008-passage.md).
  */
-export class Passage {
-  readonly #options: PassageOptions
-  readonly #limits: PassageLimits
-  readonly #places: Places
+export class Passthrough {
+  readonly #options: PassthroughOptions
+  readonly #limits: PassthroughLimits
+  readonly #places: ClientQuota
   readonly #cuts = new Set<() => void>()
   #isOpen = false
   #servers: Server[] = []
   #timers: Timer[] = []
   /** Listening and the kernel's gate, one change after the other. */
-  #work: Promise<void> = Promise.resolve()
+  readonly #work = new SerialQueue()
 
-  constructor(options: PassageOptions) {
+  constructor(options: PassthroughOptions) {
     this.#options = options
     this.#limits = { ...defaultLimits, ...options.limits }
-    this.#places = new Places(this.#limits)
+    this.#places = new ClientQuota(this.#limits)
   }
 
   /** Connections that are let through, or may be yet. */
@@ -115,7 +116,7 @@ export class Passage {
 
   /** Protection is on again, or we stop: nothing passes any more. Resolves when the kernel knows. */
   close(): Promise<void> {
-    if (this.#timers.length === 0) return this.#work
+    if (this.#timers.length === 0) return this.#work.idle()
     for (const timer of this.#timers.splice(0)) timer.cancel()
     this.#isOpen = false
     for (const cut of this.#cuts) cut()
@@ -127,7 +128,7 @@ export class Passage {
   }
 
   /** Before the block page on port 80. */
-  readonly front: Front = (socket, serve) => {
+  readonly front: ConnectionFilter = (socket, serve) => {
     void this.#lead(socket, http, () => {
       if (socket.readableEnded) return void socket.destroy()
       serve()
@@ -143,10 +144,9 @@ export class Passage {
   }
 
   #then(step: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(step).catch((error) => {
+    return this.#work.run(step).catch((error) => {
       this.#options.log.warn('passage', { code: codeOf(error), why: messageOf(error) })
     })
-    return this.#work
   }
 
   async #listen(): Promise<void> {
@@ -170,10 +170,10 @@ export class Passage {
 
   /** @param refuse for those that do not pass */
   async #lead(socket: Socket, { port, read }: Door, refuse: () => void): Promise<void> {
-    const client = clientOf(socket.remoteAddress)
+    const client = clientKey(socket.remoteAddress)
     if (!this.#isOpen || !this.#places.take(client)) return refuse()
     socket.once('error', () => socket.destroy())
-    const name = await firstBytes(socket, read, this.#options.clock, this.#limits.firstBytesMs)
+    const name = await peekHost(socket, read, this.#options.clock, this.#limits.firstBytesMs)
     const site = await this.#siteOf(name, port)
     if (!site || socket.destroyed || !this.#isOpen) {
       site?.destroy()
@@ -181,7 +181,7 @@ export class Passage {
       if (!socket.destroyed) refuse()
       return
     }
-    const cut = join(socket, site, this.#limits.idleMs)
+    const cut = splice(socket, site, this.#limits.idleMs)
     this.#cuts.add(cut)
     socket.once('close', () => {
       this.#cuts.delete(cut)
@@ -194,7 +194,7 @@ export class Passage {
     return this.#options.site.connect(name, port)
   }
 
-  #leave(client: string): void {
+  #leave(client: ClientKey): void {
     this.#places.giveBack(client)
     if (!this.#isOpen && this.#places.taken === 0) void this.close()
   }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
-import type { Reading } from './reading.ts'
+import type { HostPeek } from './reading.ts'
 
 /** A name no longer than any, in a head with many cookies; a ClientHello in records of its own. */
 const MOST = 16_384
@@ -10,9 +10,9 @@ const MOST = 16_384
  * then, nothing listens to it any more, and what was read has been put back.
  * @returns the name of the site; null where they do not say
  */
-export function firstBytes(
+export function peekHost(
   socket: Socket,
-  read: (bytes: Buffer) => Reading,
+  read: (bytes: Buffer) => HostPeek,
   clock: Clock,
   ms: number,
 ): Promise<string | null> {

@@ -14,7 +14,7 @@ function follow(gone: Socket, other: Socket): void {
  * @param idleMs without a byte either way, after which both end
  * @returns cuts both at once
  */
-export function join(client: Socket, site: Socket, idleMs: number): () => void {
+export function splice(client: Socket, site: Socket, idleMs: number): () => void {
   const cut = () => {
     client.destroy()
     site.destroy()

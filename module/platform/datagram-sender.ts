@@ -11,7 +11,7 @@ export interface DatagramSender {
 }
 
 /** @param error null where it went out */
-export type Sent = (error: Error | null) => void
+export type OnSent = (error: Error | null) => void
 
 interface SendRequest {
   list: Buffer[]
@@ -21,6 +21,8 @@ interface SendRequest {
 /** libuv's own: what `dgram` calls underneath. A positive result is sent, 0 is queued, a negative one is an errno. */
 interface Handle {
   readonly fd?: number
+  recvStart?(): number
+  recvStop?(): number
   send(request: SendRequest, list: Buffer[], count: number, ...rest: unknown[]): number
 }
 
@@ -58,12 +60,29 @@ export function descriptorOf(socket: Socket): number | null {
   return fd !== undefined && fd >= 0 ? fd : null
 }
 
+/** A socket that is read by somebody else at times. */
+export interface RawSocket {
+  readonly fd: number
+  /** Node reads no more, and tells of nothing that comes. */
+  pause(): void
+  resume(): void
+}
+
+/** @returns null where Node's inside looks otherwise */
+export function rawSocketOf(socket: Socket): RawSocket | null {
+  const fd = descriptorOf(socket)
+  const handle = handleOf(socket)
+  if (fd === null || typeof handle?.recvStop !== 'function' || typeof handle.recvStart !== 'function')
+    return null
+  return { fd, pause: () => void handle.recvStop?.(), resume: () => void handle.recvStart?.() }
+}
+
 /**
  * `dgram`'s send makes a request, a closure and a list for every datagram; the kernel takes nearly all of them at once, so
  * that one request can serve for ever (docs/adr/0006-sending-datagrams.md). Where Node's inside looks otherwise, `dgram`
  * itself sends.
  */
-export function datagramSender(socket: Socket, sent: Sent): DatagramSender {
+export function datagramSender(socket: Socket, sent: OnSent): DatagramSender {
   const inside = internals()
   const handle = handleOf(socket)
   if (!inside || !handle) {

@@ -1,13 +1,18 @@
 import { networkInterfaces } from 'node:os'
 import { SecureNetError } from '../base/error.ts'
-import type { Run } from './spawn.ts'
+import type { RunCommand } from './spawn.ts'
 
 /** Host prefix of an address, as `ip address` wants it: `198.18.0.53/32`, `fd00::53/128`. */
 export function hostPrefix(address: string): string {
   return address.includes(':') ? `${address}/128` : `${address}/32`
 }
 
-async function change(run: Run, verb: 'replace' | 'del', address: string, device: string): Promise<void> {
+async function change(
+  run: RunCommand,
+  verb: 'replace' | 'del',
+  address: string,
+  device: string,
+): Promise<void> {
   const family = address.includes(':') ? '-6' : '-4'
   const argv = ['ip', family, 'address', verb, hostPrefix(address), 'dev', device] as const
   // Duplicate address detection would keep an IPv6 address unusable for a second (RFC 4862 §5.4).
@@ -23,7 +28,7 @@ async function change(run: Run, verb: 'replace' | 'del', address: string, device
 
 /** Puts the module's own addresses on loopback; the init script's work in production. Needs CAP_NET_ADMIN. */
 export async function addServiceAddresses(
-  run: Run,
+  run: RunCommand,
   addresses: readonly string[],
   device = 'lo',
 ): Promise<void> {
@@ -32,7 +37,7 @@ export async function addServiceAddresses(
 
 /** Takes them away again; one that is already gone is no error. */
 export async function removeServiceAddresses(
-  run: Run,
+  run: RunCommand,
   addresses: readonly string[],
   device = 'lo',
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import { spawn as nodeSpawn } from 'node:child_process'
 import { SecureNetError } from '../base/error.ts'
 
-export interface Ran {
+export interface CommandResult {
   /** Exit code; null where a signal ended it. */
   code: number | null
   stdout: string
@@ -23,7 +23,10 @@ export interface RunOptions {
  * once the child is gone, so that nothing it does can come after.
  * @throws SecureNetError SPAWN_NOT_FOUND, SPAWN_FAILED, SPAWN_TIMEOUT, SPAWN_OUTPUT, SPAWN_ABORTED
  */
-export type Run = (argv: readonly [string, ...string[]], options?: RunOptions) => Promise<Ran>
+export type RunCommand = (
+  argv: readonly [string, ...string[]],
+  options?: RunOptions,
+) => Promise<CommandResult>
 
 function whyNot(tool: string, error: NodeJS.ErrnoException): SecureNetError {
   if (error.code === 'ENOENT')
@@ -35,7 +38,7 @@ function whyNot(tool: string, error: NodeJS.ErrnoException): SecureNetError {
   })
 }
 
-export const run: Run = (argv, options = {}) =>
+export const run: RunCommand = (argv, options = {}) =>
   new Promise((resolve, reject) => {
     const { stdin = '', timeoutMs = 5000, maxBytes = 1 << 20, signal } = options
     const [tool, ...args] = argv

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
+import { SerialQueue } from '../base/serial-queue.ts'
 
 /** What of node:fs/promises is used; a test injects faults here. */
 export interface StateFs {
@@ -58,7 +59,7 @@ export class StateFile<T> {
   readonly path: string
   readonly #options: StateFileOptions<T>
   readonly #fs: StateFs
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #writes = new SerialQueue()
 
   constructor(options: StateFileOptions<T>) {
     this.#options = options
@@ -103,9 +104,7 @@ export class StateFile<T> {
 
   /** Resolves when the value is on flash. @throws SecureNetError STATE_DISK_FULL, STATE_NOT_WRITTEN: the last value stays */
   write(value: T): Promise<void> {
-    const done = this.#last.then(() => this.#write(value))
-    this.#last = done.catch(() => undefined)
-    return done
+    return this.#writes.run(() => this.#write(value))
   }
 
   /** Moves damaged files out of the way (kept for diagnosis), so that a fresh value can be written. */

@@ -2,14 +2,14 @@ import { execFile } from 'node:child_process'
 import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 
 /** Runs a program and gives what it printed; rejects where it fails or takes too long. */
-export type Run = (file: string, args: readonly string[]) => Promise<string>
+export type RunUbus = (file: string, args: readonly string[]) => Promise<string>
 
 export interface Ubus {
   /** @throws SecureNetError UBUS_FAILED (no ubus, no such object, access denied, too slow), UBUS_REPLY (no JSON) */
   call(object: string, method: string, message?: Readonly<Record<string, unknown>>): Promise<unknown>
 }
 
-const runProgram: Run = (file, args) =>
+const runProgram: RunUbus = (file, args) =>
   new Promise((resolve, reject) => {
     execFile(file, args, { timeout: 5000, maxBuffer: 1 << 20 }, (error, stdout) => {
       if (error) reject(error)
@@ -18,7 +18,7 @@ const runProgram: Run = (file, args) =>
   })
 
 /** OpenWrt's bus, through its own command: its wire protocol is no stable interface. */
-export function createUbus(options: { run?: Run; path?: string } = {}): Ubus {
+export function createUbus(options: { run?: RunUbus; path?: string } = {}): Ubus {
   const { run = runProgram, path = 'ubus' } = options
   return {
     async call(object, method, message = {}) {

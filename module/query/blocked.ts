@@ -1,8 +1,9 @@
 import { BLOCKED, categoryName, RESOLVER_BYPASS } from '../category.ts'
 import { Ede, Rcode, Type } from '../dns/constants.ts'
-import { answerTail, type ExtendedError, negativeTail, replyWith, type Tail } from '../dns/reply.ts'
+import type { ExtendedError } from '../dns/edns.ts'
+import { answerTail, negativeTail, type ReplySections, replyWith } from '../dns/reply.ts'
 import type { Query } from './query.ts'
-import type { Reason } from './reason.ts'
+import type { AnswerReason } from './reason.ts'
 
 export interface BlockedOptions {
   /** The block page's address, as 4 octets. */
@@ -23,8 +24,8 @@ const subErrors = new Map([
   ['phishing', 2],
 ])
 
-/** Answers a name that is blocked; the only place that knows how a block looks on the wire (3-dns.md, Blocked). */
-export type BlockedReply = (query: Query, category: number, reason: Reason) => Buffer
+/** Answers a name that is blocked; the only place that knows how a block looks on the wire (docs/dns.md, Blocked). */
+export type BlockedReply = (query: Query, category: number, reason: AnswerReason) => Buffer
 
 /** Types that have a tail of their own; all others share NODATA, so that no type tells more than another. */
 const Shape = { address4: 0, address6: 1, nothing: 2 } as const
@@ -42,7 +43,7 @@ export function createBlockedReply(options: BlockedOptions): BlockedReply {
     return { code: Ede.BLOCKED, text: JSON.stringify(body) }
   }
 
-  const makeTail = (category: number, shape: number, asked: boolean): Tail => {
+  const makeTail = (category: number, shape: number, asked: boolean): ReplySections => {
     if (category === RESOLVER_BYPASS)
       return negativeTail(Rcode.NXDOMAIN, ttl, [{ code: Ede.BLOCKED, text: text(category) }])
     const forged = asked
@@ -54,7 +55,7 @@ export function createBlockedReply(options: BlockedOptions): BlockedReply {
     return negativeTail(Rcode.NOERROR, ttl, [error])
   }
 
-  const made: (Tail | undefined)[] = []
+  const made: (ReplySections | undefined)[] = []
   return (query, category, reason) => {
     query.reason = category === RESOLVER_BYPASS ? 'resolver-bypass' : reason
     query.category = category

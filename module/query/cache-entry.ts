@@ -28,7 +28,7 @@ const STALE_UNTIL = 2
 
 const SIZE = 6
 const HASH = 7
-const EPOCH = 8
+const REVISION = 8
 /** Octets of the answer, and the end of its question, 16 bits each. */
 const LENGTHS = 9
 /** Octets of the EDE options, and the number of TTLs, 16 bits each. */
@@ -65,7 +65,7 @@ export interface NewEntry {
   /** Monotonic seconds. */
   at: number
   expires: number
-  epoch: number
+  revision: number
 }
 
 /** One entry in place; no longer valid once another has been written. Times are monotonic seconds. */
@@ -112,9 +112,9 @@ export class Entry implements StoredAnswer {
     this.#doubles[this.#double + STALE_UNTIL] = seconds
   }
 
-  /** The policy's epoch under which its names and targets were judged. */
-  get epoch(): number {
-    return this.words[this.#word + EPOCH]!
+  /** The policy's revision under which its names and targets were judged. */
+  get revision(): number {
+    return this.words[this.#word + REVISION]!
   }
 
   /** Octets in all. */
@@ -190,7 +190,7 @@ export class Entry implements StoredAnswer {
   }
 
   /** @param size from `entryBytes` */
-  write({ key, keyLength, hash, answer, at, expires, epoch }: NewEntry, size: number): void {
+  write({ key, keyLength, hash, answer, at, expires, revision }: NewEntry, size: number): void {
     const keyAt = this.offset + HEADER_BYTES
     for (let i = 0; i < keyLength; i++) this.octets[keyAt + i] = key[i]!
     this.#doubles[this.#double + AT] = at
@@ -199,19 +199,19 @@ export class Entry implements StoredAnswer {
     this.words[this.#word + SIZE] = size
     this.words[this.#word + HASH] = hash
     this.words[this.#word + KIND] = keyLength | LIVE
-    this.#judged(answer, epoch)
+    this.#judged(answer, revision)
   }
 
   /** Judged again: some of it may be left out from now on, nothing comes to it. */
-  rejudged(answer: Answer, epoch: number): void {
-    if (answer.bytes.length < this.length) this.#judged(answer, epoch)
-    else this.words[this.#word + EPOCH] = epoch
+  rejudged(answer: Answer, revision: number): void {
+    if (answer.bytes.length < this.length) this.#judged(answer, revision)
+    else this.words[this.#word + REVISION] = revision
   }
 
-  #judged(answer: Answer, epoch: number): void {
+  #judged(answer: Answer, revision: number): void {
     const { bytes, records, errors, questionEnd, rcode, authenticData } = answer
     const kept = this.#kind & ~((RCODE_MASK << RCODE_SHIFT) | AUTHENTIC)
-    this.words[this.#word + EPOCH] = epoch
+    this.words[this.#word + REVISION] = revision
     this.words[this.#word + LENGTHS] = (bytes.length << 16) | questionEnd
     this.words[this.#word + TAIL] = (errors.length << 16) | records.length
     this.words[this.#word + KIND] = kept | (rcode << RCODE_SHIFT) | (authenticData ? AUTHENTIC : 0)

@@ -1,10 +1,10 @@
 import { Flag } from '../dns/constants.ts'
 import { Question } from '../dns/question.ts'
-import { restoreAnswer, serveStored } from '../dns/stored-answer.ts'
+import { restoreAnswer, writeStoredReply } from '../dns/stored-answer.ts'
+import type { AnswerInspector } from './answer-inspector.ts'
 import type { Cache, Entry } from './cache.ts'
-import type { Judge } from './judge.ts'
-import type { Policy } from './policy.ts'
-import { NEXT, type Query, type Step } from './query.ts'
+import type { QueryPolicy } from './policy.ts'
+import { NEXT, type Query, type QueryStep } from './query.ts'
 import { serveStale } from './serve-stale.ts'
 
 const RD_BIT = 1
@@ -33,9 +33,9 @@ function writeKey(query: Query): number {
 
 export interface CachedOptions {
   cache: Cache
-  policy: Policy
+  policy: QueryPolicy
   /** Judges a stored answer again when the policy has changed since. */
-  judge: Judge
+  inspect: AnswerInspector
   /** Asks upstream again in the background. */
   refresh: (query: Query) => void
 }
@@ -48,9 +48,8 @@ function isDue(entry: Entry, now: number): boolean {
   )
 }
 
-/** Serves what is known and still good. Before the verdict: an entry carries the epoch under which it was judged. */
-/** Serves what is known and still good. Before the verdict: an entry carries the epoch under which it was judged. */
-export function cached({ cache, policy, judge, refresh }: CachedOptions): Step {
+/** Serves what is known and still good. Before the verdict: an entry carries the revision under which it was judged. */
+export function cached({ cache, policy, inspect, refresh }: CachedOptions): QueryStep {
   const keyText = (length: number) => Question.name.toString('latin1', 0, length)
 
   return (query) => {
@@ -61,18 +60,21 @@ export function cached({ cache, policy, judge, refresh }: CachedOptions): Step {
       query.key = keyText(keyLength)
       return NEXT
     }
-    if (entry.epoch !== policy.epoch) {
-      // The verdict step judges the name, `judge` the rest of the chain.
+    if (entry.revision !== policy.revision) {
+      // The verdict step judges the name, `inspect` the rest of the chain.
       const answer = restoreAnswer(entry)
-      const refused = judge(query, answer)
+      const refused = inspect(query, answer)
       if (refused !== null) return refused
-      entry.rejudged(answer, policy.epoch)
+      entry.rejudged(answer, policy.revision)
     }
     const due = isDue(entry, now)
     entry.visited = true
     if (now >= entry.expires) return serveStale(query, entry)
     query.reason = 'cached'
-    const reply = serveStored(query, entry, { limit: query.limit, age: Math.floor(now - entry.storedAt) })
+    const reply = writeStoredReply(query, entry, {
+      limit: query.limit,
+      age: Math.floor(now - entry.storedAt),
+    })
     if (due) {
       entry.refreshing = true
       // Last: an answer that came at once would be written where this one lies.

@@ -1,23 +1,23 @@
 import type { Clock } from '../base/clock.ts'
+import type { AnswerInspector } from './answer-inspector.ts'
 import { any } from './any.ts'
 import type { BlockedReply } from './blocked.ts'
 import type { Cache } from './cache.ts'
 import { cached } from './cached.ts'
-import { createForward, type Exchanger } from './forward.ts'
+import { createForward, type UpstreamPort } from './forward.ts'
 import { guard, type RateLimit } from './guard.ts'
-import type { Judge } from './judge.ts'
-import type { Policy } from './policy.ts'
-import { NEXT, type Outcome, PENDING, type Query, type Step } from './query.ts'
+import type { QueryPolicy } from './policy.ts'
+import { NEXT, PENDING, type Query, type QueryStep, type StepResult } from './query.ts'
 import { specialNames } from './special-names.ts'
 import { verdict } from './verdict.ts'
 
 export interface ChainParts {
-  policy: Policy
+  policy: QueryPolicy
   rateLimit: RateLimit
   cache: Cache
-  judge: Judge
+  inspect: AnswerInspector
   blocked: BlockedReply
-  upstream: Exchanger
+  upstream: UpstreamPort
   clock: Clock
   /** Zones that the stock resolver owns. */
   localZones: readonly string[]
@@ -32,21 +32,21 @@ export interface ChainParts {
  * The way of one query, from top to bottom. Synchronous but for what upstream must answer:
  *
  *     client ── udp/tcp ──> guard ─> special names ─> cache ─> verdict ─> ANY ─> forward ──> resolver behind us
- *        <── reply ───────────┴───────────┴────────────┴─────────┴─────────┴──── judge <──────────┘
+ *        <── reply ───────────┴───────────┴────────────┴─────────┴─────────┴─── inspect <─────────┘
  *
  * @returns a function that gives the reply at once, DROP, or PENDING: then `query.respond` is called later
  */
-export function createChain(parts: ChainParts): (query: Query) => Outcome {
-  const { policy, cache, judge, blocked, upstream, clock, observe, viewOf } = parts
-  const forward = createForward({ upstream, cache, policy, judge, clock, observe })
+export function createChain(parts: ChainParts): (query: Query) => StepResult {
+  const { policy, cache, inspect, blocked, upstream, clock, observe, viewOf } = parts
+  const forward = createForward({ upstream, cache, policy, inspect, clock, observe })
 
-  const steps: readonly Step[] = [
+  const steps: readonly QueryStep[] = [
     // First, so that nothing is spent on what is malformed or too much.
     guard(parts.rateLimit),
     // Before the cache and the list: these names never leave the modem, or belong to the stock resolver, whatever a list says.
     specialNames(policy, parts.localZones, parts.refuseBypass),
-    // Before the verdict: what is stored was judged under the same epoch, and a hit saves the look-up.
-    cached({ cache, policy, judge, refresh: forward.refresh }),
+    // Before the verdict: what is stored was judged under the same revision, and a hit saves the look-up.
+    cached({ cache, policy, inspect, refresh: forward.refresh }),
     // Before anything leaves the modem: a listed name is never asked for.
     verdict(policy, blocked),
     // After the verdict, so that a listed name is blocked for ANY too (RFC 8482 leaves the choice to us).

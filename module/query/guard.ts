@@ -1,7 +1,7 @@
 import { Flag } from '../dns/constants.ts'
-import { Reading } from '../dns/question.ts'
+import { QuestionStatus } from '../dns/question.ts'
 import { replyWith, tails } from '../dns/reply.ts'
-import { DROP, NEXT, type Outcome, type Query, type Step } from './query.ts'
+import { DROP, NEXT, type Query, type QueryStep, type StepResult } from './query.ts'
 
 /** Who may ask how much; see rate-limit.ts. */
 export interface RateLimit {
@@ -12,32 +12,35 @@ export interface RateLimit {
 }
 
 /** Refuses what is malformed, not for us, or too much, before anything is spent on it. */
-export function guard(limit: RateLimit): Step {
+export function guard(limit: RateLimit): QueryStep {
   return (query) => {
     const reading = query.read()
-    if (reading === Reading.DROP) return DROP
+    if (reading === QuestionStatus.DROP) return DROP
     const admitted = limit.admit(query.clientAddress, query.transport)
     if (admitted !== 'answer') {
       query.reason = 'rate-limited'
       // RFC 5358 §4, RFC 8906 §3: a forged source gains nothing from TC=1, a real client gets its answer over TCP.
       return admitted === 'drop' || query.nameLength === 0 ? DROP : replyWith(query, tails.truncated, Flag.TC)
     }
-    if (reading === Reading.OK) return NEXT
+    if (reading === QuestionStatus.OK) return NEXT
     if (limit.admitError(query.clientAddress)) return refuse(query, reading)
     query.reason = 'rate-limited'
     return DROP
   }
 }
 
-function refuse(query: Query, reading: Reading): Outcome {
+function refuse(query: Query, reading: QuestionStatus): StepResult {
   switch (reading) {
-    case Reading.NOTIMP:
+    case QuestionStatus.NOTIMP:
       query.reason = 'not-implemented'
       return replyWith(query, tails.notImplemented)
-    case Reading.BADVERS:
+    case QuestionStatus.BADTYPE:
+      query.reason = 'malformed'
+      return replyWith(query, tails.invalidType)
+    case QuestionStatus.BADVERS:
       query.reason = 'bad-version'
       return replyWith(query, tails.badVersion)
-    case Reading.REFUSED:
+    case QuestionStatus.REFUSED:
       query.reason = 'refused'
       return replyWith(query, tails.refused)
     default:

@@ -1,9 +1,9 @@
 /** What the chain asks of the line and the list; the daemon answers. */
-export interface Policy {
+export interface QueryPolicy {
   /** False: every name resolves as if we were not there. */
-  readonly protecting: boolean
+  readonly filtering: boolean
   /** Grows whenever a verdict may change: new list, allow list, or order. */
-  readonly epoch: number
+  readonly revision: number
   /**
    * @param wire an uncompressed lower-cased wire name from `start`
    * @returns the category of the block, or -1

@@ -1,6 +1,6 @@
 import { CLASSIC_UDP_BYTES } from '../dns/constants.ts'
 import { Question } from '../dns/question.ts'
-import type { Reason } from './reason.ts'
+import type { AnswerReason } from './reason.ts'
 
 export type Transport = 'udp' | 'tcp'
 
@@ -11,16 +11,17 @@ export const PENDING = Symbol('pending')
 /** This step has nothing to say; the next one is asked. */
 export const NEXT = Symbol('next')
 
-export type Outcome = Buffer | typeof DROP | typeof PENDING | typeof NEXT
+/** A buffer has the reply in its first `query.replyLength` octets. */
+export type StepResult = Buffer | typeof DROP | typeof PENDING | typeof NEXT
 
 /** One step of the chain. Synchronous: only `forward` answers later. */
-export type Step = (query: Query) => Outcome
+export type QueryStep = (query: Query) => StepResult
 
 const TCP_BYTES = 65_535
 
 /** One query on its way through the chain: the view of its question, and who asked. */
 export class Query extends Question {
-  readonly clientAddress: string
+  clientAddress: string
   readonly transport: Transport
   /** A device of the household asks, not the module itself. */
   fromClient = false
@@ -29,15 +30,15 @@ export class Query extends Question {
   /** Sends a reply that was PENDING; called once at most. */
   respond: ((reply: Buffer) => void) | null = null
   /** Why the answer is what it is; every step that answers sets it. */
-  reason: Reason = 'dropped'
+  reason: AnswerReason = 'dropped'
   /** Category of a block, or -1. */
   category = -1
   /** Clients of one view share an upstream and its answers; 0 is the common one. */
   view = 0
   /** Lower-cased name, type, DO, CD, RD and view: equal for questions that one answer serves. Set by the cache step where it has no answer. */
   key = ''
-  /** The policy's epoch under which the name was found not to be listed; 0 where it was not looked up. */
-  epoch = 0
+  /** The policy's revision under which the name was found not to be listed; 0 where it was not looked up. */
+  revision = 0
   /** The stock resolver's own names (DHCP hosts, private reverse zones): neither judged nor checked for rebinding. */
   local = false
 
@@ -45,6 +46,34 @@ export class Query extends Question {
     super(message)
     this.clientAddress = clientAddress
     this.transport = transport
+  }
+
+  /** As `reuse`, of a datagram. */
+  reuseFor(message: Buffer, length: number, slot: Buffer, clientAddress: string): void {
+    this.reuse(message, length, slot)
+    this.clientAddress = clientAddress
+    this.fromClient = false
+    this.receivedAt = 0
+    this.respond = null
+    this.reason = 'dropped'
+    this.category = -1
+    this.view = 0
+    this.key = ''
+    this.revision = 0
+    this.local = false
+  }
+
+  /** The same question of the same client, once this view is another's; it is nobody's to be answered. */
+  copy(): Query {
+    const copy = new Query(this.message, this.clientAddress, this.transport)
+    copy.length = this.length
+    copy.keep()
+    copy.read()
+    copy.view = this.view
+    copy.key = this.key
+    copy.revision = this.revision
+    copy.local = this.local
+    return copy
   }
 
   /** Most octets of a reply to this client. */

@@ -1,5 +1,7 @@
-import { clientKey, isLoopback } from '../base/client-key.ts'
+import { isLoopback } from '../base/address-class.ts'
+import { type ClientKey, clientKey } from '../base/client-key.ts'
 import type { Clock } from '../base/clock.ts'
+import { type Rate, refilled } from '../base/token-bucket.ts'
 import type { RateLimit } from './guard.ts'
 
 export interface RateLimitOptions {
@@ -12,7 +14,7 @@ export interface RateLimitOptions {
   sharedBy?: number
 }
 
-interface Bucket {
+interface ClientBucket {
   tokens: number
   /** Monotonic ms. */
   at: number
@@ -25,29 +27,29 @@ interface Bucket {
 
 const LAN_DEFAULT = 2000
 /** Errors a second, and at once. RFC 8906 §3 wants every error answered; nobody who asks in earnest makes so many. */
-const ERRORS = 100
-const ERROR_BURST = 200
+const ERRORS: Rate = { perSecond: 100, burst: 200 }
 /** Addresses remembered; the older half is forgotten when it is full. */
 const REMEMBERED = 4096
 
-/** A token bucket for each client, IPv6 by /64; what it remembers is bounded. */
+/** A token bucket for each client; what it remembers is bounded. */
 export function createRateLimit(options: RateLimitOptions): RateLimit {
   const { clock, queriesPerSecond, sharedBy = 1 } = options
-  const rate = (queriesPerSecond ?? LAN_DEFAULT) / sharedBy
-  // Less than one would admit nobody ever.
-  const burst = Math.max(1, options.burst / sharedBy)
-  const errorRate = ERRORS / sharedBy
-  const errorBurst = ERROR_BURST / sharedBy
+  const questions: Rate = {
+    perSecond: (queriesPerSecond ?? LAN_DEFAULT) / sharedBy,
+    // Less than one would admit nobody ever.
+    burst: Math.max(1, options.burst / sharedBy),
+  }
+  const errors: Rate = { perSecond: ERRORS.perSecond / sharedBy, burst: ERRORS.burst / sharedBy }
   const exemptLoopback = queriesPerSecond === undefined
-  let byAddress = new Map<string, Bucket>()
-  let byKey = new Map<string, Bucket>()
+  let byAddress = new Map<string, ClientBucket>()
+  let byKey = new Map<ClientKey, ClientBucket>()
 
-  const newBucket = (): Bucket => {
+  const newBucket = (): ClientBucket => {
     const now = clock.monotonic()
-    return { tokens: burst, at: now, over: 0, errors: errorBurst, errorAt: now }
+    return { tokens: questions.burst, at: now, over: 0, errors: errors.burst, errorAt: now }
   }
 
-  const bucketOf = (address: string): Bucket => {
+  const bucketOf = (address: string): ClientBucket => {
     const known = byAddress.get(address)
     if (known) return known
     if (byAddress.size >= REMEMBERED) {
@@ -66,7 +68,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
       if (exemptLoopback && isLoopback(address)) return 'answer'
       const bucket = bucketOf(address)
       const now = clock.monotonic()
-      bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) * rate) / 1000)
+      bucket.tokens = refilled(bucket.tokens, now - bucket.at, questions)
       bucket.at = now
       if (bucket.tokens >= 1) {
         bucket.tokens--
@@ -80,7 +82,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
       if (exemptLoopback && isLoopback(address)) return true
       const bucket = bucketOf(address)
       const now = clock.monotonic()
-      bucket.errors = Math.min(errorBurst, bucket.errors + ((now - bucket.errorAt) * errorRate) / 1000)
+      bucket.errors = refilled(bucket.errors, now - bucket.errorAt, errors)
       bucket.errorAt = now
       if (bucket.errors < 1) return false
       bucket.errors--

@@ -2,7 +2,7 @@
  * Why an answer is what it is. This enum alone feeds counters, EDE and logs; the order is the counters' index,
  * so new reasons are added at the end.
  */
-export const reasons = [
+export const answerReasons = [
   'forwarded',
   'cached',
   'stale',
@@ -25,4 +25,4 @@ export const reasons = [
   'local-name',
 ] as const
 
-export type Reason = (typeof reasons)[number]
+export type AnswerReason = (typeof answerReasons)[number]

@@ -1,24 +1,20 @@
 import { Rcode, Type } from '../dns/constants.ts'
+import { type EmptyZone, emptyZone } from '../dns/empty-zone.ts'
 import { isWithin, nameFromText } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
-import { answerTail, negativeTail, replyWith, type Tail } from '../dns/reply.ts'
-import type { Policy } from './policy.ts'
-import { NEXT, type Outcome, type Query, type Step } from './query.ts'
+import { answerTail, negativeTail, type ReplySections, replyWith } from '../dns/reply.ts'
+import { isHostName, stockZones } from './local-names.ts'
+import type { QueryPolicy } from './policy.ts'
+import { NEXT, type Query, type QueryStep, type StepResult } from './query.ts'
+import { emptyReverseZones, loopbackReverseNames } from './reverse-zones.ts'
 
 const TTL = 3600
 const CANARY_TTL = 60
 
-const nxdomain = negativeTail(Rcode.NXDOMAIN, TTL)
-const nodata = negativeTail(Rcode.NOERROR, TTL)
 const canary = negativeTail(Rcode.NXDOMAIN, CANARY_TTL)
 const localhost4 = answerTail(Type.A, TTL, Buffer.from([127, 0, 0, 1]))
 const localhost6 = answerTail(Type.AAAA, TTL, Buffer.concat([Buffer.alloc(15), Buffer.from([1])]))
 const localhostPtr = answerTail(Type.PTR, TTL, Buffer.from('\x09localhost\x00', 'latin1'))
-
-/** RFC 6761 §6.3: localhost is always this host. */
-function answerLocalhost(type: number): Tail {
-  return type === Type.A ? localhost4 : type === Type.AAAA ? localhost6 : nodata
-}
 
 function wire(text: string): Buffer {
   const name = nameFromText(text)
@@ -26,67 +22,51 @@ function wire(text: string): Buffer {
   return name
 }
 
-type Rule = (query: Query, length: number, zone: Buffer) => Outcome
+type Rule = (query: Query, length: number) => StepResult
 
-const special =
-  (tailFor: (type: number, isApex: boolean) => Tail): Rule =>
-  (query, length, zone) => {
+type Served = (zone: EmptyZone, type: number, isApex: boolean) => ReplySections
+
+/** A zone that is served here: at its apex SOA and NS (RFC 6303 §3), all else as `served` says. */
+function special(text: string, served: Served): [string, Rule] {
+  const name = wire(text)
+  let zone: EmptyZone | undefined
+  const rule: Rule = (query, length) => {
+    zone ??= emptyZone(name)
+    const isApex = length === name.length
     query.reason = 'special-name'
-    return replyWith(query, tailFor(query.type, length === zone.length))
+    if (isApex && query.type === Type.SOA) return replyWith(query, zone.soa)
+    if (isApex && query.type === Type.NS) return replyWith(query, zone.ns)
+    return replyWith(query, served(zone, query.type, isApex))
   }
+  return [text, rule]
+}
 
-/** A zone that must not leave the modem: it is empty but for its apex (RFC 6303 §3). */
-const empty = special((_, isApex) => (isApex ? nodata : nxdomain))
+/** A zone that must not leave the modem. */
+const empty = (text: string) => special(text, (zone, _, isApex) => (isApex ? zone.nodata : zone.nxdomain))
 
-/** Owned by the stock resolver: DHCP names and private reverse zones go to it as they are (3-dns.md). */
+/** RFC 6761 §6.3: localhost is always this host. */
+const localhost: Served = (zone, type) =>
+  type === Type.A ? localhost4 : type === Type.AAAA ? localhost6 : zone.nodata
+
+const loopbackName: Served = (zone, type, isApex) =>
+  isApex ? (type === Type.PTR ? localhostPtr : zone.nodata) : zone.nxdomain
+
+/** Owned by the stock resolver: DHCP names and private reverse zones go to it as they are (docs/dns.md, Own and special names). */
 const local: Rule = (query) => {
   query.local = true
   return NEXT
 }
 
-const isAddress = (type: number) => type === Type.A || type === Type.AAAA
-
-const zeros = (count: number) => '0.'.repeat(count)
-
-/** RFC 6303 §4.1-§4.4: reverse zones of private use, that the stock resolver may know names in. */
-const privateReverse = [
-  '10.in-addr.arpa',
-  '168.192.in-addr.arpa',
-  ...Array.from({ length: 16 }, (_, i) => `${16 + i}.172.in-addr.arpa`),
-  'd.f.ip6.arpa',
-  'c.f.ip6.arpa',
-]
-
-/** RFC 6303 §4.2-§4.6: reverse zones in which there is nothing to find. */
-const emptyReverse = [
-  '0.in-addr.arpa',
-  '127.in-addr.arpa',
-  '254.169.in-addr.arpa',
-  '2.0.192.in-addr.arpa',
-  '100.51.198.in-addr.arpa',
-  '113.0.203.in-addr.arpa',
-  '255.255.255.255.in-addr.arpa',
-  `${zeros(32)}ip6.arpa`,
-  ...['8', '9', 'a', 'b'].map((nibble) => `${nibble}.e.f.ip6.arpa`),
-  '8.b.d.0.1.0.0.2.ip6.arpa',
-]
-
-const loopbackReverse = ['1.0.0.127.in-addr.arpa', `1.${zeros(31)}ip6.arpa`]
-
 function zoneRules(localZones: readonly string[]): [Buffer, Rule][] {
   const rules: [string, Rule][] = [
-    ...localZones.map((zone): [string, Rule] => [zone, local]),
-    ...loopbackReverse.map((zone): [string, Rule] => [
-      zone,
-      special((type, isApex) => (isApex ? (type === Type.PTR ? localhostPtr : nodata) : nxdomain)),
-    ]),
-    ...privateReverse.map((zone): [string, Rule] => [zone, local]),
-    ...emptyReverse.map((zone): [string, Rule] => [zone, empty]),
-    ['localhost', special(answerLocalhost)],
+    ...stockZones(localZones).map((zone): [string, Rule] => [zone, local]),
+    ...loopbackReverseNames.map((zone) => special(zone, loopbackName)),
+    ...emptyReverseZones.map(empty),
+    special('localhost', localhost),
     // RFC 9462 §6.1: DDR would lead clients round us; never forwarded.
-    ['resolver.arpa', special(() => nodata)],
+    special('resolver.arpa', (zone) => zone.nodata),
     // RFC 6761 §6.2, §6.4; RFC 7686 §2; RFC 9476 §3; RFC 6762 §22.1
-    ...['test', 'invalid', 'onion', 'alt', 'local'].map((zone): [string, Rule] => [zone, empty]),
+    ...['test', 'invalid', 'onion', 'alt', 'local'].map(empty),
   ]
   return rules.map(([zone, rule]) => [wire(zone), rule])
 }
@@ -110,22 +90,26 @@ function lastLabelOf(name: Buffer): number {
  * @param localZones zones of the stock resolver; they beat the special-use registry, since the modem serves them
  * @param refuseBypass answer the canary names while protecting
  */
-export function specialNames(policy: Policy, localZones: readonly string[], refuseBypass: boolean): Step {
+export function specialNames(
+  policy: QueryPolicy,
+  localZones: readonly string[],
+  refuseBypass: boolean,
+): QueryStep {
   const zones = zoneRules(localZones)
   const marked = new Uint8Array(1 << 14)
   for (const [zone] of zones) marked[lastLabelMark(zone, lastLabelOf(zone))] = 1
   const canaryLengths = new Uint8Array(256)
   if (refuseBypass) for (const name of canaries) canaryLengths[name.length] = 1
 
-  const inZone = (query: Query): Outcome => {
+  const inZone = (query: Query): StepResult => {
     const { nameLength } = query
     for (const [zone, rule] of zones) {
-      if (isWithin(Question.name, nameLength, zone)) return rule(query, nameLength, zone)
+      if (isWithin(Question.name, nameLength, zone)) return rule(query, nameLength)
     }
     return NEXT
   }
 
-  const atCanary = (query: Query): Outcome => {
+  const atCanary = (query: Query): StepResult => {
     for (const name of canaries) {
       if (name.length === query.nameLength && isWithin(Question.name, query.nameLength, name)) {
         query.reason = 'relay-canary'
@@ -136,13 +120,13 @@ export function specialNames(policy: Policy, localZones: readonly string[], refu
   }
 
   return (query) => {
-    if (canaryLengths[query.nameLength] && policy.protecting) {
+    if (canaryLengths[query.nameLength] && policy.filtering) {
       const outcome = atCanary(query)
       if (outcome !== NEXT) return outcome
     }
-    // A name without a dot is a host of the household, or nothing; on the list it is neither.
-    if (query.lastLabel === 0 && query.nameLength > 1 && isAddress(query.type))
-      query.local = !(policy.protecting && policy.verdict(Question.name, 0) >= 0)
+    // On the list it is neither a host of the household nor nothing.
+    if (query.lastLabel === 0 && isHostName(Question.name, query.nameLength, query.type))
+      query.local = !(policy.filtering && policy.verdict(Question.name, 0) >= 0)
     return marked[lastLabelMark(Question.name, query.lastLabel)] ? inZone(query) : NEXT
   }
 }

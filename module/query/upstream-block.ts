@@ -4,7 +4,7 @@ const MALWARE = categories.indexOf('malware')
 const PHISHING = categories.indexOf('phishing')
 
 /**
- * Recognises the block pages of Cisco's resolvers, 146.112.61.104 to .110 (1-mission.md).
+ * Recognises the block pages of Cisco's resolvers, 146.112.61.104 to .110 (docs/dns.md, Blocked).
  * @returns the category: .107 malware, .108 phishing, the others plainly blocked; or -1
  */
 export function upstreamBlock(bytes: Uint8Array, at: number): number {

@@ -1,15 +1,15 @@
 import { CATEGORY_NUMBERS, type Category, categoryName } from '../category.ts'
-import { type Reason, reasons } from '../query/reason.ts'
+import { type AnswerReason, answerReasons } from '../query/reason.ts'
 
 /** What one query adds; the chain's view of it, without its name. */
-export interface Observed {
-  reason: Reason
+export interface AnswerObservation {
+  reason: AnswerReason
   /** -1 where nothing was blocked. */
   category: number
 }
 
-/** Blocks that a person would call a stopped threat; a closed bypass is none (3-dns.md). */
-const threats: ReadonlySet<Reason> = new Set(['blocked', 'blocked-target', 'blocked-upstream'])
+/** Blocks that a person would call a stopped threat; a closed bypass is none (docs/dns.md, Blocked). */
+const threats: ReadonlySet<AnswerReason> = new Set(['blocked', 'blocked-target', 'blocked-upstream'])
 
 const DAY_MS = 86_400_000
 const DAYS = 7
@@ -23,12 +23,12 @@ function pairsOf(counts: Uint32Array): [number, number][] {
 
 export interface CounterTotals {
   questions: number
-  byReason: Partial<Record<Reason, number>>
+  byReason: Partial<Record<AnswerReason, number>>
   blockedByCategory: Partial<Record<Category, number>>
 }
 
 /** All that was counted in a while: to be added to the counts of another thread. */
-export interface Counted {
+export interface CounterDelta {
   questions: number
   /** In the order of `reasons`. */
   byReason: number[]
@@ -42,7 +42,9 @@ export interface Counted {
 export class Counters {
   readonly #now: () => number
   /** A cell each, so that counting is one look-up and allocates nothing. */
-  readonly #byReason = new Map<Reason, { count: number }>(reasons.map((reason) => [reason, { count: 0 }]))
+  readonly #byReason = new Map<AnswerReason, { count: number }>(
+    answerReasons.map((reason) => [reason, { count: 0 }]),
+  )
   readonly #byCategory = new Uint32Array(CATEGORY_NUMBERS)
   /** Day number -> how many stopped, by category. */
   readonly #days = new Map<number, Uint32Array>()
@@ -53,7 +55,7 @@ export class Counters {
     this.#now = now
   }
 
-  observe({ reason, category }: Observed): void {
+  observe({ reason, category }: AnswerObservation): void {
     this.#questions++
     this.#byReason.get(reason)!.count++
     if (category < 0) return
@@ -77,9 +79,9 @@ export class Counters {
   }
 
   /** Everything counted so far, which is then forgotten here. */
-  takeAll(): Counted {
+  takeAll(): CounterDelta {
     const byReason = Array.from(this.#byReason.values(), ({ count }) => count)
-    const counted: Counted = {
+    const counted: CounterDelta = {
       questions: this.#questions,
       byReason,
       blocked: pairsOf(this.#byCategory),
@@ -90,7 +92,7 @@ export class Counters {
   }
 
   /** What another thread has counted. */
-  add({ questions, byReason, blocked, stopped }: Counted): void {
+  add({ questions, byReason, blocked, stopped }: CounterDelta): void {
     this.#questions += questions
     for (const [index, cell] of [...this.#byReason.values()].entries()) cell.count += byReason[index] ?? 0
     for (const [category, count] of blocked) this.#byCategory[category]! += count
@@ -125,7 +127,7 @@ export class Counters {
     const blockedByCategory: Partial<Record<Category, number>> = {}
     for (const [category, count] of pairsOf(this.#byCategory))
       blockedByCategory[categoryName(category)] = count
-    const byReason: Partial<Record<Reason, number>> = {}
+    const byReason: Partial<Record<AnswerReason, number>> = {}
     for (const [reason, { count }] of this.#byReason) if (count > 0) byReason[reason] = count
     return { questions: this.#questions, byReason, blockedByCategory }
   }
@@ -143,7 +145,7 @@ export class Counters {
     }
   }
 
-  /** Terminated lines leave nothing behind (1-mission.md). */
+  /** Terminated lines leave nothing behind (docs/line-life-cycle.md). */
   wipe(): void {
     this.take()
     this.#days.clear()

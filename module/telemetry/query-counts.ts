@@ -2,8 +2,8 @@ import type { Clock } from '../base/clock.ts'
 import { isWithin } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
 import type { Query } from '../query/query.ts'
-import { type Counted, Counters } from './counters.ts'
-import { Latency } from './latency.ts'
+import { type CounterDelta, Counters } from './counters.ts'
+import { LatencyHistogram } from './latency-histogram.ts'
 
 export interface QueryCountsOptions {
   clock: Clock
@@ -18,7 +18,7 @@ export interface QueryCountsOptions {
 /** What one thread hands to another. */
 export interface QueriesCounted {
   received: number
-  counted: Counted
+  counted: CounterDelta
   latency: Uint32Array | null
 }
 
@@ -28,7 +28,7 @@ const SAMPLE = 16
 /** Counts what clients ask and get. The self-test's questions are nobody's browsing, and test names are no threat. */
 export class QueryCounts {
   readonly counters: Counters
-  readonly latency = new Latency()
+  readonly latency = new LatencyHistogram()
   readonly #options: QueryCountsOptions
   #received = 0
 

@@ -1,5 +1,5 @@
 import type { CounterTotals } from './counters.ts'
-import type { Latency } from './latency.ts'
+import type { LatencyHistogram } from './latency-histogram.ts'
 
 export interface TelemetryParts {
   modemId: string
@@ -13,14 +13,14 @@ export interface TelemetryParts {
   upstreamFailures: number
   /** Packets to port 853 that were refused. */
   refusedPackets: number
-  latencyMs: ReturnType<Latency['quantiles']>
+  latencyMs: ReturnType<LatencyHistogram['quantiles']>
   memoryBytes: number
   listVersion: number | null
   listAgeSeconds: number | null
   leaseInterruptions: number
 }
 
-/** Payload of `modem/{modemId}/telemetry` (control/schemas/telemetry.json): counters alone, no names (1-mission.md, article 4). */
+/** Payload of `modem/{modemId}/telemetry` (control/schemas/telemetry.json): counters alone, no names. */
 export function telemetryReport(parts: TelemetryParts): Record<string, unknown> {
   const { modemId, bootId, from, to, lineId, totals, latencyMs, listVersion, listAgeSeconds } = parts
   const { questions, byReason, blockedByCategory } = totals

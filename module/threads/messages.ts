@@ -1,6 +1,6 @@
 import type { Fields, Level } from '../base/log.ts'
 import type { Config } from '../config/config.ts'
-import type { Reason } from '../query/reason.ts'
+import type { AnswerReason } from '../query/reason.ts'
 import type { QueriesCounted } from '../telemetry/query-counts.ts'
 
 /** A bound UDP socket of the main thread, by its descriptor. */
@@ -13,14 +13,15 @@ export interface SharedSocket {
 
 /** With what a query thread is made; nothing in it changes. */
 export interface QueryThreadData {
-  role: 'queries'
   config: Config
   sockets: readonly SharedSocket[]
+  /** This program's own file. */
+  program: string
 }
 
 /** What verdicts and ways depend on; the main thread's word, sent whole whenever any of it changes. */
 export interface QueryState {
-  protecting: boolean
+  filtering: boolean
   /** The store that serves, as a path that nobody else makes anew; null while there is none. */
   list: string | null
   allow: readonly string[]
@@ -34,7 +35,7 @@ export interface QueryState {
 export interface BlockedName {
   name: string
   category: number
-  reason: Reason
+  reason: AnswerReason
 }
 
 export type ToQueryThread =
@@ -53,9 +54,3 @@ export type FromQueryThread =
   | { kind: 'counted'; counted: QueriesCounted; blocked: readonly BlockedName[] }
   | { kind: 'reply'; id: number; reply: Uint8Array | null }
   | { kind: 'log'; level: Level; event: string; fields: Fields }
-
-/** One end of the way between two threads. */
-export interface Channel<Out, In> {
-  post(message: Out): void
-  onMessage(run: (message: In) => void): void
-}

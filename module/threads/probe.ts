@@ -1,17 +1,11 @@
-import { addressBytes } from '../dns/address.ts'
-import { Flag, HEADER_BYTES, Rcode, Type } from '../dns/constants.ts'
+import { addressBytes } from '../base/address.ts'
+import { Rcode, Type } from '../dns/constants.ts'
 import { nameFromText } from '../dns/name.ts'
+import { queryMessage } from '../dns/query-message.ts'
 
 /** A question of the self-test: type A, recursion desired, no EDNS, so that a block ends with its address. */
 export function probeQuestion(name: string): Buffer {
-  const wire = nameFromText(name) ?? Buffer.alloc(1)
-  const message = Buffer.alloc(HEADER_BYTES + wire.length + 4)
-  message.writeUInt16BE(Flag.RD, 2)
-  message.writeUInt16BE(1, 4)
-  message.set(wire, HEADER_BYTES)
-  message.writeUInt16BE(Type.A, HEADER_BYTES + wire.length)
-  message.writeUInt16BE(1, HEADER_BYTES + wire.length + 2)
-  return message
+  return queryMessage(nameFromText(name) ?? Buffer.alloc(1), Type.A)
 }
 
 const rcodeOf = (reply: Uint8Array) => reply[3]! & 15

@@ -1,28 +1,25 @@
+import { backoff } from '../base/backoff.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import type { Config } from '../config/config.ts'
 import type { QueriesCounted } from '../telemetry/query-counts.ts'
 import type {
   BlockedName,
-  Channel,
   FromQueryThread,
   QueryState,
+  QueryThreadData,
   SharedSocket,
   ToQueryThread,
 } from './messages.ts'
 import { isBlockedWith, isForwarded, probeQuestion } from './probe.ts'
+import { startWorker, type WorkerHandle } from './worker.ts'
 
-/** A thread as the main thread sees it. */
-export interface ThreadHandle extends Channel<ToQueryThread, FromQueryThread> {
-  /** Called once, whether it was told to stop or has died. */
-  onExit(run: (why: string) => void): void
-  /** Ends it whatever it does. */
-  terminate(): void
-}
+export type QueryThreadHandle = WorkerHandle<ToQueryThread, FromQueryThread>
 
 export interface QueryThreadsOptions {
   /** Beside the main thread. */
   count: number
-  make: (sockets: readonly SharedSocket[]) => ThreadHandle
+  make: (sockets: readonly SharedSocket[]) => QueryThreadHandle
   clock: Clock
   log: Log
   onCounted: (counted: QueriesCounted) => void
@@ -39,7 +36,7 @@ export interface ThreadStatus {
   deaths: number
 }
 
-export interface Probe {
+export interface PendingProbe {
   name: string
   /** What the name must resolve to. */
   address: string
@@ -49,20 +46,23 @@ export interface Probe {
 }
 
 interface Slot extends ThreadStatus {
-  handle: ThreadHandle | null
+  handle: QueryThreadHandle | null
   timer: Timer | null
   /** Monotonic ms of its start. */
   since: number
-  retryMs: number
+  /** Deaths in a row, each soon after its start. */
+  failures: number
   /** Wipes that it has not confirmed: what it says it has counted is from before. */
   wipes: number
 }
 
-const FIRST_RETRY_MS = 1000
-const LONGEST_RETRY_MS = 60_000
+const RESTARTING = { firstMs: 1000, longestMs: 60_000 }
 /** One that has lived so long starts again with the first wait. */
 const STEADY_MS = 60_000
 const STOP_MS = 2000
+const SILENT = 'it was ended, since it did not answer'
+/** MB of V8's heap that one thread may take: more would be a leak, and ends that thread alone. */
+const HEAP_MB = 32
 
 /**
  * The query threads of a modem with cores to spare (docs/adr/0009-query-threads.md). The main thread goes on answering
@@ -72,7 +72,7 @@ export class QueryThreads {
   readonly #options: QueryThreadsOptions
   readonly #slots: Slot[]
   readonly #replies = new Map<number, (reply: Uint8Array | null) => void>()
-  #state: QueryState = { protecting: false, list: null, allow: [], resolvers: [], notices: false }
+  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [], notices: false }
   #sockets: readonly SharedSocket[] = []
   #lastProbe = 0
   #running = false
@@ -87,7 +87,7 @@ export class QueryThreads {
       handle: null,
       timer: null,
       since: 0,
-      retryMs: FIRST_RETRY_MS,
+      failures: 0,
       wipes: 0,
     }))
   }
@@ -111,7 +111,7 @@ export class QueryThreads {
         timer?.cancel()
         if (!handle) return
         await new Promise<void>((resolve) => {
-          const late = this.#options.clock.after(STOP_MS, () => handle.terminate())
+          const late = this.#options.clock.after(STOP_MS, () => handle.terminate(SILENT))
           handle.onExit(() => {
             late.cancel()
             resolve()
@@ -150,19 +150,19 @@ export class QueryThreads {
    * started again.
    * @returns what is wrong, a line each
    */
-  async probe(probe: Probe): Promise<string[]> {
+  async probe(probe: PendingProbe): Promise<string[]> {
     const serving = this.#slots.filter(({ state }) => state === 'serving')
     return (await Promise.all(serving.map((slot) => this.#probeOne(slot, probe)))).flat()
   }
 
-  async #probeOne(slot: Slot, { name, address, fresh, timeoutMs }: Probe): Promise<string[]> {
+  async #probeOne(slot: Slot, { name, address, fresh, timeoutMs }: PendingProbe): Promise<string[]> {
     const { handle, thread } = slot
     const [blocked, forwarded] = await Promise.all([
       this.#ask(slot, name, timeoutMs),
       fresh === null ? null : this.#ask(slot, fresh, timeoutMs),
     ])
     if (blocked === undefined) {
-      if (slot.handle === handle) handle?.terminate()
+      if (slot.handle === handle) handle?.terminate(SILENT)
       return [`thread ${thread} does not answer`]
     }
     const problems: string[] = []
@@ -233,9 +233,32 @@ export class QueryThreads {
     slot.wipes = 0
     if (!this.#running) return
     slot.deaths++
-    if (clock.monotonic() - slot.since >= STEADY_MS) slot.retryMs = FIRST_RETRY_MS
-    log.error('thread-died', { thread: slot.thread, why, againMs: slot.retryMs })
-    slot.timer = clock.after(slot.retryMs, () => this.#startThread(slot))
-    slot.retryMs = Math.min(LONGEST_RETRY_MS, slot.retryMs * 2)
+    if (clock.monotonic() - slot.since >= STEADY_MS) slot.failures = 0
+    const againMs = backoff(++slot.failures, RESTARTING)
+    log.error('thread-died', { thread: slot.thread, why, againMs })
+    slot.timer = clock.after(againMs, () => this.#startThread(slot))
   }
+}
+
+/**
+ * @param program this program's own file
+ * @returns null where the main thread answers alone
+ */
+export function createQueryThreads(
+  config: Config,
+  program: string,
+  options: Omit<QueryThreadsOptions, 'count' | 'make'>,
+): QueryThreads | null {
+  if (config.dns.threads === 1) return null
+  return new QueryThreads({
+    ...options,
+    count: config.dns.threads - 1,
+    make: (sockets) =>
+      startWorker({
+        program,
+        name: 'queries',
+        data: { config, sockets, program } satisfies QueryThreadData,
+        heapMb: HEAP_MB,
+      }),
+  })
 }

@@ -1,13 +1,13 @@
-import { type Answer, readAnswer } from '../dns/answer.ts'
+import { ownClientKey } from '../base/client-key.ts'
+import type { Answer } from '../dns/answer.ts'
 import { Type } from '../dns/constants.ts'
-import { forwardable } from '../dns/forwardable.ts'
 import { nameToText } from '../dns/name.ts'
+import { forwardable, queryMessage } from '../dns/query-message.ts'
 import { Question } from '../dns/question.ts'
 import type { Upstream } from './upstream.ts'
 
 function questionFor(name: Buffer, type: number): Question {
-  const header = Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
-  const question = new Question(Buffer.concat([header, name, Buffer.from([0, type, 0, 1])]))
+  const question = new Question(queryMessage(name, type))
   question.read()
   return question
 }
@@ -15,7 +15,8 @@ function questionFor(name: Buffer, type: number): Question {
 /**
  * A question of the module's own.
  * @param name in wire form
- * @param who whom it is counted against among the clients, such as `check`
+ * @param who the part that asks, such as `check`
+ * @param local a name of the stock resolver's own
  * @returns null where nobody answered, or not well-formed
  */
 export async function ask(
@@ -23,19 +24,21 @@ export async function ask(
   name: Buffer,
   type: typeof Type.A | typeof Type.AAAA,
   who: string,
+  local = false,
 ): Promise<Answer | null> {
   const question = questionFor(name, type)
-  const reply = await new Promise<Buffer | null>((resolve) => {
+  return new Promise((resolve) => {
     const key = `${who} ${type} ${nameToText(name)}`
-    upstream.exchange({ key, message: forwardable(question), clientKey: who, tcp: false }, resolve)
+    upstream.exchange(
+      { key, message: forwardable(question), clientKey: ownClientKey(who), tcp: false, local },
+      resolve,
+    )
   })
-  return reply && readAnswer(reply, question.end)
 }
 
 /** The addresses among its answers, 4 or 16 octets each. */
 export function addressesOf({ bytes, records, answers }: Answer): Buffer[] {
   return records.slice(0, answers).flatMap(({ type, rdata, end }) => {
-    const isAddress = (type === Type.A && end - rdata === 4) || (type === Type.AAAA && end - rdata === 16)
-    return isAddress ? [bytes.subarray(rdata, end)] : []
+    return type === Type.A || type === Type.AAAA ? [bytes.subarray(rdata, end)] : []
   })
 }

@@ -1,26 +1,30 @@
+import { backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { Pending } from './pending.ts'
-import type { Server } from './server.ts'
+import type { Transaction, UpstreamServer } from './transaction.ts'
 import type { ServerAddress } from './upstream.ts'
 
-const firstProbeMs = 1000
-const longestProbeMs = 30_000
+const probing = { firstMs: 1000, longestMs: 30_000 }
 
-function rankOf(server: Server, pending: Pending): number {
-  const tried = pending.tried.length > 0 && pending.tried.includes(server)
+function rankOf(server: UpstreamServer, transaction: Transaction): number {
+  const tried = transaction.tried.length > 0 && transaction.tried.includes(server)
   return (server.healthy ? 0 : 2) + (tried ? 1 : 0)
 }
 
 /** The servers in order of preference, and their health. */
 export class ServerList {
-  all: Server[] = []
+  all: UpstreamServer[] = []
   readonly #limit: number
   readonly #clock: Clock
   readonly #log: Log
-  readonly #probe: (server: Server) => void
+  readonly #probe: (server: UpstreamServer) => void
 
-  constructor(options: { inFlight: number; clock: Clock; log: Log; probe: (server: Server) => void }) {
+  constructor(options: {
+    inFlight: number
+    clock: Clock
+    log: Log
+    probe: (server: UpstreamServer) => void
+  }) {
     this.#limit = options.inFlight
     this.#clock = options.clock
     this.#log = options.log
@@ -28,11 +32,11 @@ export class ServerList {
   }
 
   /** @returns the servers that are no longer in the list; the caller closes them */
-  set(wanted: readonly ServerAddress[], make: (where: ServerAddress) => Server): Server[] {
+  set(wanted: readonly ServerAddress[], make: (where: ServerAddress) => UpstreamServer): UpstreamServer[] {
     const before = this.all
     this.all = []
     for (const where of wanted) {
-      const same = (server: Server) => server.address === where.address && server.port === where.port
+      const same = (server: UpstreamServer) => server.address === where.address && server.port === where.port
       if (!this.all.some(same)) this.all.push(before.find(same) ?? make(where))
     }
     const gone = before.filter((server) => !this.all.includes(server))
@@ -46,19 +50,19 @@ export class ServerList {
    *
    * @returns `full`: to wait for room; null: no server is left
    */
-  pick(pending: Pending): Server | 'full' | null {
-    let best: Server | null = null
+  pick(transaction: Transaction): UpstreamServer | 'full' | null {
+    let best: UpstreamServer | null = null
     let bestRank = 4
     let full = false
     let healthyFull = false
     for (const server of this.all) {
-      if (pending.dead.length > 0 && pending.dead.includes(server)) continue
+      if (transaction.dead.length > 0 && transaction.dead.includes(server)) continue
       if (server.inFlight >= this.#limit) {
         full = true
         if (server.healthy) healthyFull = true
         continue
       }
-      const rank = rankOf(server, pending)
+      const rank = rankOf(server, transaction)
       if (rank === 0) return server
       if (rank < bestRank) {
         best = server
@@ -84,29 +88,31 @@ export class ServerList {
   }
 
   /** @returns whether a healthy server other than this one could still be asked */
-  another(server: Server, pending: Pending): boolean {
+  another(server: UpstreamServer, transaction: Transaction): boolean {
     return this.all.some(
       (other) =>
-        other !== server && other.healthy && !pending.tried.includes(other) && !pending.dead.includes(other),
+        other !== server &&
+        other.healthy &&
+        !transaction.tried.includes(other) &&
+        !transaction.dead.includes(other),
     )
   }
 
-  failed(server: Server, why: string, atOnce: boolean): void {
+  failed(server: UpstreamServer, why: string, atOnce: boolean): void {
     if (!server.failed(atOnce)) return
     this.#log.warn('upstream-failing', { server: server.address, port: server.port, why })
     this.scheduleProbe(server)
   }
 
-  answered(server: Server): void {
+  answered(server: UpstreamServer): void {
     if (!server.answered()) return
     this.#log.info('upstream-recovered', { server: server.address, port: server.port })
   }
 
   /** A failing server is asked again and again, ever less often, until it answers. */
-  scheduleProbe(server: Server): void {
+  scheduleProbe(server: UpstreamServer): void {
     if (server.healthy || server.removed) return
-    server.probeDelayMs = Math.min(longestProbeMs, server.probeDelayMs * 2 || firstProbeMs)
-    this.#clock.after(server.probeDelayMs, () => {
+    this.#clock.after(backoff(++server.probes, probing), () => {
       if (!server.healthy && !server.removed) this.#probe(server)
     })
   }

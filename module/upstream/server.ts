@@ -1,5 +1,4 @@
-import type { Pending } from './pending.ts'
-import type { RandomPool } from './random-pool.ts'
+import type { ServerKnowledge } from './server-knowledge.ts'
 import type { TcpConnections } from './tcp-connections.ts'
 import type { UdpSockets } from './udp-sockets.ts'
 import type { ServerAddress, ServerStats } from './upstream.ts'
@@ -7,28 +6,24 @@ import type { ServerAddress, ServerStats } from './upstream.ts'
 /** So many questions without an answer in between, and a server is asked only when no better one is left. */
 const failuresToFail = 3
 
-export function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
-}
-
-/** What is known about one resolver. Times are ticks of the exchanger's wheel. */
-export class Server {
+/**
+ * What is known about one resolver. Times are ticks of the wheel.
+ * `T` is what waits for a reply at its sockets.
+ */
+export class Server<T> {
   readonly address: string
   readonly port: number
   /** Beyond this machine: strangers can forge its replies, so that 0x20, cookies and the TCP retry are used. */
   readonly remote: boolean
-  readonly udp: UdpSockets<Pending>
-  readonly tcp: TcpConnections<Pending>
-  readonly clientCookie: Buffer
-  serverCookie: Buffer | null = null
-  caseOffUntil = 0
-  ednsOffUntil = 0
-  cookiesOffUntil = 0
+  readonly udp: UdpSockets<T>
+  readonly tcp: TcpConnections<T>
+  readonly knowledge: ServerKnowledge
   inFlight = 0
   failures = 0
   healthy = true
   removed = false
-  probeDelayMs = 0
+  /** Probes since it began to fail. */
+  probes = 0
   replies = 0
   timeouts = 0
   refused = 0
@@ -39,16 +34,16 @@ export class Server {
   constructor(options: {
     where: ServerAddress
     remote: boolean
-    udp: UdpSockets<Pending>
-    tcp: TcpConnections<Pending>
-    random: RandomPool
+    udp: UdpSockets<T>
+    tcp: TcpConnections<T>
+    knowledge: ServerKnowledge
   }) {
     this.address = options.where.address
     this.port = options.where.port
     this.remote = options.remote
     this.udp = options.udp
     this.tcp = options.tcp
-    this.clientCookie = options.random.octets(8)
+    this.knowledge = options.knowledge
   }
 
   /** @returns whether this turned a healthy server into a failing one */
@@ -65,7 +60,8 @@ export class Server {
     this.failures = 0
     if (this.healthy) return false
     this.healthy = true
-    this.probeDelayMs = 0
+    this.probes = 0
+    this.knowledge.forget()
     return true
   }
 

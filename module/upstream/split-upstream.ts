@@ -1,4 +1,4 @@
-import type { Exchange, ExchangeDone, ServersUpstream, Upstream } from './upstream.ts'
+import type { Exchange, OnExchanged, ServersUpstream, Upstream } from './upstream.ts'
 
 /**
  * `wan` mode: public names go to the operator's resolvers, local ones to the stock resolver. Before any of the
@@ -7,21 +7,14 @@ import type { Exchange, ExchangeDone, ServersUpstream, Upstream } from './upstre
 export class SplitUpstream implements Upstream {
   readonly #stock: Upstream
   readonly #operator: ServersUpstream
-  readonly #isLocal: (query: Buffer) => boolean
 
-  constructor(options: {
-    stock: Upstream
-    operator: ServersUpstream
-    isLocal: (query: Buffer) => boolean
-  }) {
+  constructor(options: { stock: Upstream; operator: ServersUpstream }) {
     this.#stock = options.stock
     this.#operator = options.operator
-    this.#isLocal = options.isLocal
   }
 
-  exchange(exchange: Exchange, done: ExchangeDone): void {
-    const local = !this.#operator.hasServers || this.#isLocal(exchange.message)
-    const upstream = local ? this.#stock : this.#operator
+  exchange(exchange: Exchange, done: OnExchanged): void {
+    const upstream = exchange.local || !this.#operator.hasServers ? this.#stock : this.#operator
     upstream.exchange(exchange, done)
   }
 

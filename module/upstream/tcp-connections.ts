@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { RandomPool } from './random-pool.ts'
 
-export interface TcpConnection<T> {
+export interface UpstreamTcpConnection<T> {
   readonly socket: Socket
   readonly owner: TcpConnections<T>
   readonly waiting: Map<number, T>
@@ -17,9 +17,9 @@ export interface TcpConnection<T> {
 }
 
 export interface TcpHandlers<T> {
-  onMessage(connection: TcpConnection<T>, message: Buffer): void
+  onMessage(connection: UpstreamTcpConnection<T>, message: Buffer): void
   /** The connection is gone; these were still waiting. */
-  onGone(connection: TcpConnection<T>, waiting: T[], error: Error | null): void
+  onGone(connection: UpstreamTcpConnection<T>, waiting: T[], error: Error | null): void
 }
 
 /**
@@ -27,7 +27,7 @@ export interface TcpHandlers<T> {
  * Each holds one message at most: 65,537 octets.
  */
 export class TcpConnections<T> {
-  readonly #connections = new Set<TcpConnection<T>>()
+  readonly #connections = new Set<UpstreamTcpConnection<T>>()
   readonly #address: string
   readonly #port: number
   readonly #limit: number
@@ -59,36 +59,36 @@ export class TcpConnections<T> {
   }
 
   /** @returns one that is free, else a new one, else the least busy */
-  draw(): TcpConnection<T> {
-    let best: TcpConnection<T> | null = null
+  draw(): UpstreamTcpConnection<T> {
+    let best: UpstreamTcpConnection<T> | null = null
     for (const connection of this.#connections) {
       if (!best || connection.waiting.size < best.waiting.size) best = connection
     }
     return best && (best.waiting.size === 0 || this.#connections.size >= this.#limit) ? best : this.#open()
   }
 
-  freshId(connection: TcpConnection<T>): number {
+  freshId(connection: UpstreamTcpConnection<T>): number {
     let id = this.#random.id()
     while (connection.waiting.has(id)) id = this.#random.id()
     return id
   }
 
   /** @param frame length and message in one write (RFC 7766 §8); the socket keeps it until it is sent */
-  send(connection: TcpConnection<T>, id: number, entry: T, frame: Buffer): void {
+  send(connection: UpstreamTcpConnection<T>, id: number, entry: T, frame: Buffer): void {
     connection.idleTimer?.cancel()
     connection.idleTimer = null
     connection.waiting.set(id, entry)
     connection.socket.write(frame)
   }
 
-  release(connection: TcpConnection<T>, id: number): void {
+  release(connection: UpstreamTcpConnection<T>, id: number): void {
     connection.waiting.delete(id)
     if (connection.waiting.size > 0 || connection.closed || connection.idleTimer) return
     connection.idleTimer = this.#clock.after(this.#idleMs, () => this.drop(connection, null))
   }
 
   /** Closes at once; those that wait are handed to `onGone`. */
-  drop(connection: TcpConnection<T>, error: Error | null): void {
+  drop(connection: UpstreamTcpConnection<T>, error: Error | null): void {
     if (connection.closed) return
     connection.closed = true
     connection.idleTimer?.cancel()
@@ -107,9 +107,9 @@ export class TcpConnections<T> {
     }
   }
 
-  #open(): TcpConnection<T> {
+  #open(): UpstreamTcpConnection<T> {
     const socket = connect({ host: this.#address, port: this.#port, noDelay: true })
-    const connection: TcpConnection<T> = {
+    const connection: UpstreamTcpConnection<T> = {
       socket,
       owner: this,
       waiting: new Map(),
@@ -128,7 +128,7 @@ export class TcpConnections<T> {
     return connection
   }
 
-  #receive(connection: TcpConnection<T>, chunk: Buffer): void {
+  #receive(connection: UpstreamTcpConnection<T>, chunk: Buffer): void {
     let at = 0
     while (at < chunk.length && !connection.closed) {
       if (!connection.body) {

@@ -8,7 +8,7 @@ export interface Timed {
   dueTick: number
 }
 
-export const idle = -1
+export const NO_TIMER = -1
 const firing = -2
 const slots = 256
 
@@ -64,7 +64,7 @@ export class TimerWheel<T extends Timed> {
 
   cancel(entry: T): void {
     if (entry.dueTick >= 0) this.#unlink(entry)
-    entry.dueTick = idle
+    entry.dueTick = NO_TIMER
   }
 
   #read(): number {
@@ -102,7 +102,7 @@ export class TimerWheel<T extends Timed> {
     // One that falls due may cancel, or reuse, another of the same turn.
     for (const entry of due) {
       if (entry.dueTick !== firing) continue
-      entry.dueTick = idle
+      entry.dueTick = NO_TIMER
       this.#onDue(entry as T)
     }
     if (this.#size > 0) this.#timer ??= this.#clock.after(this.#tickMs, this.#run)

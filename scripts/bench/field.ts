@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type FloorRole, floor } from './floors.ts'
+import { type FloorRole, floor, kernelFloors } from './floors.ts'
 import { type ModuleOptions, startModule } from './module-under-test.ts'
 import { dnsdist, dnsmasq, findProgram, type PeerOptions, unbound, unboundOrigin } from './peers.ts'
 import type { PreparedList } from './prepared-list.ts'
@@ -62,7 +62,7 @@ export async function module(
 }
 
 /** In-flight limit of `wan` mode's figures: the operator's resolvers take more than a dnsmasq's 150. */
-export const wanInFlight = 2000
+export const WAN_IN_FLIGHT = 2000
 
 /** Up and answering, with the list in force. */
 export async function up(server: ServerProcess, listed: string, address: string): Promise<ServerProcess> {
@@ -86,6 +86,10 @@ export async function makeStock(bench: Bench): Promise<ServerProcess> {
 
 export async function makeFloor(bench: Bench, role: FloorRole): Promise<ServerProcess> {
   return floor(role, bench.script, ownFolder(bench, role), bench.origin.port)
+}
+
+export async function makeKernelFloors(bench: Bench): Promise<ServerProcess[]> {
+  return kernelFloors(ownFolder(bench, 'kernel floors'), bench.say)
 }
 
 /** unbound's always_null says 0.0.0.0. */

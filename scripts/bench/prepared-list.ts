@@ -19,8 +19,8 @@ import { KeyFolder } from '../operator/signing/key-folder.ts'
 import { programTools } from '../operator/tools.ts'
 import { startModule } from './module-under-test.ts'
 
-const list = 'securenet'
-const testZone = 'test.securenet.example'
+const LIST = 'securenet'
+const TEST_ZONE = 'test.securenet.example'
 const phishing = categories.indexOf('phishing')
 const malware = categories.indexOf('malware')
 
@@ -64,23 +64,23 @@ async function operatorOf(home: Home, broker: Broker) {
   const folder = await KeyFolder.open(home.keysDir)
   await publishKeys(broker, folder.documents)
   const tools = await programTools('bench', { broker, keys: folder, registerDir: home.registerDir })
-  return { tools, archive: new Archive(home.archiveDir, list) }
+  return { tools, archive: new Archive(home.archiveDir, LIST) }
 }
 
 export async function publish(home: Home, broker: Broker, version: number): Promise<void> {
   const { tools, archive } = await operatorOf(home, broker)
-  await publishVersion(tools, archive, { list, version, spreadSeconds: 0, progress: silent })
+  await publishVersion(tools, archive, { list: LIST, version, spreadSeconds: 0, progress: silent })
   await tools.close()
 }
 
 /** Chunks first, so that what is measured between this and `announce` is no publisher at work. */
 export async function publishOnlyChunks(home: Home, broker: Broker, version: number): Promise<void> {
-  await publishChunks(broker, await new Archive(home.archiveDir, list).load(version), silent)
+  await publishChunks(broker, await new Archive(home.archiveDir, LIST).load(version), silent)
 }
 
 export async function announce(home: Home, broker: Broker, version: number): Promise<void> {
   const { tools, archive } = await operatorOf(home, broker)
-  await announceVersion(tools, archive, { list, version, spreadSeconds: 0 })
+  await announceVersion(tools, archive, { list: LIST, version, spreadSeconds: 0 })
   await tools.close()
 }
 
@@ -97,15 +97,15 @@ export async function order(
 
 /** Nobody's list has one category alone: one name in four is malware. */
 async function archiveVersion(home: Home, names: readonly string[]): Promise<void> {
-  const archive = new Archive(home.archiveDir, list)
+  const archive = new Archive(home.archiveDir, LIST)
   const key = randomBytes(8).toString('hex')
   const entries: Names = new Map(
     names.map((name, i) => [name, { category: i % 4 ? phishing : malware, scope: 'tree', input: 0 }]),
   )
-  for (const { name, category } of testNames(testZone))
+  for (const { name, category } of testNames(TEST_ZONE))
     entries.set(name, { category, scope: 'exact', input: 0 })
   const set = setOf(entries, key)
-  const made = await makeRelease({ list, version: await archive.nextVersion(), key, set })
+  const made = await makeRelease({ list: LIST, version: await archive.nextVersion(), key, set })
   await archive.save(set, made)
 }
 
@@ -131,7 +131,7 @@ async function bringUp(home: Home, { folder, bundle, upstream }: PrepareOptions)
   return performance.now() - from
 }
 
-const versionTwoChanges = 1000
+const VERSION_TWO_CHANGES = 1000
 
 /** Makes the list, or finds it made. */
 export async function prepareList(options: PrepareOptions): Promise<PreparedList> {
@@ -144,8 +144,8 @@ export async function prepareList(options: PrepareOptions): Promise<PreparedList
   rmSync(folder, { recursive: true, force: true })
   for (const path of [home.keysDir, home.archiveDir, home.dataDir]) mkdirSync(path, { recursive: true })
   await archiveVersion(home, names)
-  const added = names.slice(0, versionTwoChanges).map((name) => `next-${name}`)
-  await archiveVersion(home, [...names.slice(versionTwoChanges), ...added])
+  const added = names.slice(0, VERSION_TWO_CHANGES).map((name) => `next-${name}`)
+  await archiveVersion(home, [...names.slice(VERSION_TWO_CHANGES), ...added])
   const firstListMs = await bringUp(home, options)
   writeFileSync(ready, '')
   return { home: stored, names, firstListMs }

@@ -1,4 +1,4 @@
-// lmdb's codec for values that are objects generates code (`new Function`). Ours are octets (blocklist/store.ts, encoding
+// lmdb's codec for values that are objects generates code (`new Function`). Ours are octets (blocklist/store/lmdb-file.ts, encoding
 // 'binary'), so that no encoder is ever made.
 class Encoder {
   constructor() {

@@ -15,7 +15,7 @@ import { programTools } from '../operator/tools.ts'
 import { lineIdOf } from './modem.ts'
 
 const phishing = categories.indexOf('phishing')
-const atOnce = 64
+const AT_ONCE = 64
 
 export const now = () => performance.timeOrigin + performance.now()
 
@@ -125,7 +125,7 @@ export class FleetBackend {
       const lineId = lineIdOf(index)
       this.#awaited.set(lineId, { sequence, protecting: service === 'enabled', published: now() })
       waiting.push(this.broker.publish(topics.desired(lineId), jws, true))
-      if (waiting.length >= atOnce) await Promise.all(waiting.splice(0, atOnce / 2))
+      if (waiting.length >= AT_ONCE) await Promise.all(waiting.splice(0, AT_ONCE / 2))
     }
     await Promise.all(waiting)
     const all = [...this.#awaited.values()]

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '../../module/base/clock.ts'
 import type { Head } from '../../module/blocklist/format/head.ts'
 import type { ChunkSource } from '../../module/blocklist/update/chunk-source.ts'
-import { chooseRelease, planUpdate, type Step, spreadDelay } from '../../module/blocklist/update/plan.ts'
+import { chooseRelease, type PlanStep, planUpdate, spreadDelay } from '../../module/blocklist/update/plan.ts'
 
 export interface MemoryListOptions {
   list: string
@@ -14,11 +14,11 @@ export interface MemoryListOptions {
   onError: (error: unknown) => void
 }
 
-const retryMs = 5000
+const RETRY_MS = 5000
 
 /**
  * A list of which only the version and the number of names are kept. What to fetch, when, and from which version is
- * decided by the module's own rules (blocklist/update-plan.ts), and every chunk is checked against the head; no store is built.
+ * decided by the module's own rules (blocklist/update/plan.ts), and every chunk is checked against the head; no store is built.
  */
 export class MemoryList {
   readonly #options: MemoryListOptions
@@ -51,14 +51,14 @@ export class MemoryList {
       const release = head && chooseRelease(head, this.#options.modemId, new Set())
       if (!head || !release || release.version <= (this.#base?.version ?? 0)) break
       try {
-        // As blocklist/update.ts: a line without any list does not wait.
+        // As blocklist/update/updater.ts: a line without any list does not wait.
         if (this.#base) await this.#wait(this.#delay(head, release.version))
         for (const step of planUpdate(release, this.#base)) await this.#fetch(step)
         this.#base = { version: release.version, key: release.key, names: release.names }
         this.#options.onSwitch(release.version)
       } catch (error) {
         this.#options.onError(error)
-        await this.#wait(retryMs)
+        await this.#wait(RETRY_MS)
       }
     }
     this.#working = false
@@ -72,7 +72,7 @@ export class MemoryList {
     return new Promise((resolve) => this.#options.clock.after(ms, resolve))
   }
 
-  async #fetch({ kind, from, to: version, chunks }: Step): Promise<void> {
+  async #fetch({ kind, from, to: version, chunks }: PlanStep): Promise<void> {
     const { source, list } = this.#options
     for (const [index, digest] of chunks.entries()) {
       const chunk = await source.fetch({

@@ -1,7 +1,7 @@
 import { systemClock } from '../../module/base/clock.ts'
 import type { Log } from '../../module/base/log.ts'
 import { Control, loadControl } from '../../module/control/control.ts'
-import type { Measured } from '../../module/control/reported.ts'
+import type { LineMeasurement } from '../../module/control/reported.ts'
 import { emptyBook, type LineBook, lineOf, mustBeGone } from '../../module/line/store.ts'
 import { MemoryFs } from './memory-fs.ts'
 import { MemoryList } from './memory-list.ts'
@@ -117,12 +117,13 @@ export class SimulatedModem {
     } as const
   }
 
-  #measure(): Measured {
+  #measure(): LineMeasurement {
     const { service } = lineOf(this.#book, lineIdOf(this.#options.index))
     const version = this.#list?.version
     const enabled = service === 'enabled'
     const protecting = enabled && version !== undefined
     return {
+      access: 'fixed',
       active: true,
       protecting,
       why: protecting ? 'protecting' : enabled ? 'list-missing' : service,

@@ -20,7 +20,7 @@ export interface BackendOptions {
   say(step: string, text: string): void
 }
 
-const list = 'securenet'
+const LIST = 'securenet'
 
 /** 13,752 lines, 13,745 of them names of real phishing sites: the npm package eth-phishing-detect. */
 function phishingNames(): string[] {
@@ -56,15 +56,15 @@ export class Backend {
     await publishKeys(broker, folder.documents)
     say('keys', `freshly made, in ${home.keysDir}`)
     const { keysDir, archiveDir, registerDir } = home
-    const profile = { url: brokerUrl, keysDir, archiveDir, register: registerDir, list }
+    const profile = { url: brokerUrl, keysDir, archiveDir, register: registerDir, list: LIST }
     writeFileSync(home.profile, `${JSON.stringify(profile, null, 2)}\n`)
 
     const names = phishingNames()
-    const archive = new Archive(home.archiveDir, list)
-    const { release, report } = await buildDemoList(archive, list, names)
+    const archive = new Archive(home.archiveDir, LIST)
+    const { release, report } = await buildDemoList(archive, LIST, names)
     const tools = await programTools('household', { broker, keys: folder, registerDir })
     const { version } = release
-    await publishVersion(tools, archive, { list, version, spreadSeconds: 0, progress: () => {} })
+    await publishVersion(tools, archive, { list: LIST, version, spreadSeconds: 0, progress: () => {} })
     say(
       'list',
       `version ${version} published: ${release.names} names in ${release.snapshot.chunks.length} chunks, ${bytesText(release.snapshot.bytes)}; ${leftOut(report)} of ${names.length} lines left out`,
@@ -76,7 +76,7 @@ export class Backend {
     )
     await tools.close()
     say('order', `line ${lineId}: enabled`)
-    return { list, listedName: String(names[0]) }
+    return { list: LIST, listedName: String(names[0]) }
   }
 
   async stop(): Promise<void> {

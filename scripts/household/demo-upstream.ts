@@ -1,39 +1,25 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net'
+import { CLASS_IN, HEADER_BYTES, Type } from '../../module/dns/constants.ts'
+import { QUESTION_FIXED_BYTES, questionEndOf } from '../../module/dns/question.ts'
 
-const headerBytes = 12
-const typeA = 1
-const typeAaaa = 28
-const ttlSeconds = 60
+const TTL_SECONDS = 60
 
 /** Documentation addresses (RFC 5737, RFC 3849): public to a rebinding filter, and nobody's. */
 const addresses = new Map<number, Buffer>([
-  [typeA, Buffer.from([192, 0, 2, 1])],
-  [typeAaaa, Buffer.from('20010db8000000000000000000000001', 'hex')],
+  [Type.A, Buffer.from([192, 0, 2, 1])],
+  [Type.AAAA, Buffer.from('20010db8000000000000000000000001', 'hex')],
 ])
-
-/** @returns where the first question ends, or null where there is none that can be read */
-function questionEnd(query: Buffer): number | null {
-  let at = headerBytes
-  for (;;) {
-    const length = query[at]
-    if (length === undefined || length > 63) return null
-    at += 1 + length
-    if (length === 0) break
-  }
-  return at + 4 <= query.length ? at + 4 : null
-}
 
 /**
  * Every name has the documentation address, other types have no data (RFC 2308 §2.2, without SOA: not to be cached).
  * @returns null for what is no question: not answered
  */
 export function demoAnswer(query: Buffer): Buffer | null {
-  if (query.length < headerBytes || (query[2]! & 0x80) !== 0 || query.readUInt16BE(4) !== 1) return null
-  const end = questionEnd(query)
-  if (end === null) return null
-  const type = query.readUInt16BE(end - 4)
+  const end = questionEndOf(query)
+  if (end < 0 || (query[2]! & 0x80) !== 0) return null
+  const type = query.readUInt16BE(end - QUESTION_FIXED_BYTES)
   const address = addresses.get(type)
   const reply = Buffer.alloc(end + (address ? 12 + address.length : 0))
   query.copy(reply, 0, 0, end)
@@ -42,10 +28,10 @@ export function demoAnswer(query: Buffer): Buffer | null {
   reply.writeUInt16BE(address ? 1 : 0, 6)
   reply.writeUInt32BE(0, 8)
   if (!address) return reply
-  reply.writeUInt16BE(0xc000 | headerBytes, end)
+  reply.writeUInt16BE(0xc000 | HEADER_BYTES, end)
   reply.writeUInt16BE(type, end + 2)
-  reply.writeUInt16BE(1, end + 4)
-  reply.writeUInt32BE(ttlSeconds, end + 6)
+  reply.writeUInt16BE(CLASS_IN, end + 4)
+  reply.writeUInt32BE(TTL_SECONDS, end + 6)
   reply.writeUInt16BE(address.length, end + 10)
   address.copy(reply, end + 12)
   return reply

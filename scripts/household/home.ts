@@ -23,7 +23,7 @@ export interface Home {
 }
 
 /** Room that the path of a Unix socket has (unix(7): 108 bytes), less the name of the socket itself. */
-const longestRunDir = 80
+const LONGEST_RUN_DIR = 80
 
 export function homePaths(folder: string): Home {
   const modem = join(folder, 'modem')
@@ -37,7 +37,7 @@ export function homePaths(folder: string): Home {
     archiveDir: join(folder, 'archive'),
     registerDir: join(folder, 'register'),
     dataDir: join(modem, 'data'),
-    runDir: runDir.length <= longestRunDir ? runDir : join(tmpdir(), `securenet-${digest}`),
+    runDir: runDir.length <= LONGEST_RUN_DIR ? runDir : join(tmpdir(), `securenet-${digest}`),
     configFile: join(modem, 'config.json'),
     rootsFile: join(modem, 'roots.json'),
     moduleLog: join(modem, 'module.log'),

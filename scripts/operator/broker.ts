@@ -43,7 +43,7 @@ export interface Broker {
   follow(filter: string, onMessage: OnMessage, options?: FollowOptions): Promise<() => Promise<void>>
   /**
    * What is retained at each of these topics. That a topic is empty is proved: an empty message that is not retained is
-   * published at `echo` and has come back (docs/adr/0013-operator-register.md).
+   * published at `echo` and has come back (docs/adr/0014-operator-register.md).
    * @param echo one that this account may publish at; readers of it must ignore empty messages
    * @throws OperatorError OPERATOR_TOPIC_UNREADABLE, OPERATOR_NOT_AUTHORISED, OPERATOR_BROKER_LOST, OPERATOR_BROKER_MUTE
    */

@@ -8,20 +8,20 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 export class OperatorError extends SecureNetError {
   readonly exit: ExitCode
 
-  constructor(exit: ExitCode, code: string, message: string, wayOut = '', options?: ErrorOptions) {
-    super(code, message, wayOut, options)
+  constructor(exit: ExitCode, code: string, message: string, remedy = '', options?: ErrorOptions) {
+    super(code, message, remedy, options)
     this.exit = exit
   }
 }
 
-export const refused = (code: string, message: string, wayOut = '') =>
-  new OperatorError(exitCodes.failed, code, message, wayOut)
-export const usage = (message: string, wayOut = '') =>
-  new OperatorError(exitCodes.usage, 'OPERATOR_USAGE', message, wayOut)
-export const unreachable = (message: string, wayOut = '', cause?: unknown) =>
-  new OperatorError(exitCodes.unreachable, 'OPERATOR_BROKER_UNREACHABLE', message, wayOut, { cause })
-export const timedOut = (message: string, wayOut = '') =>
-  new OperatorError(exitCodes.timedOut, 'OPERATOR_TIMED_OUT', message, wayOut)
+export const refused = (code: string, message: string, remedy = '') =>
+  new OperatorError(exitCodes.failed, code, message, remedy)
+export const usage = (message: string, remedy = '') =>
+  new OperatorError(exitCodes.usage, 'OPERATOR_USAGE', message, remedy)
+export const unreachable = (message: string, remedy = '', cause?: unknown) =>
+  new OperatorError(exitCodes.unreachable, 'OPERATOR_BROKER_UNREACHABLE', message, remedy, { cause })
+export const timedOut = (message: string, remedy = '') =>
+  new OperatorError(exitCodes.timedOut, 'OPERATOR_TIMED_OUT', message, remedy)
 
 /** The tool's own files: what the system says of a full disk has no path. */
 export function fileNotWritten(path: string, cause: unknown): OperatorError {
@@ -35,8 +35,8 @@ export function fileNotWritten(path: string, cause: unknown): OperatorError {
 }
 
 /** Anything thrown, as a person or a script is told it. */
-export function failure(error: unknown): { exit: ExitCode; code: string; message: string; wayOut: string } {
+export function failure(error: unknown): { exit: ExitCode; code: string; message: string; remedy: string } {
   const exit = error instanceof OperatorError ? error.exit : exitCodes.failed
-  const wayOut = error instanceof SecureNetError ? error.wayOut : ''
-  return { exit, code: codeOf(error), message: messageOf(error), wayOut }
+  const remedy = error instanceof SecureNetError ? error.remedy : ''
+  return { exit, code: codeOf(error), message: messageOf(error), remedy }
 }

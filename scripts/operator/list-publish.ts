@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Release } from '../../module/blocklist/format/head.ts'
-import { core } from '../../module/blocklist/never-block.ts'
+import { neverBlockCore } from '../../module/blocklist/never-block.ts'
 import type { HeadDocument } from '../../module/control/documents/kinds.ts'
 import type { Broker } from './broker.ts'
 import { usage } from './exit.ts'
@@ -32,7 +32,7 @@ export async function buildInto(archive: Archive, list: string, options: BuildIn
   const last = earlier.at(-1)
   const key = (!options.newKey && last?.release.key) || randomBytes(8).toString('hex')
   const previous = last ? { previous: { set: await last.readSet(), key: last.release.key } } : {}
-  const built = await buildList({ ...options, key, core, ...previous })
+  const built = await buildList({ ...options, key, core: neverBlockCore, ...previous })
   const version = await archive.nextVersion()
   const made = await makeRelease({ list, version, key, set: built.set, earlier })
   const save = () => archive.save(built.set, made)

@@ -137,7 +137,7 @@ export function countsOf(done: readonly Done[]) {
 }
 
 /** @throws OperatorError with `code`, where not every line has reported its order as applied */
-export function mustAllBeApplied(done: readonly Done[], code: string, whose: string, wayOut: string): void {
+export function mustAllBeApplied(done: readonly Done[], code: string, whose: string, remedy: string): void {
   const failed = done.filter((result) => result.act === 'failed')
   if (failed.length === 0) return
   const isLost = failed.some((result) => result.code.startsWith('OPERATOR_BROKER_'))
@@ -146,6 +146,6 @@ export function mustAllBeApplied(done: readonly Done[], code: string, whose: str
     isLost ? exitCodes.unreachable : isLate ? exitCodes.timedOut : exitCodes.failed,
     code,
     `${failed.length} of ${done.length} ${whose} have not reported the order as applied`,
-    wayOut,
+    remedy,
   )
 }

@@ -88,12 +88,12 @@ export async function runOperator(args: readonly string[], world: World): Promis
     // commander has said what is wrong, to a person; asking for --help is no error.
     const isUsage = error instanceof CommanderError
     if (isUsage && error.exitCode === 0) return exitCodes.ok
-    const { exit, code, message, wayOut } = failure(isUsage ? wrongUse(error) : error)
+    const { exit, code, message, remedy } = failure(isUsage ? wrongUse(error) : error)
     if (isUsage && !args.includes('--json')) return exit
     if (args.includes('--json'))
-      world.terminal.out(jsonLine({ error: { code, message, wayOut, ...stoppedReport(error) } }))
+      world.terminal.out(jsonLine({ error: { code, message, remedy, ...stoppedReport(error) } }))
     else
-      for (const line of [`${code}: ${message}`, wayOut]) if (line) world.terminal.err(`${printable(line)}\n`)
+      for (const line of [`${code}: ${message}`, remedy]) if (line) world.terminal.err(`${printable(line)}\n`)
     return exit
   }
 }

@@ -15,13 +15,14 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
+import { BATCH_FILE, compileBatch } from '../compile-batch.mjs'
 import { archive, filesBelow, setModes } from './archive.mjs'
 import { programKind } from './elf.mjs'
 import { writeIpk } from './ipk.mjs'
 import { putPrebuilt, strip } from './prebuilt.mjs'
 import { targets } from './targets.mjs'
 
-const release = 1
+const RELEASE = 1
 const common = ['libc', 'libstdcpp6', 'libgcc1', 'jshn', 'ubus', 'procd-ujail']
 
 function epochOf(releaseDate) {
@@ -40,16 +41,20 @@ function runtimesOf(paths) {
   })
 }
 
-/** The files of one target as they land on the modem. */
+/** The files of one target as they land on the modem, and what is not as it should be. */
 function stage({ root, programs, cache, work, target }) {
   const tree = join(work, 'tree')
   rmSync(tree, { recursive: true, force: true })
   cpSync(join(root, 'rootfs'), tree, { recursive: true })
   const into = join(tree, 'usr', 'lib', 'securenet')
   for (const program of programs) copyFileSync(program, join(into, basename(program)))
-  const stripped = putPrebuilt({ root, cache, target, into })
+  const notes = []
+  if (!putPrebuilt({ root, cache, target, into }))
+    notes.push(`native module not stripped: none of ${target.strip.join(', ')} here`)
+  const missing = compileBatch(target.node.replace('linux-', ''), join(into, BATCH_FILE), { root })
+  if (missing !== null) notes.push(`no ${BATCH_FILE}: ${missing}`)
   setModes(tree)
-  return { tree, stripped }
+  return { tree, notes }
 }
 
 function addRuntime(tree, runtime, target) {
@@ -81,7 +86,7 @@ function writeFeed({ root, out, version, epoch }) {
     join(folder, 'Makefile'),
     template
       .replaceAll('@VERSION@', version)
-      .replaceAll('@RELEASE@', String(release))
+      .replaceAll('@RELEASE@', String(RELEASE))
       .replaceAll('@EPOCH@', String(epoch)),
   )
 }
@@ -101,24 +106,18 @@ function writeDigests(out) {
 /** One target: package without runtime, tarball, and a package for each runtime that fits. */
 function packTarget(target, options) {
   const { out, work, version, epoch, architecture, runtimes, say } = options
-  const { tree, stripped } = stage({ ...options, target })
+  const { tree, notes } = stage({ ...options, target })
   const folder = join(out, target.name)
   mkdirSync(folder, { recursive: true })
   const opkg = architecture ?? target.opkg
-  const full = `${version}-${release}`
-  const report = (file, installed, notes) => {
-    const note = notes.length > 0 ? ` (${notes.join('; ')})` : ''
+  const full = `${version}-${RELEASE}`
+  const report = (file, installed, said = notes) => {
+    const note = said.length > 0 ? ` (${said.join('; ')})` : ''
     say(`${relative(out, file)}: ${statSync(file).size} bytes, installed ${installed} bytes${note}`)
   }
-  const notes = stripped ? [] : [`native module not stripped: none of ${target.strip.join(', ')} here`]
-
   const file = join(folder, `securenet_${full}_${opkg}.ipk`)
   const fields = { tree, work, epoch, version: full, architecture: opkg }
-  report(
-    file,
-    writeIpk({ ...fields, file, name: 'securenet', depends: [...common, 'node (>= 20.19)'] }),
-    notes,
-  )
+  report(file, writeIpk({ ...fields, file, name: 'securenet', depends: [...common, 'node (>= 20.19)'] }))
   const tarball = join(folder, `securenet-${version}-rootfs-${target.name}.tar.gz`)
   withStartLinks(tree, () => archive({ folder: tree, members: ['.'], file: tarball, epoch }))
   const feedFiles = join(out, 'feed', 'securenet', 'files')

@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
-import { encodeSnapshot } from '../../module/blocklist/format/encode.ts'
 import { createEntrySetBuilder, type Scope, tagOf } from '../../module/blocklist/format/entries.ts'
 import { createNameHash, parseKey } from '../../module/blocklist/format/name-hash.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
-import { core } from '../../module/blocklist/never-block.ts'
+import { neverBlockCore } from '../../module/blocklist/never-block.ts'
 import { createStoreBuilder } from '../../module/blocklist/store/builder.ts'
 import { openStore, type Store } from '../../module/blocklist/store/store.ts'
 import { verdictCategory, verdictLabels, verdictScope } from '../../module/blocklist/verdict.ts'
 import { nameFromText } from '../../module/dns/name.ts'
+import { encodeSnapshot } from '../../scripts/operator/list/encode.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'securenet-matcher-'))
 const opened: Store[] = []
@@ -60,7 +60,7 @@ const rules: readonly Rule[] = [
 const store = await listOf(rules)
 
 describe('verdict', () => {
-  const matcher = createMatcher({ store, allow: ['allowed.test', 'fine.bad.example'], core })
+  const matcher = createMatcher({ store, allow: ['allowed.test', 'fine.bad.example'], core: neverBlockCore })
 
   test.each([
     ['bad.example', 'malware', 'tree', 2, 'bad.example'],
@@ -123,7 +123,7 @@ describe('verdict', () => {
 
 describe('changes', () => {
   test('no list: nothing is listed, and nothing throws', () => {
-    const matcher = createMatcher({ store: null, allow: ['a.example'], core })
+    const matcher = createMatcher({ store: null, allow: ['a.example'], core: neverBlockCore })
     expect(matcher.verdict(wire('bad.example'), 0)).toBe(0)
     expect(matcher.explain(wire('bad.example'), 0)).toEqual({ listed: false, by: 'none' })
   })
@@ -137,19 +137,19 @@ describe('changes', () => {
       'ffeeddccbbaa9988',
       4,
     )
-    const matcher = createMatcher({ store, allow: ['bad.example'], core })
-    const epochs = [matcher.epoch]
+    const matcher = createMatcher({ store, allow: ['bad.example'], core: neverBlockCore })
+    const epochs = [matcher.revision]
     expect(matcher.verdict(wire('bad.example'), 0)).toBe(0)
     matcher.setAllow([])
-    epochs.push(matcher.epoch)
+    epochs.push(matcher.revision)
     expect(matcher.verdict(wire('bad.example'), 0)).not.toBe(0)
     matcher.setStore(other)
-    epochs.push(matcher.epoch)
+    epochs.push(matcher.revision)
     expect(matcher.verdict(wire('bad.example'), 0)).toBe(0)
     expect(matcher.explain(wire('new.example'), 0)).toMatchObject({ listed: true, version: 4 })
     expect(matcher.explain(wire('time.windows.com'), 0)).toMatchObject({ listed: false, by: 'core' })
     matcher.setAllow(['new.example'])
-    epochs.push(matcher.epoch)
+    epochs.push(matcher.revision)
     expect(matcher.explain(wire('new.example'), 0)).toMatchObject({ listed: false, by: 'allow' })
     expect(epochs).toEqual([...epochs].sort((a, b) => a - b))
     expect(new Set(epochs).size).toBe(4)
@@ -192,7 +192,9 @@ test('as a plain search through the rules says', async () => {
 
 test('every name of the core is one', () => {
   expect(
-    core.filter((name) => nameFromText(name) === null || !name.includes('.') || name !== name.toLowerCase()),
+    neverBlockCore.filter(
+      (name) => nameFromText(name) === null || !name.includes('.') || name !== name.toLowerCase(),
+    ),
   ).toEqual([])
-  expect(new Set(core).size).toBe(core.length)
+  expect(new Set(neverBlockCore).size).toBe(neverBlockCore.length)
 })

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
+import { hookLimitMs } from '../helpers/limits.ts'
 
 const executablePath = process.env['SECURENET_CHROMIUM'] ?? '/usr/bin/chromium'
 
@@ -12,6 +13,7 @@ export const noBrowser = existsSync(executablePath)
 export function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath,
+    timeout: hookLimitMs,
     args: [
       '--headless',
       '--no-sandbox',

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../scripts/free-port.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 import { query } from '../helpers/wire.ts'
 import type { SignedZone } from './signed-zone.ts'
 import { zoneName } from './signed-zone.ts'
@@ -57,15 +58,15 @@ export class Bench {
   }
 
   /** A validating resolver that has the zone as its upstream. */
-  resolver({ file, anchor }: SignedZone): Promise<number> {
-    return this.unbound('resolver', [`trust-anchor: "${anchor}"`, 'ede: yes'], authZone(file, false))
+  resolver({ file, anchor }: SignedZone, more: readonly string[] = []): Promise<number> {
+    return this.unbound('resolver', [`trust-anchor: "${anchor}"`, 'ede: yes', ...more], authZone(file, false))
   }
 
   /** A validator whose only way out is `port`. */
-  validatorBehind(port: number, { anchor }: SignedZone): Promise<number> {
+  validatorBehind(port: number, { anchor }: SignedZone, more: readonly string[] = []): Promise<number> {
     return this.unbound(
       'validator',
-      [`trust-anchor: "${anchor}"`],
+      [`trust-anchor: "${anchor}"`, ...more],
       ['forward-zone:', 'name: "."', `forward-addr: 127.0.0.1@${port}`],
     )
   }
@@ -117,7 +118,8 @@ export class Bench {
   async #answers(port: number): Promise<void> {
     const client = await new WireClient(port).start()
     try {
-      for (let i = 0; i < 100; i++) {
+      const end = performance.now() + waitLimitMs
+      while (performance.now() < end) {
         if (await client.ask(query({ name: `ns1.${zoneName}`, type: 1 }), 'udp', 100)) return
       }
     } finally {

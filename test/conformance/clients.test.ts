@@ -100,7 +100,10 @@ describe.skipIf(without !== '')('real clients of the built bundle', () => {
     'glibc, musl and busybox resolve in a namespace where we are the only resolver',
     () => {
       const authority = 'authority'
-      writeFileSync(join(bench.folder, 'resolv.conf'), 'nameserver 127.0.0.1\noptions timeout:1 attempts:2\n')
+      writeFileSync(
+        join(bench.folder, 'resolv.conf'),
+        'nameserver 127.0.0.1\noptions timeout:10 attempts:2\n',
+      )
       const home = join(bench.folder, 'inside')
       writeFileSync(
         join(bench.folder, `${authority}.conf`),

@@ -1,6 +1,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 interface Waiting {
   resolve: (reply: Buffer | null) => void
@@ -36,11 +37,16 @@ export class WireClient {
     }
     this.#waiting.clear()
     this.#udp?.close()
+    this.#udp = null
     this.#tcp?.destroy()
   }
 
   /** @returns null where nothing came in time */
-  async ask(message: Buffer, transport: 'udp' | 'tcp' = 'udp', timeoutMs = 5000): Promise<Buffer | null> {
+  async ask(
+    message: Buffer,
+    transport: 'udp' | 'tcp' = 'udp',
+    timeoutMs = waitLimitMs,
+  ): Promise<Buffer | null> {
     const query = Buffer.from(message)
     const id = this.#nextId
     this.#nextId = (id % 65_535) + 1

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Aedes } from 'aedes'
-import type { Broker } from '../../module/control/mqtt/transport.ts'
+import type { BrokerAddress } from '../../module/control/mqtt/transport.ts'
 import { freePort } from '../../scripts/free-port.ts'
 
 /** Whether a real mosquitto is there; a test that is skipped for want of it says so. */
@@ -21,7 +21,7 @@ export const mosquittoMissing = (() => {
 })()
 
 export interface TestBroker {
-  broker: Broker
+  broker: BrokerAddress
   port: number
   /** Ends it and takes its connections with it. */
   stop(): Promise<void>

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Clock, systemClock } from '../../module/base/clock.ts'
 import { createLog } from '../../module/base/log.ts'
 import { Control, loadControl } from '../../module/control/control.ts'
-import type { Broker } from '../../module/control/mqtt/transport.ts'
+import type { BrokerAddress } from '../../module/control/mqtt/transport.ts'
 import { emptyBook, type LineBook, lineOf } from '../../module/line/store.ts'
 import { aclOf } from '../system/modem.ts'
 import {
@@ -20,7 +20,7 @@ import { type Operator, seconds } from './rig.ts'
 export interface Operated {
   test: TestBroker
   /** How somebody reaches it; `url` of a proxy before it where given. */
-  as(name: string, url?: string): Broker
+  as(name: string, url?: string): BrokerAddress
   log(): string
 }
 
@@ -62,7 +62,7 @@ export const kinds: Kind[] = [
 ]
 
 export interface ModemOptions {
-  broker: Broker
+  broker: BrokerAddress
   folder: string
   operator: Operator
   clock?: Clock
@@ -105,6 +105,7 @@ export async function startControl(options: ModemOptions) {
     measure: (lineId) => {
       const protecting = lineId === 'l1' && lineOf(book, 'l1').service === 'enabled'
       return {
+        access: 'fixed',
         active: lineId === 'l1',
         protecting,
         why: protecting ? 'protecting' : 'disabled',

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { SecureNetError } from '../../module/base/error.ts'
-import { Committed } from '../../module/control/durable-value.ts'
+import { DurableValue } from '../../module/control/durable-value.ts'
 
 describe('group commit', () => {
   function make() {
     const writes: { value: number; done: (error?: Error) => void }[] = []
-    const state = new Committed(0, (value) => {
+    const state = new DurableValue(0, (value) => {
       return new Promise<void>((resolve, reject) => {
         writes.push({ value, done: (error) => (error ? reject(error) : resolve()) })
       })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../module/base/clock.ts'
 import { createLog } from '../../module/base/log.ts'
-import type { ChunkRef } from '../../module/blocklist/update/chunk-source.ts'
+import type { ChunkRef } from '../../module/blocklist/format/chunk-ref.ts'
 import { ListFeed } from '../../module/control/list-feed.ts'
 import { type MessageHandler, Session } from '../../module/control/mqtt/session.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
@@ -76,7 +76,7 @@ describe('list feed', () => {
       random: Math.random,
       clockSane: () => true,
       presence: () => ({ topic: 'p', payload: Buffer.from('{}') }),
-      backoffMs: { base: 20, max: 50 },
+      backoff: { firstMs: 20, longestMs: 50 },
     })
     session.start()
     await until(() => session.status().connected)

@@ -27,11 +27,15 @@ const parts: ReportParts = {
   fleetState: undefined,
   refusals: [],
   measured: {
+    access: 'fixed',
     active: true,
     protecting: true,
     why: 'protecting',
     interfaces: { armed: ['br-lan'], refused: [] },
-    list: { name: 'securenet', state: 'verified', version: 12, names: 13_752, phase: 'idle' },
+    list: {
+      ...{ name: 'securenet', state: 'verified', version: 12, names: 13_752, phase: 'idle' },
+      issuedAt: 1_789_999_000,
+    },
     selfTest: { udp4: 'pass', tcp4: 'pass', udp6: 'pass', tcp6: 'skipped', page: 'pass', forward: 'unknown' },
   },
   at: 1_790_000_100,
@@ -41,7 +45,11 @@ const parts: ReportParts = {
 
 describe('reported', () => {
   const cases: [string, Partial<ReportParts>, Partial<Reported>][] = [
-    ['an order in force', {}, { generation: 3, sequence: 9, outcome: 'applied', service: 'enabled' }],
+    [
+      'an order in force',
+      {},
+      { generation: 3, sequence: 9, outcome: 'applied', service: 'enabled', access: 'fixed' },
+    ],
     [
       'an order that was rejected: what is in force stays',
       { order: { outcome: 'rejected', code: 'DOC_SIGNATURE' } },

@@ -11,28 +11,29 @@ import { parseStoredTrust, Trust } from '../../module/control/documents/trust.ts
 import { Presence } from '../../module/control/mqtt/presence.ts'
 import { Session } from '../../module/control/mqtt/session.ts'
 import { topics } from '../../module/control/mqtt/topics.ts'
-import type { Broker } from '../../module/control/mqtt/transport.ts'
-import type { Measured, Reported } from '../../module/control/reported.ts'
+import type { BrokerAddress } from '../../module/control/mqtt/transport.ts'
+import type { LineMeasurement, Reported } from '../../module/control/reported.ts'
 import { Requests, requestGate } from '../../module/control/requests.ts'
 import { Twin } from '../../module/control/twin.ts'
 import { loadBook } from '../../module/control/twin-book.ts'
 import { highestEpoch, type LineBook, lineBookFile, lineOf } from '../../module/line/store.ts'
 import type { Desired, FleetOrder } from '../../module/line/types.ts'
-import { ClockFloor, parseStoredFloor } from '../../module/platform/clock-floor.ts'
 import { StateFile } from '../../module/platform/state-file.ts'
+import { parseStoredFloor, TrustedTime } from '../../module/platform/trusted-time.ts'
 import {
   makeKeysDocument,
   makeRootsFile,
   signDocument,
 } from '../../scripts/operator/signing/sign-document.ts'
 import { generateSigningKey, type SigningKey } from '../../scripts/operator/signing/signing-key.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 export const seconds = () => Math.floor(Date.now() / 1000)
 
-export async function until(what: () => unknown, ms = 5000): Promise<void> {
-  const end = Date.now() + ms
+export async function until(what: () => unknown): Promise<void> {
+  const end = performance.now() + waitLimitMs
   while (!what()) {
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
+    if (performance.now() > end) throw new Error(`not within ${waitLimitMs} ms: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
@@ -112,7 +113,7 @@ const baseHead: Head = {
 }
 
 /** A modem's control part over real files and a real broker; what it does otherwise is written down. */
-export async function startModem(broker: Broker, operator: Operator, folder: string) {
+export async function startModem(broker: BrokerAddress, operator: Operator, folder: string) {
   const log = createLog(() => undefined)
   const file = lineBookFile(folder)
   const book = await loadBook(file, log)
@@ -120,7 +121,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
   const trust = new Trust({ roots: operator.roots, file: stateFile('trust.state', parseStoredTrust), log })
   await trust.load(highestEpoch(book))
   const boot = `boot-${Math.random().toString(36).slice(2)}`
-  const floor = new ClockFloor({
+  const trustedTime = new TrustedTime({
     clock: systemClock,
     file: stateFile('clock.state', parseStoredFloor),
     buildTime: seconds() - 86_400,
@@ -128,7 +129,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
     boot,
   })
   const replay = new ReplayGuard({ file: stateFile('replay.state', parseStoredReplay), log })
-  await replay.load(floor.trustedNow())
+  await replay.load(trustedTime.now())
   const presence = new Presence({ modemId: 'm1', bootId: boot, lines: ['l1', 'l2'] })
   const session = new Session({
     broker,
@@ -139,7 +140,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
     random: Math.random,
     clockSane: () => true,
     presence: presence.document,
-    backoffMs: { base: 50, max: 200 },
+    backoff: { firstMs: 50, longestMs: 200 },
   })
   const acts: { book: LineBook; wipe: boolean }[] = []
   const heads: Head[] = []
@@ -149,7 +150,8 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
     writes: 0,
   }
   let protecting = false
-  const measure = (lineId: string): Measured => ({
+  const measure = (lineId: string): LineMeasurement => ({
+    access: 'fixed',
     active: lineId === 'l1',
     protecting: protecting && lineId === 'l1',
     why: protecting ? 'protecting' : 'disabled',
@@ -168,7 +170,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
       gate.writes++
       return gate.write(next)
     },
-    floor,
+    trustedTime,
     clock: systemClock,
     log,
     onHead: (head) => heads.push(head),
@@ -187,7 +189,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
     session,
     clock: systemClock,
     log,
-    accept: requestGate({ modemId: 'm1', trust, replay, floor }),
+    accept: requestGate({ modemId: 'm1', trust, replay, trustedTime }),
     handlers: {
       status: run,
       'self-test': run,
@@ -209,7 +211,7 @@ export async function startModem(broker: Broker, operator: Operator, folder: str
 }
 
 /** A backend's connection: publishes, and hears what the modem reports. */
-export async function startBackend(broker: Broker) {
+export async function startBackend(broker: BrokerAddress) {
   const client = await mqtt.connectAsync(broker.url, { reconnectPeriod: 50 })
   const reports: Reported[] = []
   const responses: any[] = []

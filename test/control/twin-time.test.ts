@@ -53,11 +53,11 @@ it('what time alone changes: a suspension ends, on flash first, and a head expir
     },
     book,
     writeBook: async (book) => void happened.push(`written ${lineOf(book, 'l1').service}`),
-    floor: {
+    trustedTime: {
       observe: () => undefined,
       forgetRoles: () => undefined,
       unbelieved: () => undefined,
-      trustedNow: now,
+      now: now,
       floor: () => now() - 3600,
       instant,
       persist: async () => undefined,
@@ -67,6 +67,7 @@ it('what time alone changes: a suspension ends, on flash first, and a head expir
     onHead: () => undefined,
     act: async (book) => void happened.push(`acted ${lineOf(book, 'l1').service}`),
     measure: () => ({
+      access: 'fixed',
       active: true,
       protecting: false,
       why: 'suspended',

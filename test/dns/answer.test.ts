@@ -1,14 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Answer, readAnswer, serve, withoutSectionOf } from '../../module/dns/answer.ts'
+import { type Answer, readAnswer, withoutSectionOf } from '../../module/dns/answer.ts'
 import { Question } from '../../module/dns/question.ts'
 import {
   restoreAnswer,
   type StoredAnswer,
-  serveStored,
   storeAnswer,
   storedBytes,
+  writeStoredReply,
 } from '../../module/dns/stored-answer.ts'
+import { writeReply } from '../../module/dns/write-reply.ts'
 import { header, opt, option, query, rdata, reply } from '../helpers/wire.ts'
 
 const asking = (message: Buffer) => {
@@ -55,7 +56,7 @@ describe('an upstream reply', () => {
     ['SERVFAIL', reply(plain, { flags: 0x8182 }), 0],
     ['REFUSED', reply(plain, { flags: 0x8185 }), 0],
     ['TC=1 is never cached', reply(plain, { flags: 0x8380, answers: [A] }), 0],
-    ['TTL with the top bit (RFC 2181 §8)', reply(plain, { answers: [{ ...A, ttl: 0x8000_0001 }] }), 0],
+    ['TTL with the top bit (RFC 8767 §4)', reply(plain, { answers: [{ ...A, ttl: 0x8000_0001 }] }), 604_800],
     ['TTL above a week (RFC 8767 §4)', reply(plain, { answers: [{ ...A, ttl: 0x7fff_ffff }] }), 604_800],
   ])('is cached for: %s', (_, message, ttl) => {
     expect(readAnswer(message, plainEnd)?.ttl).toBe(ttl)
@@ -85,7 +86,7 @@ describe('an upstream reply', () => {
       reply(plain, { answers: [A], opt: opt({ options: option(10, 'cookie!!') }) }),
       plainEnd,
     )!
-    const served = serve(asking(client), answer, { limit: 512, age: 0 })
+    const served = writeReply(asking(client), answer, { limit: 512, age: 0 })
     expect(header(served)).toMatchObject({ id: 0xbeef, flags: 0x8190, answers: 1, additionals: 0 })
     expect(served.subarray(12, plainEnd)).toEqual(client.subarray(12, plainEnd))
   })
@@ -100,7 +101,7 @@ describe('an upstream reply', () => {
       }),
       plainEnd,
     )!
-    const served = serve(asking(plain), answer, { limit: 512, age: 30 })
+    const served = writeReply(asking(plain), answer, { limit: 512, age: 30 })
     expect([served.readUInt32BE(plainEnd + 6), served.readUInt32BE(plainEnd + 22)]).toEqual([0, 70])
   })
 
@@ -111,13 +112,13 @@ describe('an upstream reply', () => {
       reply(plain, { flags: 0x8182, opt: opt({ options: Buffer.concat([option(10, 'cookie!!'), ede]) }) }),
       plainEnd,
     )!
-    const served = serve(asking(client), answer, { limit: 512, age: 0 })
+    const served = writeReply(asking(client), answer, { limit: 512, age: 0 })
     expect(served.subarray(plainEnd)).toEqual(opt({ flags: 0x8000, options: ede }))
   })
 
   it('AD only for those who asked for it (RFC 6840 §5.8)', () => {
     const answer = readAnswer(reply(plain, { flags: 0x81a0, answers: [A] }), plainEnd)!
-    const ad = (message: Buffer) => header(serve(asking(message), answer, { limit: 512, age: 0 })).ad
+    const ad = (message: Buffer) => header(writeReply(asking(message), answer, { limit: 512, age: 0 })).ad
     expect([ad(plain), ad(query({ flags: 0x0120 })), ad(query({ tail: opt({ flags: 0x8000 }) }))]).toEqual([
       false,
       true,
@@ -132,7 +133,7 @@ describe('an upstream reply', () => {
       reply(plain, { answers: [cname, text(1), text(1), text(1), text(1)] }),
       plainEnd,
     )!
-    const served = serve(asking(query({ tail: opt({ size: 512 }) })), answer, { limit: 512, age: 0 })
+    const served = writeReply(asking(query({ tail: opt({ size: 512 }) })), answer, { limit: 512, age: 0 })
     expect(header(served)).toMatchObject({ tc: true, answers: 1, additionals: 1 })
     expect(served.length).toBeLessThanOrEqual(512)
   })
@@ -144,7 +145,7 @@ describe('an upstream reply', () => {
       rdata: rdata.a('192.0.2.9'),
     }))
     const answer = readAnswer(reply(plain, { answers: [A], additionals: glue }), plainEnd)!
-    const served = serve(asking(plain), answer, { limit: 512, age: 0 })
+    const served = writeReply(asking(plain), answer, { limit: 512, age: 0 })
     expect(header(served)).toMatchObject({ tc: false, answers: 1 })
     expect(served.length).toBeLessThanOrEqual(512)
   })
@@ -157,7 +158,7 @@ describe('an upstream reply', () => {
         message[11] = additionals
         const answer = readAnswer(message, plainEnd)
         if (!answer) return
-        const served = serve(asking(query({ tail: opt() })), answer, { limit: 512, age: 5 })
+        const served = writeReply(asking(query({ tail: opt() })), answer, { limit: 512, age: 5 })
         expect(served.length).toBeLessThanOrEqual(512)
         expect(readAnswer(served, plainEnd)).not.toBeNull()
       }),
@@ -208,7 +209,7 @@ describe('a stored answer', () => {
         const question = asking(query({ flags, ...(tail && { tail }) }))
         const { ttl, errors, ...fixed } = how
         const as = { ...fixed, ...(ttl !== undefined && { ttl }), ...(errors && { errors }) }
-        expect(serveStored(question, stored(answer), as)).toEqual(serve(question, answer, as))
+        expect(writeStoredReply(question, stored(answer), as)).toEqual(writeReply(question, answer, as))
         expect(restoreAnswer(stored(answer)).records).toEqual(answer.records)
       }),
     )
@@ -220,7 +221,7 @@ describe('a stored answer', () => {
       plainEnd,
     )!
     withoutSectionOf(answer, 2)
-    const served = serveStored(asking(plain), stored(answer), { limit: 512, age: 0 })
+    const served = writeStoredReply(asking(plain), stored(answer), { limit: 512, age: 0 })
     expect(header(served)).toMatchObject({ answers: 1, authorities: 1, additionals: 0 })
     expect(restoreAnswer(stored(answer)).records).toHaveLength(2)
   })

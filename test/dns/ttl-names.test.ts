@@ -1,10 +1,11 @@
 // A compressed name may point at any octet before it, so at a TTL too; TTLs are counted down in the cache (RFC 9267 §2).
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Answer, readAnswer, serve } from '../../module/dns/answer.ts'
+import { type Answer, readAnswer } from '../../module/dns/answer.ts'
 import { Type } from '../../module/dns/constants.ts'
 import { expandName } from '../../module/dns/name.ts'
 import { Question } from '../../module/dns/question.ts'
+import { writeReply } from '../../module/dns/write-reply.ts'
 import { query, reply } from '../helpers/wire.ts'
 
 const asked = new Question(query({ name: 'a.example', type: 1 }))
@@ -75,8 +76,8 @@ describe('names and TTLs', () => {
         const answer = readAnswer(replyOf(records), asked.end)
         if (!answer) return
         used++
-        const fresh = serve(asked, answer, { limit: 65_535, age: 0 })
-        const aged = serve(asked, answer, { limit: 65_535, age: 777 })
+        const fresh = writeReply(asked, answer, { limit: 65_535, age: 0 })
+        const aged = writeReply(asked, answer, { limit: 65_535, age: 777 })
         expect(namesOf(aged, answer)).toEqual(namesOf(fresh, answer))
       }),
       { numRuns: 20_000 },

@@ -1,18 +1,18 @@
-import { systemClock } from '../../module/base/clock.ts'
 import { createLog } from '../../module/base/log.ts'
 import { isWithin, nameFromText, nameToText } from '../../module/dns/name.ts'
 import { TcpListener } from '../../module/listener/tcp.ts'
 import { UdpListener } from '../../module/listener/udp.ts'
+import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
-import { createJudge } from '../../module/query/judge.ts'
-import type { Outcome, Query } from '../../module/query/query.ts'
+import type { Query, StepResult } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
 import type { ServersUpstream } from '../../module/upstream/upstream.ts'
 import { freePort } from '../../scripts/free-port.ts'
 import { WireClient } from '../conformance/wire-client.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
 
 export interface ForwarderOptions {
   upstreamPort: number
@@ -28,19 +28,21 @@ const listed = nameFromText('bad.example')!
 /** The chain, the real exchanger behind it and the real listeners before it, on loopback; `bad.example` is listed. */
 export class Forwarder {
   readonly log: string[] = []
+  /** Stands still but where a test lets time pass: what is answered then was answered without any waiting. */
+  readonly clock = new FakeClock()
   readonly upstream: ServersUpstream
-  readonly handle: (query: Query) => Outcome
-  readonly cache = new Cache({ clock: systemClock, bytes: 1 << 20 })
+  readonly handle: (query: Query) => StepResult
+  readonly cache = new Cache({ clock: this.clock, bytes: 1 << 20 })
   readonly #options: ForwarderOptions
   readonly #stop: (() => unknown)[] = []
   port = 0
 
   constructor(options: ForwarderOptions) {
     this.#options = options
-    const clock = systemClock
+    const { clock } = this
     const log = createLog((line) => this.log.push(line), 'debug')
     const policy = {
-      ...{ protecting: true, epoch: 1 },
+      ...{ filtering: true, revision: 1 },
       verdict: (wire: Uint8Array, start: number) => {
         let end = start
         while (wire[end]) end += wire[end]! + 1
@@ -64,7 +66,7 @@ export class Forwarder {
     this.handle = createChain({
       ...{ policy, blocked, clock, cache: this.cache, localZones: ['lan'], refuseBypass: true },
       rateLimit: createRateLimit({ clock, burst: 2000 }),
-      judge: createJudge({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
+      inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
       upstream: this.upstream,
       observe: (query) =>
         log.debug('answered', { reason: query.reason, name: nameToText(query.message, 12) }),
@@ -72,13 +74,13 @@ export class Forwarder {
   }
 
   async start(): Promise<this> {
-    const { handle } = this
+    const { handle, clock } = this
     const at = { address: '127.0.0.1', port: await freePort() }
     const log = createLog((line) => this.log.push(line), 'debug')
     this.port = at.port
-    const udp = new UdpListener({ ...at, handle, log })
+    const udp = new UdpListener({ ...at, handle, log, addon: null })
     const tcp = new TcpListener({
-      ...{ ...at, handle, log, clock: systemClock, connections: 32, connectionsPerClient: 32 },
+      ...{ ...at, handle, log, clock, connections: 32, connectionsPerClient: 32 },
       idleSeconds: this.#options.tcpIdleSeconds ?? 10,
     })
     for (const part of [this.upstream, udp, tcp]) {

@@ -6,14 +6,15 @@ import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { ChunkRef } from '../../module/blocklist/format/chunk-ref.ts'
 import type { Head } from '../../module/blocklist/format/head.ts'
-import type { ChunkRef } from '../../module/blocklist/update/chunk-source.ts'
 import { StateFile } from '../../module/platform/state-file.ts'
 import { histogramLines, perSecond, quantiles } from '../../scripts/fleet/figures.ts'
 import { MemoryFs } from '../../scripts/fleet/memory-fs.ts'
 import { MemoryList } from '../../scripts/fleet/memory-list.ts'
 import { mosquittoMissing } from '../control/broker.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 const run = promisify(execFile)
 const turns = async () => {
@@ -145,9 +146,9 @@ describe('MemoryList', () => {
 
 describe.skipIf(mosquittoMissing)('npm run fleet', () => {
   const fleet = (...args: string[]) =>
-    run(process.execPath, [resolve('scripts/run.mjs'), 'fleet', ...args], { timeout: 60_000 })
+    run(process.execPath, [resolve('scripts/run.mjs'), 'fleet', ...args], { timeout: waitLimitMs })
 
-  it('measures every phase of a small fleet, and leaves nothing behind', { timeout: 70_000 }, async () => {
+  it('measures every phase of a small fleet, and leaves nothing behind', async () => {
     const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('securenet-fleet-'))
     const before = folders()
     const small = ['--modems', '25', '--rate', '100', '--names', '2000', '--spread', '1', '--no-restart']

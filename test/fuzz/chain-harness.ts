@@ -1,17 +1,19 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { Answer } from '../../module/dns/answer.ts'
 import { cookieOf, findOpt, fullRcode } from '../../module/dns/edns.ts'
 import { expandName, nameFromText, nameToText } from '../../module/dns/name.ts'
+import { matchReply } from '../../module/dns/reply-matcher.ts'
+import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
-import { createJudge } from '../../module/query/judge.ts'
 import { DROP, PENDING, Query } from '../../module/query/query.ts'
-import { matchReply } from '../../module/upstream/match-reply.ts'
+import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { decode } from '../helpers/zone-text.ts'
 
-type Done = (reply: Buffer | null, failure: 'timeout' | null) => void
+type Done = (answer: Answer | null, failure: 'timeout' | 'unusable' | null) => void
 
 const bad = nameFromText('bad.example')!.toString('latin1')
 const bypass = nameFromText('bypass.example')!.toString('latin1')
@@ -27,7 +29,7 @@ function isBelow(wire: Buffer, zone: string): boolean {
 export class ChainHarness {
   readonly clock = new FakeClock()
   readonly cache = new Cache({ clock: this.clock, bytes: 1 << 20 })
-  epoch = 1
+  revision = 1
   readonly #waiting: { message: Buffer; done: Done }[] = []
   readonly #chain
   /** Replies that upstream's matching let through. */
@@ -36,9 +38,9 @@ export class ChainHarness {
   constructor() {
     const self = this
     const policy = {
-      protecting: true,
-      get epoch() {
-        return self.epoch
+      filtering: true,
+      get revision() {
+        return self.revision
       },
       verdict: (wire: Uint8Array, start: number) => {
         let end = start
@@ -55,7 +57,7 @@ export class ChainHarness {
     this.#chain = createChain({
       ...{ policy, blocked, clock: this.clock, cache: this.cache, localZones: ['lan'], refuseBypass: true },
       rateLimit: { admit: () => 'answer', admitError: () => true },
-      judge: createJudge({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
+      inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
       upstream: { exchange: ({ message }, done) => this.#waiting.push({ message, done }) },
       observe: () => undefined,
     })
@@ -93,7 +95,7 @@ export class ChainHarness {
     fullRcode(reply, opt)
     cookieOf(reply, opt)
     this.matched++
-    done(reply, null)
+    exchanged(asked, reply, done)
   }
 }
 
@@ -112,7 +114,7 @@ export function checkReply(query: Buffer, reply: Buffer | null, transport: 'udp'
   for (const record of decoded.sections[0]) checkTarget(reply, record.type, record.rdata)
 }
 
-/** The stock resolver's own names are nobody's to judge: hosts without a dot, its zones, private reverse zones. */
+/** The stock resolver's own names are nobody's to inspect: hosts without a dot, its zones, private reverse zones. */
 function isLocal(question: string): boolean {
   const name = question.split(' ')[0]!.replaceAll('\\.', '')
   return !name.includes('.') || name.endsWith('.lan') || name.endsWith('.in-addr.arpa')

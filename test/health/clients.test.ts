@@ -4,11 +4,11 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../../module/base/clock.ts'
 import { createLog } from '../../module/base/log.ts'
 import { answerTail, replyWith, tails } from '../../module/dns/reply.ts'
-import { QuickClient } from '../../module/health/light-client.ts'
+import { LightClient } from '../../module/health/light-client.ts'
 import {
-  askIndependently,
-  type IndependentClient,
-  type Target,
+  askReference,
+  type ReferenceClient,
+  type ServerAddressAndPort,
 } from '../../module/health/reference-client.ts'
 import type { Handler } from '../../module/listener/handler.ts'
 import { TcpListener } from '../../module/listener/tcp.ts'
@@ -32,12 +32,12 @@ const refusing: Handler = (query) => {
 }
 
 async function listen(
-  transport: Target['transport'],
+  transport: ServerAddressAndPort['transport'],
   host: string,
   handle: Handler,
   port?: number,
-): Promise<Target> {
-  const at = { address: host, port: port ?? (await freePort(host)), handle, log }
+): Promise<ServerAddressAndPort> {
+  const at = { address: host, port: port ?? (await freePort(host)), handle, log, addon: null }
   const limits = { clock: systemClock, connections: 4, connectionsPerClient: 4, idleSeconds: 10 }
   const listener = transport === 'udp' ? new UdpListener(at) : new TcpListener({ ...at, ...limits })
   await listener.start()
@@ -45,14 +45,14 @@ async function listen(
   return { transport, address: host, port: at.port }
 }
 
-function quick(randomId = () => 4711): IndependentClient {
-  const client = new QuickClient({ clock: systemClock, randomId })
+function quick(randomId = () => 4711): ReferenceClient {
+  const client = new LightClient({ clock: systemClock, randomId })
   closing.push(() => client.close())
   return client.ask
 }
 
 /** Answers each question with what `reply` makes of it. */
-async function raw(reply: (question: Buffer) => Buffer[]): Promise<Target> {
+async function raw(reply: (question: Buffer) => Buffer[]): Promise<ServerAddressAndPort> {
   const socket = createSocket('udp4')
   socket.on('message', (question, from) => {
     for (const each of reply(question)) socket.send(each, from.port, from.address)
@@ -72,11 +72,11 @@ function answered(question: Buffer, change: (reply: Buffer) => void): Buffer {
   return reply
 }
 
-describe.each<[string, () => IndependentClient]>([
-  ['node-dns', () => askIndependently],
+describe.each<[string, () => ReferenceClient]>([
+  ['node-dns', () => askReference],
   ['the quick client', () => quick()],
 ])('%s asks one socket', (_, client) => {
-  it.each<[Target['transport'], string]>([
+  it.each<[ServerAddressAndPort['transport'], string]>([
     ['udp', '127.0.0.1'],
     ['udp', '::1'],
     ['tcp', '127.0.0.1'],
@@ -119,7 +119,7 @@ describe('the quick client', () => {
     let id = 0
     const ask = quick(() => ++id)
     const port = await freePort('127.0.0.1')
-    const target: Target = { transport: 'udp', address: '127.0.0.1', port }
+    const target: ServerAddressAndPort = { transport: 'udp', address: '127.0.0.1', port }
     await expect(ask(target, 'a.example', 'A', 200)).rejects.toMatchObject({ code: 'SELFTEST_NO_ANSWER' })
     await listen('udp', '127.0.0.1', blocking, port)
     expect((await ask(target, 'a.example', 'A', 1000)).addresses).toEqual(['198.18.0.53'])

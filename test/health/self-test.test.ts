@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { SecureNetError } from '../../module/base/error.ts'
-import type { IndependentClient } from '../../module/health/reference-client.ts'
+import type { ReferenceClient } from '../../module/health/reference-client.ts'
 import { SelfTest, type ThreadQuestions } from '../../module/health/self-test.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
@@ -17,7 +17,7 @@ function world({
   forwards = true,
   upstreamUp = true,
 } = {}) {
-  const client: IndependentClient = ({ transport, address }, name) => {
+  const client: ReferenceClient = ({ transport, address }, name) => {
     if (broken.includes(`${transport} ${address}`)) return nobody()
     if (address === '127.0.0.1') return upstreamUp ? Promise.resolve({ rcode: 3, addresses: [] }) : nobody()
     if (name === 'phishing.test.example') return Promise.resolve({ rcode: 0, addresses: [blocked] })
@@ -32,12 +32,12 @@ function world({
 interface Options {
   expectsBlock?: boolean
   page?: boolean
-  quickClient?: IndependentClient
+  quickClient?: ReferenceClient
   inThreads?: (questions: ThreadQuestions) => Promise<string[]>
 }
 
 function selfTest(
-  client: IndependentClient,
+  client: ReferenceClient,
   { expectsBlock = true, page = true, quickClient = client, inThreads }: Options = {},
 ) {
   return new SelfTest({

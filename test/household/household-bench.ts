@@ -8,6 +8,7 @@ import dns2 from 'dns2'
 import { freePort } from '../../scripts/free-port.ts'
 import { DemoUpstream } from '../../scripts/household/demo-upstream.ts'
 import { projectRoot } from '../../scripts/household/settings.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 export interface Ran {
   code: number | null
@@ -34,6 +35,9 @@ export const isAlive = (pid: number) => {
     return false
   }
 }
+
+/** A question to a module that does not listen yet gets no answer: it is asked again. */
+const askAgainMs = 500
 
 /** A household of its own: free ports, a folder of its own, no real resolver behind it. */
 export class HouseholdBench {
@@ -118,13 +122,19 @@ export class HouseholdBench {
     return pid
   }
 
-  async resolve(name: string, type = 'A', transport: 'udp' | 'tcp' = 'udp', server = '127.0.0.1') {
+  async resolve(
+    name: string,
+    type = 'A',
+    transport: 'udp' | 'tcp' = 'udp',
+    server = '127.0.0.1',
+    timeout = waitLimitMs,
+  ) {
     const ask =
       transport === 'udp'
         ? dns2.UDPClient({
             dns: server,
             port: this.ports.dns,
-            timeout: 500,
+            timeout,
             retryOverTCP: false,
             socketType: server.includes(':') ? 'udp6' : 'udp4',
           })
@@ -133,17 +143,18 @@ export class HouseholdBench {
     return { rcode: reply.header.rcode, addresses: reply.answers.map((answer) => answer.address) }
   }
 
-  /** @returns ms until a fresh question is answered as wanted */
-  async until(name: string, address: string, limitMs: number): Promise<number> {
+  /** @returns ms until a fresh question is answered as wanted. @throws after `waitLimitMs` */
+  async until(name: string, address: string): Promise<number> {
     const start = performance.now()
     for (;;) {
-      const addresses = await this.resolve(name).then(
+      const addresses = await this.resolve(name, 'A', 'udp', '127.0.0.1', askAgainMs).then(
         (reply) => reply.addresses,
         (): (string | undefined)[] => [],
       )
       const ms = performance.now() - start
       if (addresses.includes(address)) return ms
-      if (ms > limitMs) return Number.POSITIVE_INFINITY
+      if (ms > waitLimitMs)
+        throw new Error(`${name} is not ${address} in ${waitLimitMs} ms; last: ${addresses}`)
       await sleep(50)
     }
   }

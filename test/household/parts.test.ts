@@ -15,6 +15,7 @@ import { ModuleProcess } from '../../scripts/household/module-process.ts'
 import { Parts } from '../../scripts/household/parts.ts'
 import { parseUpstream, readSettings } from '../../scripts/household/settings.ts'
 import { parseResolvConf } from '../../scripts/household/upstream.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 import { isAlive } from './household-bench.ts'
 
 let folder: string
@@ -116,7 +117,7 @@ describe('demo upstream', () => {
   it('answers over UDP and TCP on one port', async () => {
     const upstream = new DemoUpstream()
     const { address, port } = await upstream.start()
-    const udp = dns2.UDPClient({ dns: address, port, timeout: 1000 })
+    const udp = dns2.UDPClient({ dns: address, port, timeout: waitLimitMs })
     const tcp = dns2.TCPClient({ dns: address, port })
     for (const ask of [udp, tcp]) {
       expect((await ask('a.example', 'A')).answers).toMatchObject([
@@ -151,10 +152,11 @@ describe('the module as a process', () => {
     const { module, said } = options(`${script}; setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50)`)
     module.start()
     module.served()
-    await expect.poll(ups, { timeout: 8000 }).toBeGreaterThanOrEqual(2)
+    await expect.poll(ups).toBeGreaterThanOrEqual(2)
     expect(said[0]).toMatch(/SIGKILL.*started again in 1 s/)
     await module.stop()
     const count = ups()
+    // Longer than its pause. For what must not come: a slow machine fails no sooner.
     await new Promise((resolve) => setTimeout(resolve, 1300))
     expect(ups()).toBe(count)
   })
@@ -162,7 +164,7 @@ describe('the module as a process', () => {
   it('is killed where SIGTERM is not obeyed', async () => {
     const { module } = options(`process.on('SIGTERM', () => {}); ${script}`)
     module.start()
-    await expect.poll(ups, { timeout: 8000 }).toBe(1)
+    await expect.poll(ups).toBe(1)
     const start = performance.now()
     await module.stop()
     expect(performance.now() - start).toBeGreaterThan(2900)
@@ -171,7 +173,7 @@ describe('the module as a process', () => {
   it('is given up where it never starts, with its last words', async () => {
     const { module, gaveUp } = options('console.error("no such option"); process.exit(3)')
     module.start()
-    await expect.poll(() => gaveUp.length, { timeout: 15_000 }).toBe(1)
+    await expect.poll(() => gaveUp.length).toBe(1)
     expect(gaveUp[0]?.message).toMatch(/ended with code 3.*no such option/s)
     await module.stop()
   })
@@ -195,7 +197,7 @@ describe('guardian', () => {
 
   it('stops the module of a household that was killed', async () => {
     const guarded = await runHousehold(`setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100)`)
-    await expect.poll(() => isAlive(guarded.pid!), { timeout: 5000 }).toBe(false)
+    await expect.poll(() => isAlive(guarded.pid!)).toBe(false)
   })
 
   it('stops nothing where the household ends in order', async () => {

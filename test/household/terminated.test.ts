@@ -22,7 +22,7 @@ beforeAll(async () => {
   const { out, err } = await house.start()
   if (!/^ready/m.test(out)) throw new Error(`the household did not become ready:\n${out}\n${err}`)
   broker = await connectBroker(loadProfile(join(house.home, 'operator.json'), {}))
-}, 120_000)
+})
 afterAll(async () => {
   await broker?.close()
   await house.stop()
@@ -58,14 +58,10 @@ async function restartModule(signal: NodeJS.Signals): Promise<void> {
   const pid = house.modulePid
   process.kill(pid, signal)
   await expect.poll(() => isAlive(pid)).toBe(false)
-  await expect
-    .poll(async () => (await house.run('securenet', 'status', '--json')).code, { timeout: 30_000 })
-    .toBe(0)
+  await expect.poll(async () => (await house.run('securenet', 'status', '--json')).code).toBe(0)
 }
 
-it('a terminated line leaves no octet of list, counters and history, and no replayed head brings an old list back', {
-  timeout: 180_000,
-}, async () => {
+it('a terminated line leaves no octet of list, counters and history, and no replayed head brings an old list back', async () => {
   const { dataDir } = homePaths(house.home)
   const oldHead = (await broker.read(topics.head(list)))!
   const { stable } = claimsOf(oldHead) as HeadDocument
@@ -74,7 +70,7 @@ it('a terminated line leaves no octet of list, counters and history, and no repl
   expect((await house.resolve(listed)).addresses).toEqual(['127.0.0.1'])
   // A clean stop writes the counters: else there would be none to wipe.
   await restartModule('SIGTERM')
-  await house.until(listed, '127.0.0.1', 20_000)
+  await house.until(listed, '127.0.0.1')
   const [store] = readdirSync(join(dataDir, 'list')).filter((name) => name.endsWith('.mdb'))
   const traces = [
     ...pieces(readFileSync(join(dataDir, 'list', store!))),
@@ -101,5 +97,5 @@ it('a terminated line leaves no octet of list, counters and history, and no repl
   expect((await house.run('operator', 'line', 'enable', 'demo')).code).toBe(0)
   expect(await reported()).toMatchObject({ generation: 2, service: 'enabled', why: 'list-missing' })
   await broker.publish(topics.head(list), newHead, true)
-  expect(await house.until(listed, '127.0.0.1', 20_000)).toBeLessThan(20_000)
+  await house.until(listed, '127.0.0.1')
 })

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createLog } from '../../module/base/log.ts'
 import type { Interceptor, Renewed } from '../../module/interception/interceptor.ts'
 import { createLease, type LeaseStatus } from '../../module/interception/lease.ts'
-import type { Earned } from '../../module/interception/lease-state.ts'
+import type { SelfCheckResult } from '../../module/interception/lease-state.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 const settle = async () => {
@@ -10,13 +10,13 @@ const settle = async () => {
 }
 
 /** A kernel whose lease runs out by the same clock, and a module whose checks are set by hand. */
-function bench({ earned = 'pass' as Earned } = {}) {
+function bench({ earned = 'pass' as SelfCheckResult } = {}) {
   const clock = new FakeClock()
   const kernel = { until: -1, renewals: 0, disarms: 0, sent: 0, own: 0, running: 0, most: 0, rebuilt: false }
   /** Renewals by datagram: they do not look at the count, and tell whether anybody asked. */
   const datagrams = { on: false, asked: false, looks: 0 }
   const hands = {
-    earned: async (): Promise<Earned> => earned,
+    earned: async (): Promise<SelfCheckResult> => earned,
     renew: async (): Promise<void> => {},
     disarm: async (): Promise<void> => {},
   }
@@ -118,7 +118,7 @@ describe('lease', () => {
 
   test('disarms at once, also while a check is under way, whose outcome then counts for nothing', async () => {
     const { lease, hands, kernel, pass, armed } = await started()
-    let answer: (earned: Earned) => void = () => {}
+    let answer: (earned: SelfCheckResult) => void = () => {}
     hands.earned = () => new Promise((resolve) => (answer = resolve))
     await pass(2000)
     await lease.set(false)
@@ -129,7 +129,7 @@ describe('lease', () => {
     expect(lease.status()).toMatchObject({ wanted: false, armed: [] })
   })
 
-  test.each<[Earned, boolean]>([
+  test.each<[SelfCheckResult, boolean]>([
     ['fail', false],
     ['upstream-down', true],
   ])('once armed, %s: still armed after the lease %s', async (outcome, still) => {

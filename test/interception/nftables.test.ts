@@ -1,20 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import { SecureNetError } from '../../module/base/error.ts'
 import { createLog } from '../../module/base/log.ts'
-import { createSerial } from '../../module/base/task-queue.ts'
 import { chooseInterceptor } from '../../module/interception/detect.ts'
 import { createIptables, listedSet, setRenewal } from '../../module/interception/iptables.ts'
 import { createNftables } from '../../module/interception/nftables.ts'
 import type { openRenewalDatagram, Renewal } from '../../module/interception/renewal-datagram.ts'
 import { createScopeKeeper } from '../../module/interception/scope-keeper.ts'
-import type { Ran, Run } from '../../module/platform/spawn.ts'
+import type { CommandResult, RunCommand } from '../../module/platform/spawn.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 // Addresses that every machine has, so that prepare() finds them.
 const at = (port: number) => ({ address: '127.0.0.1', port })
 const service = { dns4: at(5353), dns6: null, page4: at(8053), page6: null }
 const log = createLog(() => {})
-const ok: Ran = { code: 0, stdout: '', stderr: '' }
+const ok: CommandResult = { code: 0, stdout: '', stderr: '' }
 const scope = { keep: async () => new Map<string, string>(), release: async () => {} }
 const clock = new FakeClock()
 const random = (bytes: number) => Buffer.alloc(bytes, 0x5a)
@@ -27,10 +26,10 @@ const unheard: typeof openRenewalDatagram = async (address) => ({
 })
 const common = { service, leaseMs: 6000, whyNot: () => null, scope, log, clock, random, open: unheard }
 
-type Reply = (argv: readonly string[], stdin: string) => Ran | Error
+type Reply = (argv: readonly string[], stdin: string) => CommandResult | Error
 function tools(reply: Reply) {
   const calls: { argv: readonly string[]; stdin: string }[] = []
-  const run: Run = async (argv, options = {}) => {
+  const run: RunCommand = async (argv, options = {}) => {
     const stdin = options.stdin ?? ''
     calls.push({ argv, stdin })
     const outcome = reply(argv, stdin)
@@ -39,7 +38,7 @@ function tools(reply: Reply) {
   }
   return { run, calls }
 }
-const failing = (stderr: string): Ran => ({ code: 1, stdout: '', stderr })
+const failing = (stderr: string): CommandResult => ({ code: 1, stdout: '', stderr })
 const notFound = new SecureNetError('SPAWN_NOT_FOUND', 'not installed')
 
 describe('nftables: what is missing', () => {
@@ -365,26 +364,5 @@ describe('the IPv6 service address on each device', () => {
       ['br-lan'],
     )
     expect(failed.get('br-lan')).toMatch(/fd53::53 could not be put on it: .*Permission denied/)
-  })
-})
-
-describe('serial', () => {
-  test('what comes by now() ends what runs and drops what waits', async () => {
-    const serial = createSerial()
-    const order: string[] = []
-    const running = serial.add(
-      (signal) =>
-        new Promise((_, reject) => {
-          order.push('renewal')
-          signal.addEventListener('abort', () => reject(signal.reason))
-        }),
-    )
-    const waiting = serial.add(async () => void order.push('next renewal'))
-    const outcomes = Promise.allSettled([running, waiting])
-    await Promise.resolve()
-    await serial.now(async () => void order.push('disarm'))
-    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
-    await serial.add(async () => void order.push('later'))
-    expect(order).toEqual(['renewal', 'disarm', 'later'])
   })
 })

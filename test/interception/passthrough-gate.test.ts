@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { createPassageGate } from '../../module/interception/passthrough-gate.ts'
-import { passageEndpoint } from '../../module/interception/service.ts'
-import type { Run } from '../../module/platform/spawn.ts'
+import { createPassthroughGate } from '../../module/interception/passthrough-gate.ts'
+import { passthroughEndpoint } from '../../module/interception/service.ts'
+import type { RunCommand } from '../../module/platform/spawn.ts'
 
 const page4 = { address: '198.18.53.53', port: 8053 }
 const page6 = { address: 'fd53::53', port: 8053 }
@@ -9,11 +9,11 @@ const service = { dns4: null, dns6: null, page4, page6 }
 
 function fixture(backend: 'nftables' | 'iptables' | 'none', more: object = {}, code = 0) {
   const ran: string[] = []
-  const run: Run = async (argv, options) => {
+  const run: RunCommand = async (argv, options) => {
     ran.push(`${argv.join(' ')}\n${options?.stdin}`)
     return { code, stdout: '', stderr: code ? 'Error: Operation not permitted\nmore\n' : '' }
   }
-  const gate = createPassageGate({
+  const gate = createPassthroughGate({
     backend,
     run,
     service: { ...service, ...more },
@@ -63,7 +63,7 @@ test.each([
   [65_535, 65_534],
   [0, 0],
 ])('the passage of a page on port %i is on %i', (port, beside) => {
-  expect(passageEndpoint({ address: '198.18.53.53', port })).toEqual({
+  expect(passthroughEndpoint({ address: '198.18.53.53', port })).toEqual({
     address: '198.18.53.53',
     port: beside,
   })

@@ -24,7 +24,7 @@ describe('a renewal datagram without a rule that takes it', () => {
   test('an address that this machine has not is told with the way out', async () => {
     await expect(openRenewalDatagram('192.0.2.1', systemClock)).rejects.toMatchObject({
       code: 'INTERCEPT_NO_LOOPBACK',
-      wayOut: expect.stringContaining('lo'),
+      remedy: expect.stringContaining('lo'),
     })
   })
 })

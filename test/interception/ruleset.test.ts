@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { arming, fingerprint, packetsOf, ruleset } from '../../module/interception/ruleset.ts'
-import { serviceAddresses, serviceOf } from '../../module/interception/service.ts'
+import { serviceAddresses, serviceEndpointsOf } from '../../module/interception/service.ts'
 
 const at = (address: string, port: number) => ({ address, port })
 const both = {
@@ -18,7 +18,7 @@ const datagrams = [
 ]
 
 describe('ruleset', () => {
-  test('is what 6-modem.md says', () => {
+  test('is what docs/interception.md says', () => {
     const interfaces = ['br-lan', 'br-guest']
     const text = ruleset({ service: both, interfaces, leaseMs: 6000, renewals: { nonce, datagrams } })
     for (const line of [
@@ -71,7 +71,7 @@ describe('service', () => {
       dns: { listen: [at('127.0.0.1', 5300), at('fd53::53', 5353), at('198.18.53.53', 5353)] },
       page: { listen: [at('198.18.53.53', 8053)] },
     }
-    const service = serviceOf(config as unknown as Parameters<typeof serviceOf>[0])
+    const service = serviceEndpointsOf(config as unknown as Parameters<typeof serviceEndpointsOf>[0])
     expect(service).toEqual({ ...both, page6: null })
     expect(serviceAddresses(service)).toEqual(['198.18.53.53', 'fd53::53'])
   })

@@ -11,33 +11,36 @@ const axes = {
 
 describe('protection', () => {
   it.each([
-    [{}, true, 'protecting'],
-    [{ selfTest: 'unknown' }, true, 'protecting'],
-    [{ service: undefined }, false, 'no-active-line'],
-    [{ service: 'dormant' }, false, 'dormant'],
-    [{ service: 'disabled' }, false, 'disabled'],
-    [{ service: 'suspended' }, false, 'suspended'],
-    [{ service: 'terminated' }, false, 'terminated'],
-    [{ fleet: 'pause' }, false, 'fleet-paused'],
-    [{ fleet: 'retire', service: 'disabled' }, false, 'fleet-retired'],
-    [{ fleet: 'pause', service: 'disabled' }, false, 'disabled'],
-    [{ list: 'missing' }, false, 'list-missing'],
-    [{ list: 'damaged' }, false, 'list-damaged'],
-    [{ selfTest: 'failing' }, false, 'self-test-failing'],
-  ] as [Partial<ProtectionInput>, boolean, string][])('%j', (part, armed, why) => {
-    expect(protection({ ...good, ...part })).toEqual({ armed, why })
+    [{}, 'filtering, intercepting', 'protecting'],
+    [{ selfTest: 'unknown' }, 'filtering, intercepting', 'protecting'],
+    [{ service: undefined }, 'nothing', 'no-active-line'],
+    [{ service: 'dormant' }, 'nothing', 'dormant'],
+    [{ service: 'disabled' }, 'nothing', 'disabled'],
+    [{ service: 'suspended' }, 'nothing', 'suspended'],
+    [{ service: 'terminated' }, 'nothing', 'terminated'],
+    [{ fleet: 'pause' }, 'nothing', 'fleet-paused'],
+    [{ fleet: 'retire', service: 'disabled' }, 'nothing', 'fleet-retired'],
+    [{ fleet: 'pause', service: 'disabled' }, 'nothing', 'disabled'],
+    [{ list: 'missing' }, 'nothing', 'list-missing'],
+    [{ list: 'damaged' }, 'nothing', 'list-damaged'],
+    [{ selfTest: 'failing' }, 'filtering', 'self-test-failing'],
+    [{ selfTest: 'failing', list: 'missing' }, 'nothing', 'list-missing'],
+  ] as [Partial<ProtectionInput>, string, string][])('%j: %s', (part, does, why) => {
+    const filtering = does.includes('filtering')
+    const intercepting = does.includes('intercepting')
+    expect(protection({ ...good, ...part })).toEqual({ filtering, intercepting, why })
   })
 
-  it('of all combinations only the enabled, running, verified, not failing ones arm; every reason occurs', () => {
+  it('of all combinations only the enabled, running, verified ones filter, and intercept unless the test fails; every reason occurs', () => {
     const seen = new Set<string>()
     for (const service of axes.service)
       for (const fleet of axes.fleet)
         for (const list of axes.list)
           for (const selfTest of axes.selfTest) {
-            const { armed, why } = protection({ service, fleet, list, selfTest })
-            const all =
-              service === 'enabled' && fleet === 'run' && list === 'verified' && selfTest !== 'failing'
-            expect([armed, why === 'protecting']).toEqual([all, all])
+            const { filtering, intercepting, why } = protection({ service, fleet, list, selfTest })
+            const filters = service === 'enabled' && fleet === 'run' && list === 'verified'
+            const intercepts = filters && selfTest !== 'failing'
+            expect([filtering, intercepting, why === 'protecting']).toEqual([filters, intercepts, intercepts])
             seen.add(why)
           }
     expect([...seen].sort()).toEqual([...protectionReasons].sort())

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { dormantLine, reduce } from '../../module/line/reduce.ts'
-import { tick } from '../../module/line/suspension.ts'
+import { reduceTime } from '../../module/line/suspension.ts'
 import type { Desired, Instant, LineState } from '../../module/line/types.ts'
 
 const t0 = 1_800_000_000
@@ -32,7 +32,7 @@ function run(state: LineState, clock: (seconds: number) => Instant, seconds = 4 
   const reported: string[] = []
   let current = state
   for (let s = 0; s <= seconds; s += 10) {
-    const result = tick(current, clock(s))
+    const result = reduceTime(current, clock(s))
     if (result.code) reported.push(`${s} ${result.code} ${result.state.clockStep?.believed}`)
     current = result.state
     if (current.service !== 'suspended') return { endedAt: s, state: current, reported }
@@ -69,7 +69,7 @@ describe('end of a suspension', () => {
 
   it('does nothing to other services', () => {
     const line = dormantLine('l')
-    expect(tick(line, at(0)).state).toBe(line)
+    expect(reduceTime(line, at(0)).state).toBe(line)
   })
 
   it('an order that was retained for half an hour has half an hour left', () => {
@@ -78,7 +78,7 @@ describe('end of a suspension', () => {
 
   it('one that is long over by signed time ends at the first tick', () => {
     const now = at(30 * 24 * hour, { floor: t0 + 30 * 24 * hour })
-    expect(tick(suspended(now), now).state.service).toBe('enabled')
+    expect(reduceTime(suspended(now), now).state.service).toBe('enabled')
   })
 })
 

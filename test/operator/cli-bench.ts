@@ -139,6 +139,8 @@ export class CliBench {
   onAsk: () => Promise<unknown> = async () => undefined
   sign: Sign | undefined = fakeSign
   interrupt = () => {}
+  /** What the run that started last has printed so far. */
+  shown = ''
   env: NodeJS.ProcessEnv = {}
   #isEmbedded = true
   readonly #broker = new EmbeddedBroker({
@@ -182,10 +184,12 @@ export class CliBench {
   async run(...args: string[]) {
     let out = ''
     let err = ''
+    this.shown = ''
     const world: Partial<World> = {
       terminal: {
         out: (text) => {
           out += text
+          this.shown = out
         },
         err: (text) => {
           err += text

@@ -117,7 +117,7 @@ describe('line', () => {
     expect(json()).toMatchObject({ error: { code: 'DOC_SIGNATURE' } })
     expect((await bench.run('line', 'enable', 'demo', '--timeout', '0.2')).exit).toBe(4)
     bench.modem.onOrder = () => refusal(2)
-    expect((await bench.run('line', 'enable', 'demo', '--timeout', '0.2')).exit).toBe(1)
+    expect((await bench.run('line', 'enable', 'demo')).exit).toBe(1)
   })
 
   it('ends with 1 where a newer order has overtaken', async () => {

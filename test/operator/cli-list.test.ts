@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { decodeSnapshot } from '../../module/blocklist/format/encode.ts'
 import { chunkTopic, topics } from '../../module/control/mqtt/topics.ts'
 import { parseInput } from '../../scripts/operator/commands/list-build.ts'
 import { openKeys } from '../../scripts/operator/keys.ts'
 import { claimsOf } from '../../scripts/operator/orders.ts'
 import { loadProfile } from '../../scripts/operator/profile.ts'
+import { decodeSnapshot } from '../blocklist/format/decode-list.ts'
 import { CliBench } from './cli-bench.ts'
 
 let bench: CliBench

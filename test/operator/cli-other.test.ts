@@ -99,11 +99,9 @@ describe('request', () => {
       code: 'DOC_UNKNOWN_KEY',
       message: 'a stranger’s key',
     })
-    const begin = performance.now()
     const { exit, json } = await bench.run('request', 'status', 'modem-1', '--json')
     expect(exit).toBe(1)
     expect(json()).toMatchObject({ error: { code: 'DOC_UNKNOWN_KEY' } })
-    expect(performance.now() - begin).toBeLessThan(3000)
   })
 
   it('takes the one refusal of a flood for its own', async () => {
@@ -148,7 +146,8 @@ describe('watch', () => {
     await bench.run('line', 'enable', 'orphan', '--no-wait')
     await bench.modem.present(true)
     const watching = bench.run('watch')
-    await new Promise((resolve) => setTimeout(resolve, 700))
+    await expect.poll(() => bench.shown).toMatch(/demo +enabled +protecting +modem-1 +yes/)
+    await expect.poll(() => bench.shown).toMatch(/orphan +enabled/)
     bench.interrupt()
     const { exit, out } = await watching
     expect(exit).toBe(0)

@@ -190,7 +190,7 @@ describe('pack commands', () => {
   it('one silent line: the others are served, exit 4, and its order counts as the pack’s own', async () => {
     bench.modem.onOrder = (order) =>
       order.lineId === 'mobile-1' ? undefined : { outcome: 'applied', protecting: true }
-    const { exit, out } = await bench.run('pack', 'enable', file, '--yes', '--timeout', '0.3')
+    const { exit, out } = await bench.run('pack', 'enable', file, '--yes', '--timeout', '5')
     expect(exit).toBe(4)
     expect(out).toMatch(/mobile-1 {2}FAILED OPERATOR_TIMED_OUT/)
     expect(out).toMatch(/fixed-1 {3}protecting/)

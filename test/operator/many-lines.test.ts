@@ -173,7 +173,7 @@ describe('on a broker with three lines', () => {
     it('one that does not report is named, and the others go on', async () => {
       bench.modem.onOrder = ({ lineId }) =>
         lineId === 'demo-2' ? undefined : { outcome: 'applied', protecting: false, why: 'disabled' }
-      const args = ['line', 'disable', 'demo', 'demo-2', 'demo-3', '--yes', '--timeout', '1']
+      const args = ['line', 'disable', 'demo', 'demo-2', 'demo-3', '--yes', '--timeout', '5']
       const { exit, out, err } = await bench.run(...args)
       expect(exit).toBe(4)
       expect(out).toMatch(/demo-2 +FAILED OPERATOR_TIMED_OUT/)

@@ -43,7 +43,7 @@ describe.skipIf(!runs)("under OpenWrt's own rc.common, functions.sh, procd.sh an
       { stdio: 'pipe' },
     )
     ipk = join(folder, 'out', target, `securenet_${version}-1_${isArm ? 'aarch64_generic' : 'x86_64'}.ipk`)
-  }, 180_000)
+  })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   beforeEach(() => {
     modem = new ChrootModem(openwrt)

@@ -4,7 +4,7 @@ import {
   missingAddresses,
   removeServiceAddresses,
 } from '../../module/platform/service-addresses.ts'
-import { type Run, run } from '../../module/platform/spawn.ts'
+import { type RunCommand, run } from '../../module/platform/spawn.ts'
 
 describe('run', () => {
   test('passes arguments and input as they are, without a shell', async () => {
@@ -35,7 +35,7 @@ describe('run', () => {
 describe('service addresses', () => {
   function recorded(stderr = '') {
     const argvs: string[] = []
-    const fake: Run = async (argv) => {
+    const fake: RunCommand = async (argv) => {
       argvs.push(argv.join(' '))
       return { code: stderr ? 2 : 0, stdout: '', stderr }
     }

@@ -16,7 +16,7 @@ function guardOf(clock: FakeClock, queriesPerSecond?: number) {
 const errorsOf = (ask: (message: Buffer, from: string) => unknown, from: string, times: number) =>
   Array.from({ length: times }, () => ask(unknownOpcode(), from)).filter((outcome) => outcome !== DROP).length
 
-describe('errors are rate-limited (3-dns.md, Wire)', () => {
+describe('errors are rate-limited (docs/dns.md, Limits)', () => {
   it('answers every error of a client that is tested (RFC 8906 §3), and a tenth of a flood', () => {
     const clock = new FakeClock()
     const ask = guardOf(clock)
@@ -38,6 +38,14 @@ describe('errors are rate-limited (3-dns.md, Wire)', () => {
     errorsOf(ask, '2001:db8:1:2::7', 200)
     expect(errorsOf(ask, '2001:db8:1:2:ffff::8', 1)).toBe(0)
     expect(errorsOf(ask, '2001:db8:1:3::8', 1)).toBe(1)
+  })
+
+  it('counts link-local clients by address and network: a guest takes nothing from the LAN', () => {
+    const ask = guardOf(new FakeClock())
+    errorsOf(ask, 'fe80::7%br-guest', 200)
+    expect(errorsOf(ask, 'fe80::7%br-guest', 1)).toBe(0)
+    expect(errorsOf(ask, 'fe80::7%br-lan', 1)).toBe(1)
+    expect(errorsOf(ask, 'fe80::8%br-guest', 1)).toBe(1)
   })
 
   it('limits the modem itself only where its questions are limited too', () => {

@@ -1,17 +1,18 @@
 // A reply that matches its question and cannot be read is a failure like silence (RFC 8767 §5, RFC 8914 §4.24).
 import { expect, it } from 'vitest'
+import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
-import { createJudge } from '../../module/query/judge.ts'
 import { Query } from '../../module/query/query.ts'
+import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { opt, query, rdata, reply } from '../helpers/wire.ts'
 import { decode } from '../helpers/zone-text.ts'
 
 function household() {
   const clock = new FakeClock()
-  const policy = { protecting: true, epoch: 1, verdict: () => -1, exempt: () => false }
+  const policy = { filtering: true, revision: 1, verdict: () => -1, exempt: () => false }
   const blocked = createBlockedReply({
     ...{ ipv4: Buffer.from([198, 18, 0, 53]), ipv6: null, pageUrl: 'http://198.18.0.53/', ttl: 10 },
     ...{ structuredErrors: false, operator: 'Operator' },
@@ -21,8 +22,10 @@ function household() {
     ...{ policy, blocked, clock, cache: new Cache({ clock, bytes: 1 << 20 }) },
     ...{ localZones: [], refuseBypass: true, observe: () => undefined },
     rateLimit: { admit: () => 'answer', admitError: () => true },
-    judge: createJudge({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
-    upstream: { exchange: ({ message }, done) => queueMicrotask(() => done(answerOf(message), null)) },
+    inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
+    upstream: {
+      exchange: ({ message }, done) => queueMicrotask(() => exchanged(message, answerOf(message), done)),
+    },
   })
   const ask = async () => {
     const asked = new Query(query({ name: 'a.example', type: 1, tail: opt() }), '192.0.2.7', 'udp')

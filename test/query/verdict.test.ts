@@ -1,23 +1,24 @@
 // A name is looked up in the list once for each question that is forwarded, and again only where the list has changed.
 import { expect, it } from 'vitest'
+import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
-import { createJudge } from '../../module/query/judge.ts'
 import { PENDING, Query } from '../../module/query/query.ts'
+import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { query, rdata, reply } from '../helpers/wire.ts'
 
 function chainOf() {
   const clock = new FakeClock()
-  const list = { protecting: true, epoch: 1, category: -1, lookUps: 0 }
+  const list = { filtering: true, revision: 1, category: -1, lookUps: 0 }
   const waiting: (() => void)[] = []
   const policy = {
-    get protecting() {
-      return list.protecting
+    get filtering() {
+      return list.filtering
     },
-    get epoch() {
-      return list.epoch
+    get revision() {
+      return list.revision
     },
     verdict: () => {
       list.lookUps++
@@ -33,11 +34,15 @@ function chainOf() {
     ...{ policy, blocked, clock, cache: new Cache({ clock, bytes: 1 << 20 }) },
     ...{ localZones: [], refuseBypass: true, observe: () => undefined },
     rateLimit: { admit: () => 'answer', admitError: () => true },
-    judge: createJudge({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
+    inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
     upstream: {
       exchange: ({ message }, done) =>
         waiting.push(() =>
-          done(reply(message, { answers: [{ type: 1, rdata: rdata.a('192.0.2.1'), ttl: 60 }] }), null),
+          exchanged(
+            message,
+            reply(message, { answers: [{ type: 1, rdata: rdata.a('192.0.2.1'), ttl: 60 }] }),
+            done,
+          ),
         ),
     },
   })
@@ -63,24 +68,24 @@ it.each<[string, (list: ReturnType<typeof chainOf>['list']) => void, string]>([
   [
     'the list changes',
     (list) => {
-      list.epoch++
+      list.revision++
       list.category = 1
     },
     'blocked',
   ],
-  ['the list changes, though not for this name', (list) => void list.epoch++, 'forwarded'],
+  ['the list changes, though not for this name', (list) => void list.revision++, 'forwarded'],
   [
     'protection comes on',
     (list) => {
-      list.protecting = true
-      list.epoch++
+      list.filtering = true
+      list.revision++
       list.category = 1
     },
     'blocked',
   ],
 ])('again where %s while the answer is on its way', (what, change, reason) => {
   const { list, ask, answer } = chainOf()
-  list.protecting = what !== 'protection comes on'
+  list.filtering = what !== 'protection comes on'
   const { asked } = ask()
   const before = list.lookUps
   change(list)
@@ -95,7 +100,7 @@ it('none for what is stored, until the list changes', () => {
   answer()
   expect(ask().asked.reason).toBe('cached')
   expect(list.lookUps).toBe(1)
-  list.epoch++
+  list.revision++
   list.category = 0
   expect(ask().asked.reason).toBe('blocked')
   expect(list.lookUps).toBe(2)
@@ -108,7 +113,7 @@ it('the refresh of a stored answer looks the name up again', () => {
   ask()
   clock.advance(57_000)
   expect(ask().asked.reason).toBe('cached')
-  list.epoch++
+  list.revision++
   list.category = 0
   answer()
   expect(list.lookUps).toBe(2)

@@ -2,6 +2,7 @@ import { readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parseConfig } from '../../module/config/load.ts'
+import { whyNotCompiled } from '../../scripts/compile-batch.mjs'
 import { modemRuntime } from '../../scripts/household/runtime.ts'
 import { type Bundle, buildBundle } from './bundle.ts'
 import { messageOfCalls } from './message-of-calls.ts'
@@ -185,6 +186,7 @@ config line
       `${lib}/securenet.cjs`,
       modem.json,
       expect.stringMatching(/\/prebuilds\/linux-[a-z0-9]+\/node\.napi\.[a-z.]+$/),
+      ...(whyNotCompiled(process.arch) === null ? [`${lib}/batch.node`] : []),
       `${modem.root}/etc/securenet/trust/roots.json`,
     ])
     expect(modem.told('', 'respawn')).toEqual(['3600', '5', '0'])

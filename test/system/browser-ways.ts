@@ -1,5 +1,6 @@
 /** Ways to open a listed name, and what a person then sees. */
 import type { BrowserContext, Page } from 'playwright-core'
+import { waitLimitMs } from '../helpers/limits.ts'
 import { names } from './browser-in-lan.ts'
 
 export interface Sight {
@@ -57,13 +58,14 @@ async function visible(tab: Page): Promise<string> {
   return seen.text.includes('ERR_CONNECTION_REFUSED') ? sights.refused : seen.heading
 }
 
-export async function until(tab: Page, wanted: (shows: string) => boolean, ms = 8000): Promise<Sight> {
+export async function until(tab: Page, wanted: (shows: string) => boolean): Promise<Sight> {
   const began = performance.now()
   for (;;) {
     const shows = await visible(tab)
     const took = performance.now() - began
     if (wanted(shows)) return { shows, ms: took }
-    if (took > ms) throw new Error(`after ${ms} ms there is ${JSON.stringify(shows)} at ${tab.url()}`)
+    if (took > waitLimitMs)
+      throw new Error(`after ${waitLimitMs} ms there is ${JSON.stringify(shows)} at ${tab.url()}`)
     await new Promise((next) => setTimeout(next, 20))
   }
 }

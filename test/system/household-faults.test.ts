@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { longTestLimitMs } from '../helpers/limits.ts'
 import { addresses, Household, lacking, type Question, who } from './household-in-namespaces.ts'
 import { bundle, leaseMs } from './interception-list.ts'
 import { releaseAfter, releasedAfter } from './kills.ts'
@@ -16,7 +17,7 @@ if (missing.length > 0)
 
 const blocked = addresses.service4
 
-describe.skipIf(missing.length > 0)('faults of the module in namespaces', { timeout: 60_000 }, () => {
+describe.skipIf(missing.length > 0)('faults of the module in namespaces', () => {
   const home = new Household()
   const modem = new Modem(home)
   let asker = ''
@@ -26,11 +27,11 @@ describe.skipIf(missing.length > 0)('faults of the module in namespaces', { time
     await home.open()
     asker = await bundle(home, 'asker')
     await modem.protect(['who.example'])
-  }, 90_000)
+  })
   afterAll(() => home.close())
 
   test('SIGKILL and SIGSTOP at random phases: the LAN is back within the lease and a second', {
-    timeout: 60_000 + Math.ceil(kills / killedAtOnce) * 30_000,
+    timeout: longTestLimitMs,
   }, async () => {
     await modem.stop()
     const others = Array.from({ length: Math.min(kills, killedAtOnce) - 1 }, () => new Household())
@@ -78,7 +79,6 @@ describe.skipIf(missing.length > 0)('faults of the module in namespaces', { time
     await home.until(
       () => askLan(),
       (answer) => answer === blocked,
-      20_000,
     )
     await modem.stop()
     await modem.start()

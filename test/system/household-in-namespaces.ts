@@ -24,6 +24,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 export const places = ['lan', 'bare', 'guest', 'modem', 'wan', 'backend'] as const
 export type Place = (typeof places)[number]
@@ -136,8 +137,8 @@ export const iptablesScript = resolve('rootfs/usr/lib/securenet/firewall-iptable
 
 export interface Started {
   child: ChildProcess
-  /** Resolves with the first line of its output that `wanted` takes; rejects when it ends or `ms` pass. */
-  line(wanted: (line: string) => boolean, ms?: number): Promise<string>
+  /** Resolves with the first line of its output that `wanted` takes; rejects when it ends or `waitLimitMs` pass. */
+  line(wanted: (line: string) => boolean): Promise<string>
   /** Every line so far. */
   readonly lines: readonly string[]
 }
@@ -213,7 +214,7 @@ export class Household {
       this.#started.delete(child)
       wake()
     })
-    const line: Started['line'] = (wanted, ms = 10_000) =>
+    const line: Started['line'] = (wanted) =>
       new Promise((found, reject) => {
         let from = 0
         const end = (settle: () => void) => {
@@ -236,9 +237,11 @@ export class Household {
         const timer = setTimeout(
           () =>
             end(() =>
-              reject(new Error(`${argv[0]}: no such line in ${ms} ms:\n${lines.slice(-20).join('\n')}`)),
+              reject(
+                new Error(`${argv[0]}: no such line in ${waitLimitMs} ms:\n${lines.slice(-20).join('\n')}`),
+              ),
             ),
-          ms,
+          waitLimitMs,
         )
         waiting.add(look)
         look()
@@ -429,7 +432,7 @@ ${masquerade}COMMIT
 
   /** @returns the first answer of `dig`, `''` for none in the reply, null where nothing or a refusal came */
   ask(place: Place, question: Question): Promise<string | null> {
-    const { server, name = 'who.example', type = 'A', from, port, tcp = false, seconds = 1 } = question
+    const { server, name = 'who.example', type = 'A', from, port, tcp = false, seconds = 5 } = question
     const source = from ? ['-b', port ? `${from}#${port}` : from] : []
     const transport = tcp ? ['+tcp'] : ['+notcp']
     const argv = [
@@ -459,13 +462,13 @@ ${masquerade}COMMIT
     })
   }
 
-  /** Asks again until `wanted` takes the outcome. @throws after `ms` with the last outcome */
-  async until<T>(look: () => T | Promise<T>, wanted: (found: T) => boolean, ms = 10_000): Promise<T> {
-    const end = performance.now() + ms
+  /** Asks again until `wanted` takes the outcome. @throws after `waitLimitMs` with the last outcome */
+  async until<T>(look: () => T | Promise<T>, wanted: (found: T) => boolean): Promise<T> {
+    const end = performance.now() + waitLimitMs
     for (;;) {
       const found = await look()
       if (wanted(found)) return found
-      if (performance.now() > end) throw new Error(`not in ${ms} ms; last: ${JSON.stringify(found)}`)
+      if (performance.now() > end) throw new Error(`not in ${waitLimitMs} ms; last: ${JSON.stringify(found)}`)
       await new Promise((next) => setTimeout(next, 20))
     }
   }

@@ -1,6 +1,7 @@
 /** The household as it is sold, over the iptables back-end: root's static rules, the bundle renews `ipset` entries. */
 import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { longTestLimitMs } from '../helpers/limits.ts'
 import {
   addresses,
   Household,
@@ -33,7 +34,7 @@ describe.each(['iptables-legacy', 'iptables-nft'])('household in namespaces over
   const missing = tools.length > 0 ? tools : kernelLacks(variant)
   if (missing.length > 0) console.log(`skipped: household over ${variant}: missing ${missing.join(', ')}`)
 
-  describe.skipIf(missing.length > 0)('the bundle', { timeout: 60_000 }, () => {
+  describe.skipIf(missing.length > 0)('the bundle', () => {
     const home = new Household()
     const modem = new Modem(home)
     let asker = ''
@@ -50,12 +51,11 @@ describe.each(['iptables-legacy', 'iptables-nft'])('household in namespaces over
     }
     const askLan = (more: Partial<Question> = {}) =>
       home.ask('lan', { server: addresses.modem.lan4, ...more })
-    const untilLan = async (wanted: string, ms = 15_000) => {
+    const untilLan = async (wanted: string) => {
       const began = performance.now()
       await home.until(
         () => askLan(),
         (answer) => answer === wanted,
-        ms,
       )
       return ((performance.now() - began) / 1000).toFixed(2)
     }
@@ -69,7 +69,7 @@ describe.each(['iptables-legacy', 'iptables-nft'])('household in namespaces over
       const interception = { backend: 'iptables', interfaces: ['br-lan', 'br-guest'] }
       modem.configFile = modem.rewriteConfig({ interception })
       await modem.start()
-    }, 90_000)
+    })
     afterAll(() => home.close())
 
     test('dormant, enabled, disabled, enabled: seconds', async () => {
@@ -118,11 +118,11 @@ describe.each(['iptables-legacy', 'iptables-nft'])('household in namespaces over
         (why) => why.length === 2 && why.every((each: string) => each.includes('wiped')),
       )
       staticRules('add')
-      console.log(`${variant}: rules back -> protected again: ${await untilLan(blocked, 40_000)} s`)
+      console.log(`${variant}: rules back -> protected again: ${await untilLan(blocked)} s`)
     })
 
     test('SIGKILL and SIGSTOP: the LAN is back within the lease and a second', {
-      timeout: 30_000 + kills * 30_000,
+      timeout: longTestLimitMs,
     }, async () => {
       const released = await releasedAfter({ home, modem, asker, count: kills, blocked })
       const worst = Math.max(...released)

@@ -18,7 +18,7 @@ describe.skipIf(missing.length > 0)('renewal', () => {
   })
   afterAll(() => home.close())
 
-  test('500 renewals under traffic: no question escapes', { timeout: 60_000 }, async () => {
+  test('500 renewals under traffic: no question escapes', async () => {
     const often = { renewMs: 10, inspectEvery: 1000, tellRenewals: 500 }
     const started = home.startModule([process.execPath, standIn, standInOptions('nftables', often)])
     await started.line((line) => line === 'info ready')
@@ -28,9 +28,9 @@ describe.skipIf(missing.length > 0)('renewal', () => {
       home.start('lan', [process.execPath, asker, addresses.modem.lan4, addresses.lan.v4, kind, '2']),
     )
     await Promise.all(clients.map((client) => client.line((line) => line.endsWith(who.module))))
-    await started.line((line) => line === 'info renewals count=500', 50_000)
+    await started.line((line) => line === 'info renewals count=500')
     for (const client of clients) {
-      expect(client.lines.map((line) => line.split(' ')[2])).toEqual([who.module])
+      expect(client.lines.map((line) => line.split(' ')[3])).toEqual([who.module])
       await home.stop(client)
     }
     expect(module.status()).toMatchObject({ interruptions: 0, rebuilt: 0 })

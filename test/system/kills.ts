@@ -29,20 +29,30 @@ function startClients({ home, asker }: Watch, turn: number) {
   })
 }
 
+/** How to know the asker's line of the first true answer since a fault, and the ms to it without what the asker was late. */
+export function releaseSince(fault: () => void) {
+  fault()
+  const at = Date.now()
+  const fields = (line: string) => line.split(' ').map(Number)
+  return {
+    isRelease: (line: string) => line.endsWith(who.stock) && fields(line)[0]! >= at,
+    msOf: (line: string) => fields(line)[0]! - at - fields(line)[2]!,
+  }
+}
+
 /**
  * @param fault what is done to the module, once it answers both clients and at any phase of the renewal
- * @returns ms from there until the last of the clients had its first true answer
+ * @returns ms from there until the last of the clients asked the first question that was truly answered, without what the
+ * client itself was late
  */
 export async function releaseAfter(watch: Watch, fault: () => void, turn = 0): Promise<number> {
   const clients = startClients(watch, turn)
-  await Promise.all(clients.map((client) => client.line((line) => line.endsWith(watch.blocked), 20_000)))
+  await Promise.all(clients.map((client) => client.line((line) => line.endsWith(watch.blocked))))
   await new Promise((next) => setTimeout(next, Math.random() * longestPhaseMs))
-  const at = Date.now()
-  fault()
-  const isRelease = (line: string) => line.endsWith(who.stock) && Number(line.split(' ')[0]) >= at
-  const released = await Promise.all(clients.map((client) => client.line(isRelease, 15_000)))
+  const { isRelease, msOf } = releaseSince(fault)
+  const released = await Promise.all(clients.map((client) => client.line(isRelease)))
   for (const client of clients) await watch.home.stop(client)
-  return Math.max(...released.map((line) => Number(line.split(' ')[0]) - at))
+  return Math.max(...released.map(msOf))
 }
 
 /** SIGKILL and SIGSTOP by turns; the module is started again after each. @returns `releaseAfter` of each, ms */

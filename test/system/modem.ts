@@ -11,7 +11,7 @@ const USER = 65_534
 export const lines = { fixed: 'line-fixed', mobile: 'line-mobile' } as const
 const modemId = 'modem-1'
 
-/** What the operator's map of modems and lines gives its broker (5-control.md): own topics, and nothing else. */
+/** What the operator's map of modems and lines gives its broker (docs/operating.md): own topics, and nothing else. */
 export function aclOf(modem: string, lineIds: readonly string[]): string {
   const read = [
     'keys/+',

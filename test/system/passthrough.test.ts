@@ -20,7 +20,7 @@ const traps: readonly [string, string[]][] = [
   ['service.example.com', [addresses.service4, addresses.service6]],
 ]
 
-describe.skipIf(missing.length > 0)('the passage', { timeout: 30_000 }, () => {
+describe.skipIf(missing.length > 0)('the passage', () => {
   const home = new Household()
   home.answers = [
     `--address=/${shop}/${site}`,
@@ -60,7 +60,7 @@ describe.skipIf(missing.length > 0)('the passage', { timeout: 30_000 }, () => {
       () => home.ask('lan', { server: addresses.public4, name: shop }),
       (answer) => answer === addresses.service4,
     )
-  }, 60_000)
+  })
   afterAll(() => home.close())
 
   test('nothing passes while protection is on', () => {

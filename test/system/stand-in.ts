@@ -9,12 +9,12 @@ import { createServer, type Socket } from 'node:net'
 import { systemClock } from '../../module/base/clock.ts'
 import { createLog } from '../../module/base/log.ts'
 import { chooseInterceptor } from '../../module/interception/detect.ts'
-import { createWhyNot } from '../../module/interception/devices.ts'
+import { createDeviceCheck } from '../../module/interception/devices.ts'
 import type { Interceptor } from '../../module/interception/interceptor.ts'
 import { createIptables } from '../../module/interception/iptables.ts'
 import { createLease } from '../../module/interception/lease.ts'
 import { createNftables } from '../../module/interception/nftables.ts'
-import { createPassageGate } from '../../module/interception/passthrough-gate.ts'
+import { createPassthroughGate } from '../../module/interception/passthrough-gate.ts'
 import { createScopeKeeper } from '../../module/interception/scope-keeper.ts'
 import { run } from '../../module/platform/spawn.ts'
 
@@ -151,7 +151,7 @@ async function main(): Promise<void> {
     run,
     service,
     leaseMs,
-    whyNot: createWhyNot(),
+    whyNot: createDeviceCheck(),
     clock: systemClock,
     log,
     scope: createScopeKeeper({ run, address: service6 }),
@@ -162,7 +162,7 @@ async function main(): Promise<void> {
   ])
   for (const error of missing) log.warn('back-end-missing', { code: error.code, why: error.message })
   log.info('back-end', { name: interceptor.name })
-  const gate = createPassageGate({ backend: interceptor.name, run, service, interfaces })
+  const gate = createPassthroughGate({ backend: interceptor.name, run, service, interfaces })
   let renewals = 0
   const lease = createLease({
     interceptor: told(interceptor, () => {

@@ -4,17 +4,17 @@ import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createLog } from '../../module/base/log.ts'
 import { parseConfig } from '../../module/config/load.ts'
+import { QueryThread } from '../../module/query-worker.ts'
 import type { FromQueryThread, QueryState, ToQueryThread } from '../../module/threads/messages.ts'
 import { probeQuestion } from '../../module/threads/probe.ts'
-import { QueryThread } from '../../module/threads/query-thread.ts'
 import type { TakeSockets } from '../../module/threads/shared-sockets.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { query, rdata, reply } from '../helpers/wire.ts'
 
-/** What Cisco's resolvers answer for phishing: counted as blocked behind us (3-dns.md, Blocked). */
+/** What Cisco's resolvers answer for phishing: counted as blocked behind us (docs/dns.md, Blocked). */
 const blockedBehind = '146.112.61.108'
 const phishing = 1
-const state: QueryState = { protecting: true, list: null, allow: [], resolvers: [], notices: false }
+const state: QueryState = { filtering: true, list: null, allow: [], resolvers: [], notices: false }
 
 const closing: Socket[] = []
 afterEach(() => {
@@ -63,6 +63,7 @@ async function rig() {
     config,
     sockets: [shared],
     takeSockets,
+    addon: null,
     channel: {
       post: (message) => {
         said.push(message)
@@ -115,7 +116,7 @@ describe('a query thread', () => {
 
   it('lets everything through while the line is off', async () => {
     const { tell, saying, ask } = await rig()
-    tell({ kind: 'state', state: { ...state, protecting: false } })
+    tell({ kind: 'state', state: { ...state, filtering: false } })
     await saying('serving')
     expect(await ask('cloaked.example')).toBe(blockedBehind)
     tell({ kind: 'state', state })

@@ -9,12 +9,12 @@ import type {
   SharedSocket,
   ToQueryThread,
 } from '../../module/threads/messages.ts'
-import { QueryThreads, type ThreadHandle } from '../../module/threads/query-threads.ts'
+import { type QueryThreadHandle, QueryThreads } from '../../module/threads/query-threads.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 const clearAnswer = [192, 0, 2, 1]
 const blockAnswer = [198, 18, 0, 53]
-const state = { protecting: true, list: '/run/list', allow: [], resolvers: [], notices: false }
+const state = { filtering: true, list: '/run/list', allow: [], resolvers: [], notices: false }
 const probe = { name: 'phishing.test.example', address: '198.18.0.53', fresh: 'x.lan', timeoutMs: 1500 }
 
 /** A reply with one address record, which ends with its address. */
@@ -22,7 +22,7 @@ const reply = (rcode: number, address: readonly number[]) =>
   Uint8Array.from([0, 0, 0x80, rcode, 0, 1, 0, 1, 0, 0, 0, 0, ...address])
 
 /** A thread that answers probes as it is told; it ends when it is told to stop, or terminated. */
-class StandIn implements ThreadHandle {
+class StandIn implements QueryThreadHandle {
   readonly told: ToQueryThread[] = []
   answers: (name: string) => Uint8Array | null | undefined = (name) =>
     name.startsWith('phishing') ? reply(0, blockAnswer) : reply(3, clearAnswer)
@@ -89,8 +89,8 @@ describe('query threads', () => {
   it('are told the state at their start, and again when it has changed', () => {
     const { threads, made } = rig(2)
     threads.change({ ...state })
-    const off = { ...state, protecting: false }
-    threads.change({ protecting: false })
+    const off = { ...state, filtering: false }
+    threads.change({ filtering: false })
     for (const { told } of made)
       expect(told).toEqual([
         { kind: 'state', state },
@@ -104,8 +104,8 @@ describe('query threads', () => {
     made[0]!.die('out of memory')
     expect(threads.status(0)[1]).toMatchObject({ state: 'waiting', deaths: 1 })
     expect(lines.at(-1)).toBe('error thread-died thread=1 why="out of memory" againMs=1000\n')
-    const off = { ...state, protecting: false }
-    threads.change({ protecting: false })
+    const off = { ...state, filtering: false }
+    threads.change({ filtering: false })
     clock.advance(1000)
     expect(made[1]!.told).toEqual([{ kind: 'state', state: off }])
     made[1]!.die('again')

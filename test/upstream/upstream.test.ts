@@ -1,10 +1,11 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
-import { systemClock } from '../../module/base/clock.ts'
+import { ownClientKey } from '../../module/base/client-key.ts'
+import type { Answer } from '../../module/dns/answer.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
-import type { ServersUpstream } from '../../module/upstream/upstream.ts'
-import type { UpstreamOptions } from '../../module/upstream/upstream-options.ts'
+import type { ServersUpstream, UpstreamOptions } from '../../module/upstream/upstream.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
 import {
   answerTo,
   cookieIn,
@@ -15,14 +16,18 @@ import {
   queryFor,
   questionEnd,
 } from '../helpers/hostile-upstream.ts'
+import { waitLimitMs } from '../helpers/limits.ts'
 
 const lines: string[] = []
 const record = (event: string) => void lines.push(event)
 const log = { debug: record, info: record, warn: record, error: record }
 const running: { stop(): Promise<void> }[] = []
+/** Stands still but where a test lets time pass: what is answered then was answered without any waiting. */
+let clock = new FakeClock()
 
 afterEach(async () => {
   lines.length = 0
+  clock = new FakeClock()
   for (const one of running.splice(0)) await one.stop()
 })
 
@@ -37,7 +42,7 @@ async function upstreamTo(servers: { address: string; port: number }[], more: Pa
     servers,
     timeoutMs: 300,
     inFlight: 140,
-    clock: systemClock,
+    clock,
     log,
     ...more,
   })
@@ -53,18 +58,18 @@ function ask(
   more: { key?: string; clientKey?: string; tcp?: boolean } = {},
 ) {
   const query = typeof message === 'string' ? queryFor(message) : message
-  return new Promise<{ reply: Buffer | null; failure: string | null }>((resolve) => {
+  return new Promise<{ reply: Buffer | null; answer: Answer | null; failure: string | null }>((resolve) => {
     let returned = false
     upstream.exchange(
       {
         key: more.key ?? `k${keys++}`,
         message: query,
-        clientKey: more.clientKey ?? 'c',
+        clientKey: ownClientKey(more.clientKey ?? 'c'),
         tcp: more.tcp ?? false,
       },
-      (reply, failure) => {
+      (answer, failure) => {
         expect(returned).toBe(true)
-        resolve({ reply, failure })
+        resolve({ reply: answer?.bytes ?? null, answer, failure })
       },
     )
     returned = true
@@ -74,9 +79,28 @@ function ask(
 const addressIn = (reply: Buffer | null, query: Buffer) =>
   reply ? [...reply.subarray(questionEnd(query) + 12, questionEnd(query) + 16)].join('.') : null
 
-async function settle(condition: () => boolean) {
-  for (let i = 0; i < 400 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5))
-  expect(condition()).toBe(true)
+const stepMs = 10
+/** So long that a reply is always there before: for tests in which time passes, and silence is not the point. */
+const patientMs = 10_000_000
+
+/** Lets sockets go on until the condition holds, and time by a step each turn. */
+async function settle(condition: () => boolean, step = 0) {
+  const end = performance.now() + waitLimitMs
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not in ${waitLimitMs} ms: ${condition}`)
+    await new Promise((resolve) => setImmediate(resolve))
+    clock.advance(step)
+  }
+}
+
+/** Lets time pass until the outcome is there. */
+async function inTime<T>(outcome: Promise<T>): Promise<T> {
+  let there = false
+  void outcome.finally(() => {
+    there = true
+  })
+  await settle(() => there, stepMs)
+  return outcome
 }
 
 describe('a plain exchange', () => {
@@ -165,7 +189,7 @@ describe('RFC 5452 §9.1: a wrong reply is ignored and waiting goes on', () => {
     const server = await hostile({
       onUdp: (query, send) => {
         for (let i = 0; i < 5; i++) send(lie(query))
-        setTimeout(() => send(answerTo(query)), 30)
+        send(answerTo(query))
       },
     })
     const upstream = await upstreamTo([server.at])
@@ -183,8 +207,8 @@ describe('RFC 5452 §9.1: a wrong reply is ignored and waiting goes on', () => {
     await once(other, 'listening')
     const server = await hostile({
       onUdp: (query, send, from) => {
-        other.send(answerTo(query, { address: '6.6.6.6' }), from.port, from.address)
-        setTimeout(() => send(answerTo(query)), 30)
+        const forged = answerTo(query, { address: '6.6.6.6' })
+        other.send(forged, from.port, from.address, () => send(answerTo(query)))
       },
     })
     const upstream = await upstreamTo([server.at])
@@ -204,8 +228,8 @@ describe('RFC 5452 §9.1: a wrong reply is ignored and waiting goes on', () => {
 
   it('from the stock resolver it does not', async () => {
     const server = await hostile({ onUdp: (query, send) => send(patched(answerTo(query), 0, query[0]! ^ 1)) })
-    const upstream = await upstreamTo([server.at], { timeoutMs: 100, tries: 1 })
-    expect((await ask(upstream, 'www.example.com')).failure).toBe('timeout')
+    const upstream = await upstreamTo([server.at], { tries: 1 })
+    expect((await inTime(ask(upstream, 'www.example.com'))).failure).toBe('timeout')
     expect(server.tcpQueries).toHaveLength(0)
   })
 
@@ -219,7 +243,10 @@ describe('RFC 5452 §9.1: a wrong reply is ignored and waiting goes on', () => {
       },
     })
     const upstream = await upstreamTo([server.at], { timeoutMs: 100, hardenLoopback: true })
-    expect((await ask(upstream, 'late.example')).reply).not.toBeNull()
+    const late = ask(upstream, 'late.example')
+    await settle(() => held.length === 1)
+    clock.advance(150)
+    expect((await late).reply).not.toBeNull()
     await ask(upstream, 'next.example')
     expect(server.udpQueries).toHaveLength(3)
     expect(upstream.stats()).toMatchObject({ retries: 1, wrongId: 0, tcp: 0 })
@@ -249,10 +276,9 @@ describe('0x20 and cookies, beyond this machine', () => {
       onTcp: (query, socket) => socket.write(framed(folded(query))),
     })
     const upstream = await upstreamTo([server.at], { hardenLoopback: true })
-    expect((await ask(upstream, 'abcdefghijklmnopqrstuvwxyz.example')).reply).not.toBeNull()
-    expect(server.tcpQueries).toHaveLength(1)
-    expect((await ask(upstream, 'bcdefghijklmnopqrstuvwxyz.example')).reply).not.toBeNull()
-    expect(server.tcpQueries).toHaveLength(1)
+    for (const first of ['a', 'b', 'c', 'd', 'e'])
+      expect((await ask(upstream, `${first}bcdefghijklmnopqrstuvwxyz.example`)).reply).not.toBeNull()
+    expect(server.tcpQueries).toHaveLength(3)
   })
 
   it('falls back where the server folds the case and has no TCP', async () => {
@@ -340,7 +366,7 @@ describe('EDNS', () => {
   it.each([
     ['FORMERR', 1],
     ['NOTIMP', 4],
-  ])('RFC 6891 §7: %s without OPT: once without OPT, and remembered', async (_name, rcode) => {
+  ])('RFC 6891 §7: %s without OPT, for each of three names: remembered', async (_name, rcode) => {
     const server = await hostile({
       onUdp: (query, send) => send(answerTo(query, { rcode: query[11] ? rcode : 0, options: null })),
     })
@@ -349,7 +375,10 @@ describe('EDNS', () => {
     expect(server.udpQueries).toHaveLength(2)
     expect(server.udpQueries[1]!).toHaveLength(queryFor('a.example', { opt: false }).length)
     await ask(upstream, 'b.example')
-    expect(server.udpQueries).toHaveLength(3)
+    await ask(upstream, 'c.example')
+    expect(server.udpQueries).toHaveLength(6)
+    await ask(upstream, 'd.example')
+    expect(server.udpQueries).toHaveLength(7)
   })
 
   it('BADVERS: without OPT', async () => {
@@ -357,7 +386,9 @@ describe('EDNS', () => {
       onUdp: (query, send) => send(answerTo(query, query[11] ? { rcode: 16 } : { options: null })),
     })
     const upstream = await upstreamTo([server.at])
-    expect((await ask(upstream, 'a.example')).reply![3]! & 15).toBe(0)
+    const { answer } = await ask(upstream, 'a.example')
+    expect([answer?.rcode, answer?.answers]).toEqual([0, 1])
+    expect(server.udpQueries).toHaveLength(2)
   })
 
   it('FORMERR all the same is passed on', async () => {
@@ -369,14 +400,14 @@ describe('EDNS', () => {
     expect(server.udpQueries).toHaveLength(2)
   })
 
-  it('FORMERR as a bare header: the next try goes without OPT', async () => {
+  it('FORMERR as a bare header: at once without OPT', async () => {
     const server = await hostile({
       onUdp: (query, send) => {
         if (!query[11]) return send(answerTo(query, { options: null }))
         send(Buffer.concat([query.subarray(0, 2), Buffer.from('81810000000000000000', 'hex')]))
       },
     })
-    const upstream = await upstreamTo([server.at], { timeoutMs: 100 })
+    const upstream = await upstreamTo([server.at], { timeoutMs: patientMs })
     expect((await ask(upstream, 'a.example')).reply![3]! & 15).toBe(0)
   })
 
@@ -442,7 +473,7 @@ describe('TCP (RFC 7766)', () => {
   it('a length of 65535 and then silence: bounded, and the connection given up', async () => {
     const server = await hostile({ onTcp: (_query, socket) => void socket.write(Buffer.of(0xff, 0xff, 1)) })
     const upstream = await upstreamTo([server.at], { timeoutMs: 100, tries: 2 })
-    expect((await ask(upstream, 'a.example', { tcp: true })).failure).toBe('timeout')
+    expect((await inTime(ask(upstream, 'a.example', { tcp: true }))).failure).toBe('timeout')
     expect(server.tcpAccepted).toBe(2)
     await settle(() => server.tcpSockets.size === 0)
   })
@@ -464,7 +495,7 @@ describe('TCP (RFC 7766)', () => {
     const server = await hostile()
     const upstream = await upstreamTo([server.at], { tcpIdleMs: 30 })
     await ask(upstream, 'a.example', { tcp: true })
-    await settle(() => server.tcpSockets.size === 0)
+    await settle(() => server.tcpSockets.size === 0, stepMs)
   })
 
   it('refused: network', async () => {
@@ -482,17 +513,20 @@ describe('retries and health', () => {
       },
     })
     const upstream = await upstreamTo([server.at], { timeoutMs: 100 })
-    expect((await ask(upstream, 'a.example')).reply).not.toBeNull()
+    const asked = ask(upstream, 'a.example')
+    await settle(() => server.udpQueries.length === 1)
+    clock.advance(150)
+    expect((await asked).reply).not.toBeNull()
     expect(upstream.stats()).toMatchObject({ retries: 1, timeouts: 0 })
   })
 
   it('silence: so many tries, then timeout', async () => {
     const server = await hostile({ onUdp: () => {} })
     const upstream = await upstreamTo([server.at], { timeoutMs: 100, tries: 3 })
-    const start = performance.now()
-    expect((await ask(upstream, 'a.example')).failure).toBe('timeout')
-    expect(server.udpQueries).toHaveLength(3)
-    expect(performance.now() - start).toBeLessThan(1000)
+    const start = clock.monotonic()
+    expect((await inTime(ask(upstream, 'a.example'))).failure).toBe('timeout')
+    await settle(() => server.udpQueries.length === 3)
+    expect(clock.monotonic() - start).toBeLessThan(1000)
     expect(upstream.stats()).toMatchObject({ retries: 2, timeouts: 1, inFlight: 0 })
   })
 
@@ -503,14 +537,17 @@ describe('retries and health', () => {
     })
     const second = await hostile({ onUdp: (query, send) => send(answerTo(query, { address: '192.0.2.2' })) })
     const upstream = await upstreamTo([first.at, second.at], { timeoutMs: 100 })
-    const all = await Promise.all(Array.from({ length: 5 }, (_, i) => ask(upstream, `n${i}.example`)))
+    const asked = Array.from({ length: 5 }, (_, i) => ask(upstream, `n${i}.example`))
+    await settle(() => first.udpQueries.length + second.udpQueries.length === 5)
+    clock.advance(150)
+    const all = await Promise.all(asked)
     expect(all.every(({ reply }) => reply)).toBe(true)
     expect(upstream.stats().servers.map(({ healthy }) => healthy)).toEqual([false, true])
     const before = first.udpQueries.length
     await ask(upstream, 'm.example')
     expect(first.udpQueries.length).toBe(before)
     silent = false
-    await settle(() => upstream.stats().servers[0]!.healthy)
+    await settle(() => upstream.stats().servers[0]!.healthy, stepMs)
     const query = queryFor('back.example')
     expect(addressIn((await ask(upstream, query)).reply, query)).toBe('192.0.2.1')
     expect(lines).toEqual(['upstream-failing', 'upstream-recovered'])
@@ -521,20 +558,16 @@ describe('retries and health', () => {
     const { at } = gone
     await gone.stop()
     const second = await hostile()
-    const upstream = await upstreamTo([at, second.at], { timeoutMs: 5000 })
-    const start = performance.now()
+    const upstream = await upstreamTo([at, second.at])
     expect((await ask(upstream, 'a.example')).reply).not.toBeNull()
-    expect(performance.now() - start).toBeLessThan(1000)
     expect(upstream.stats().servers[0]!.healthy).toBe(false)
   })
 
   it('ICMP unreachable and no other: network, at once, and well again when it is back', async () => {
     const server = await hostile()
     await server.stop()
-    const upstream = await upstreamTo([server.at], { timeoutMs: 5000 })
-    const start = performance.now()
+    const upstream = await upstreamTo([server.at])
     expect((await ask(upstream, 'a.example')).failure).toBe('network')
-    expect(performance.now() - start).toBeLessThan(1000)
     await server.start(server.port)
     expect((await ask(upstream, 'b.example')).reply).not.toBeNull()
   })
@@ -554,7 +587,7 @@ describe('retries and health', () => {
   it('setServers moves what waits', async () => {
     const first = await hostile({ onUdp: () => {} })
     const second = await hostile()
-    const upstream = await upstreamTo([first.at], { timeoutMs: 5000 })
+    const upstream = await upstreamTo([first.at])
     const asked = ask(upstream, 'a.example')
     await settle(() => first.udpQueries.length === 1)
     upstream.setServers([second.at])
@@ -577,7 +610,7 @@ describe('the in-flight limit', () => {
         }, 10)
       },
     })
-    const upstream = await upstreamTo([server.at], { inFlight: 20, timeoutMs: 2000 })
+    const upstream = await upstreamTo([server.at], { inFlight: 20 })
     const all = await Promise.all(Array.from({ length: 500 }, (_, i) => ask(upstream, `n${i}.example`)))
     expect(all.every(({ reply }) => reply)).toBe(true)
     expect(most).toBeLessThanOrEqual(20)
@@ -587,7 +620,7 @@ describe('the in-flight limit', () => {
   it('is shared fairly: one client of two hundred questions does not delay another', async () => {
     const order: string[] = []
     const server = await hostile({ onUdp: (query, send) => void setTimeout(() => send(answerTo(query)), 10) })
-    const upstream = await upstreamTo([server.at], { inFlight: 4, timeoutMs: 5000 })
+    const upstream = await upstreamTo([server.at], { inFlight: 4 })
     const greedy = Array.from({ length: 200 }, (_, i) =>
       ask(upstream, `g${i}.example`, { clientKey: 'greedy' }).then(() => order.push('greedy')),
     )
@@ -600,9 +633,9 @@ describe('the in-flight limit', () => {
 
   it('thousands queued at a server that goes away fail one by one, and an asker that throws harms nobody', async () => {
     const server = await hostile({ onUdp: () => {} })
-    const upstream = await upstreamTo([server.at], { inFlight: 1, timeoutMs: 5000 })
+    const upstream = await upstreamTo([server.at], { inFlight: 1 })
     const asked = Array.from({ length: 4000 }, (_, i) => ask(upstream, `n${i}.example`))
-    const thrower = { key: 'n0', message: queryFor('t.example'), clientKey: 'c', tcp: false }
+    const thrower = { key: 'n0', message: queryFor('t.example'), clientKey: ownClientKey('c'), tcp: false }
     upstream.exchange(thrower, () => {
       throw new Error('asker')
     })
@@ -626,25 +659,28 @@ describe('the in-flight limit', () => {
         }, 20)
       },
     })
-    const upstream = await upstreamTo([server.at], { inFlight: 60, timeoutMs: 2000 })
-    const all = await Promise.all(Array.from({ length: 60 }, (_, i) => ask(upstream, `n${i}.example`)))
+    const upstream = await upstreamTo([server.at], { inFlight: 60, timeoutMs: patientMs })
+    const all = await inTime(
+      Promise.all(Array.from({ length: 60 }, (_, i) => ask(upstream, `n${i}.example`))),
+    )
     expect(all.map(({ reply }) => reply && reply[3]! & 15)).toEqual(new Array(60).fill(0))
     expect(upstream.stats().servers[0]!.refused).toBeGreaterThan(0)
   })
 
-  it('REFUSED that persists with few in flight is the answer', async () => {
+  it('REFUSED with few in flight is the answer, at once', async () => {
     const server = await hostile({ onUdp: (query, send) => send(answerTo(query, { rcode: 5 })) })
-    const upstream = await upstreamTo([server.at])
+    const upstream = await upstreamTo([server.at], { timeoutMs: patientMs })
     expect((await ask(upstream, 'a.example')).reply![3]! & 15).toBe(5)
-    expect(server.udpQueries).toHaveLength(2)
+    expect(server.udpQueries).toHaveLength(1)
   })
 
   it('a black hole with 5,000 waiting: each told once, nothing kept', async () => {
     const server = await hostile({ onUdp: () => {} })
     const upstream = await upstreamTo([server.at], { timeoutMs: 200, tries: 2, tcpConnections: 1 })
-    const all = await Promise.all(
-      Array.from({ length: 5000 }, (_, i) => ask(upstream, `n${i}.example`, { clientKey: `c${i % 50}` })),
+    const asked = Array.from({ length: 5000 }, (_, i) =>
+      ask(upstream, `n${i}.example`, { clientKey: `c${i % 50}` }),
     )
+    const all = await inTime(Promise.all(asked))
     const failures = new Set(all.map(({ failure }) => failure))
     expect([...failures].sort()).toEqual(['overload', 'timeout'])
     expect(upstream.stats()).toMatchObject({ exchanges: 5000, inFlight: 0, queued: 0 })

@@ -51,7 +51,7 @@ export interface Head {
 
 /** What tells a newer head from a replayed one. */
 export interface HeadRank {
-  /** Of the keys that signed it (control/trust.ts). */
+  /** Of the keys that signed it (control/documents/trust.ts). */
   epoch: number
   sequence: number
 }

@@ -1,12 +1,4 @@
-/** Which bytes: chunk `index` of a version's snapshot, or of the delta that leads to it from version `from`. */
-export interface ChunkRef {
-  list: string
-  version: number
-  kind: 'snapshot' | 'delta'
-  /** Of a delta: the version it starts from. */
-  from?: number
-  index: number
-}
+import type { ChunkRef } from '../format/chunk-ref.ts'
 
 /** Where chunks come from; over MQTT in the product (control/list-feed.ts), a map in tests. */
 export interface ChunkSource {

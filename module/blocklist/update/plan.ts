@@ -21,6 +21,13 @@ export function chooseRelease(head: Head, modemId: string, failed: ReadonlySet<n
   return candidate.release
 }
 
+/** A head that would take the list back; it is over once a head names what serves. */
+export class Rollback extends SecureNetError {
+  constructor(message: string, remedy: string) {
+    super('LIST_ROLLBACK', message, remedy)
+  }
+}
+
 /** A release against what serves: whether to fetch it, nothing to do, or why it is refused. */
 export function judgeRelease(
   { version, result }: Release,
@@ -29,8 +36,7 @@ export function judgeRelease(
 ): 'fetch' | 'serves' | SecureNetError {
   const sameEpoch = (current?.epoch ?? 0) === epoch
   if (current && version < current.version && sameEpoch) {
-    return new SecureNetError(
-      'LIST_ROLLBACK',
+    return new Rollback(
       `version ${version} is older than ${current.version}, which serves`,
       'To take content back, publish it under a higher version.',
     )
@@ -44,8 +50,7 @@ export function judgeRelease(
   }
   if (current?.version !== version) return 'fetch'
   if (current.result === result) return 'serves'
-  return new SecureNetError(
-    'LIST_ROLLBACK',
+  return new Rollback(
     `version ${version}, which serves, is to have another content`,
     'Publish it under a higher version.',
   )
@@ -64,7 +69,7 @@ export function spreadDelay(head: Head, version: number, lineId: string, now: nu
 }
 
 /** One snapshot or delta to fetch. */
-export interface Step {
+export interface PlanStep {
   kind: 'snapshot' | 'delta'
   /** Of a delta: where it starts. */
   from?: number
@@ -76,13 +81,13 @@ export interface Step {
 /** What one more delta of a chain is worth in bytes: each rewrites the file. */
 const stepCost = 262_144
 
-function snapshotOf({ version, snapshot }: Release): Step[] {
+function snapshotOf({ version, snapshot }: Release): PlanStep[] {
   return [{ kind: 'snapshot', to: version, bytes: snapshot.bytes, chunks: snapshot.chunks }]
 }
 
 /** Cheapest chain of deltas from a version, by relaxation in the order of the versions; undefined if there is a gap. */
-function cheapestChain(release: Release, from: number): Step[] | undefined {
-  const best = new Map<number, { cost: number; steps: Step[] }>([[from, { cost: 0, steps: [] }]])
+function cheapestChain(release: Release, from: number): PlanStep[] | undefined {
+  const best = new Map<number, { cost: number; steps: PlanStep[] }>([[from, { cost: 0, steps: [] }]])
   const deltas = release.deltas
     .map(({ to = release.version, ...delta }) => ({ ...delta, to }))
     .filter((delta) => delta.from < delta.to)
@@ -102,7 +107,7 @@ function cheapestChain(release: Release, from: number): Step[] | undefined {
  * @param base what serves now, if anything
  * @returns a chain of deltas where there is one that is shorter than the snapshot, else the snapshot
  */
-export function planUpdate(release: Release, base: { version: number; key: string } | null): Step[] {
+export function planUpdate(release: Release, base: { version: number; key: string } | null): PlanStep[] {
   const chain = base?.key === release.key ? cheapestChain(release, base.version) : undefined
   if (!chain || chain.length === 0) return snapshotOf(release)
   const bytes = chain.reduce((sum, step) => sum + step.bytes, 0)

@@ -1,5 +1,5 @@
 /** Sites that no list of threats has a reason to hold: one of them listed means that the list is wrong, and no modem lets it serve. */
-export const popularSample: readonly string[] = [
+export const popularNames: readonly string[] = [
   'google.com',
   'www.google.com',
   'google.be',

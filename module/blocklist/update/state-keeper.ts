@@ -1,5 +1,7 @@
-import { codeOf, messageOf, SecureNetError } from '../../base/error.ts'
+import { messageOf } from '../../base/error.ts'
+import { SerialQueue } from '../../base/serial-queue.ts'
 import { StateFile } from '../../platform/state-file.ts'
+import { storageError } from '../store/storage-error.ts'
 import { freshState, parseUpdateState, type UpdateState } from './state.ts'
 
 /** Beside each other in the list's folder; what is written to them is the same. */
@@ -30,7 +32,7 @@ export class StateKeeper {
   readonly #copy: StateFile<UpdateState>
   readonly #onError: (error: unknown) => void
   #state: UpdateState = freshState
-  #writing: Promise<unknown> = Promise.resolve()
+  readonly #writes = new SerialQueue()
 
   /** @param onError the copy was not written; the state itself is on the medium */
   constructor(folder: string, onError: (error: unknown) => void) {
@@ -65,7 +67,7 @@ export class StateKeeper {
    * @throws SecureNetError LIST_DISK_FULL, LIST_STORE_IO; the state is then what it was
    */
   save(patch: Patch): Promise<void> {
-    const saved = this.settled().then(async () => {
+    const saved = this.#writes.run(async () => {
       const before = this.#state
       const next = { ...before, ...(typeof patch === 'function' ? patch(before) : patch) }
       await write(this.#file, next)
@@ -74,9 +76,11 @@ export class StateKeeper {
       return next
     })
     // Nobody waits for the copy but the next write.
-    this.#writing = saved.then(
-      (next) => write(this.#copy, next).catch(this.#onError),
-      () => undefined,
+    void this.#writes.run(() =>
+      saved.then(
+        (next) => write(this.#copy, next).catch(this.#onError),
+        () => undefined,
+      ),
     )
     return saved.then(() => undefined)
   }
@@ -89,8 +93,8 @@ export class StateKeeper {
     await this.settled()
   }
 
-  async settled(): Promise<void> {
-    await this.#writing
+  settled(): Promise<void> {
+    return this.#writes.idle()
   }
 }
 
@@ -108,12 +112,6 @@ export async function write(file: StateFile<UpdateState>, state: UpdateState): P
   try {
     await file.write(state)
   } catch (error) {
-    const full = codeOf(error) === 'STATE_DISK_FULL'
-    throw new SecureNetError(
-      full ? 'LIST_DISK_FULL' : 'LIST_STORE_IO',
-      `the state of the list cannot be written: ${messageOf(error)}`,
-      full ? 'Free space in the data directory.' : 'Check the medium.',
-      { cause: error },
-    )
+    throw storageError(error instanceof Error ? (error.cause ?? error) : error, file.path)
   }
 }

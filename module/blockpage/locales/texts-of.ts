@@ -37,6 +37,6 @@ const whyOf: ReadonlyMap<string, KnownWhy> = new Map(
 )
 
 /** @param why a `ProtectionReason`, or one of a later version */
-export function whyText(texts: Texts, why: string): string {
+export function reasonText(texts: Texts, why: string): string {
   return texts.status.why[whyOf.get(why) ?? 'other']
 }

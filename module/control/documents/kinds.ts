@@ -71,15 +71,15 @@ export interface Payloads {
   fleet: FleetOrder
   keys: Keys
 }
-export type Kind = keyof Payloads
+export type DocumentKind = keyof Payloads
 
-/** Which role may sign which kind; `keys` is the roots' own (control/trust.ts). */
+/** Which role may sign which kind; `keys` is the roots' own (control/documents/trust.ts). */
 export const roleOf = {
   desired: 'line',
   head: 'list',
   request: 'request',
   fleet: 'fleet',
-} as const satisfies Record<Exclude<Kind, 'keys'>, Role>
+} as const satisfies Record<Exclude<DocumentKind, 'keys'>, Role>
 
 /** Bytes of the whole JWS as it arrives. */
 export const sizeLimits = {
@@ -88,4 +88,4 @@ export const sizeLimits = {
   request: 4_096,
   fleet: 4_096,
   keys: 32_768,
-} as const satisfies Record<Kind, number>
+} as const satisfies Record<DocumentKind, number>

@@ -1,5 +1,6 @@
 import { messageOf, SecureNetError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
+import { SerialQueue } from '../../base/serial-queue.ts'
 import type { StateFile } from '../../platform/state-file.ts'
 
 /** What the file holds. */
@@ -27,13 +28,13 @@ export interface ReplayOptions {
 }
 
 /** What of a verified request says that it was executed. */
-export interface Claimed {
+export interface ClaimedRequest {
   readonly nonce: string
   readonly expires: number
   readonly epoch: number
 }
 
-const wayOut = 'Send a new request with a fresh nonce.'
+const REMEDY = 'Send a new request with a fresh nonce.'
 
 /**
  * A request is executed once. Nonces are kept until they expire; `forgotten` makes that safe against a clock that goes
@@ -45,7 +46,7 @@ export class ReplayGuard {
   #forgotten = 0
   /** Undefined: of nonces before there were epochs; those of the first claim are taken for theirs. */
   #epoch: number | undefined
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #queue = new SerialQueue()
 
   constructor(options: ReplayOptions) {
     this.#options = options
@@ -74,21 +75,19 @@ export class ReplayGuard {
    * @param now seconds since 1970
    * @throws SecureNetError DOC_REPLAYED, DOC_REPLAY_FULL, STATE_*
    */
-  claim(request: Claimed, now: number): Promise<void> {
-    const done = this.#last.then(() => this.#claim(request, now))
-    this.#last = done.catch(() => undefined)
-    return done
+  claim(request: ClaimedRequest, now: number): Promise<void> {
+    return this.#queue.run(() => this.#claim(request, now))
   }
 
-  async #claim({ nonce, expires, epoch }: Claimed, now: number): Promise<void> {
+  async #claim({ nonce, expires, epoch }: ClaimedRequest, now: number): Promise<void> {
     // Else a thief's nonces, which may expire in twenty years, would fill the memory for as long.
     const afresh = this.#epoch !== undefined && epoch > this.#epoch
     const used = new Map(afresh ? [] : this.#used)
     let forgotten = afresh ? 0 : this.#forgotten
     if (used.has(nonce))
-      throw new SecureNetError('DOC_REPLAYED', 'a request with this nonce was executed', wayOut)
+      throw new SecureNetError('DOC_REPLAYED', 'a request with this nonce was executed', REMEDY)
     if (expires <= forgotten)
-      throw new SecureNetError('DOC_REPLAYED', 'it expires before one that is forgotten by now', wayOut)
+      throw new SecureNetError('DOC_REPLAYED', 'it expires before one that is forgotten by now', REMEDY)
     for (const [old, until] of used)
       if (until <= now) {
         used.delete(old)

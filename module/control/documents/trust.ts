@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { messageOf, SecureNetError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import { schemaViolation } from '../../base/schema-error.ts'
+import { SerialQueue } from '../../base/serial-queue.ts'
 import type { StateFile } from '../../platform/state-file.ts'
 import { validate as validateRoots } from '../schemas/roots.json?compiled'
 import { checkSignatures, type Jws, readJws } from './jws.ts'
@@ -100,7 +101,7 @@ export interface TrustOptions {
 export class Trust implements TrustedKeys {
   readonly #options: TrustOptions
   #state: StoredTrust
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #queue = new SerialQueue()
 
   constructor(options: TrustOptions) {
     this.#options = options
@@ -108,11 +109,11 @@ export class Trust implements TrustedKeys {
   }
 
   /**
-   * @param leastEpoch the highest epoch that the line store knows: where the stored trust is lost, counting goes on there
+   * @param minEpoch the highest epoch that the line store knows: where the stored trust is lost, counting goes on there
    */
-  async load(leastEpoch = 1): Promise<void> {
+  async load(minEpoch = 1): Promise<void> {
     const { file, log } = this.#options
-    this.#state = this.#fresh(leastEpoch)
+    this.#state = this.#fresh(minEpoch)
     let stored: StoredTrust | undefined
     try {
       stored = (await file.read()).value
@@ -163,9 +164,7 @@ export class Trust implements TrustedKeys {
    * @throws SecureNetError DOC_* as verifyDocument; KEYS_OLDER, KEYS_SKIPPED, KEYS_CONFLICT, KEYS_INVALID; STATE_*
    */
   accept(bytes: Uint8Array): Promise<AcceptedKeys> {
-    const done = this.#last.then(() => this.#accept(bytes))
-    this.#last = done.catch(() => undefined)
-    return done
+    return this.#queue.run(() => this.#accept(bytes))
   }
 
   async #accept(bytes: Uint8Array): Promise<AcceptedKeys> {
@@ -189,15 +188,15 @@ export class Trust implements TrustedKeys {
   /** Before the signatures, so that a modem that sleeps gets the code that tells it to walk. */
   #checkNumber(number: number): void {
     const { next } = this
-    const wayOut = `Publish keys/${next}; keys documents are never cleared from the broker.`
+    const remedy = `Publish keys/${next}; keys documents are never cleared from the broker.`
     if (number === next) return
     if (number > next)
-      throw new SecureNetError('KEYS_SKIPPED', `keys ${number}: the next one is ${next}`, wayOut)
+      throw new SecureNetError('KEYS_SKIPPED', `keys ${number}: the next one is ${next}`, remedy)
     const conflict = number === next - 1 && this.#state.keys !== undefined
     throw new SecureNetError(
       conflict ? 'KEYS_CONFLICT' : 'KEYS_OLDER',
       `keys ${number}: ${conflict ? 'another document with this number is in force' : `number ${next - 1} is in force`}`,
-      wayOut,
+      remedy,
     )
   }
 

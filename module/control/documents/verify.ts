@@ -5,8 +5,8 @@ import { validate as validateFleet } from '../schemas/fleet.json?compiled'
 import { validate as validateHead } from '../schemas/head.json?compiled'
 import { validate as validateKeys } from '../schemas/keys.json?compiled'
 import { validate as validateRequest } from '../schemas/request.json?compiled'
-import { checkSignatures, readJws, refuse } from './jws.ts'
-import { type Kind, type Payloads, type Role, type RoleKeys, roleOf } from './kinds.ts'
+import { checkSignatures, readJws, refuseDocument } from './jws.ts'
+import { type DocumentKind, type Payloads, type Role, type RoleKeys, roleOf } from './kinds.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 const validators = {
@@ -18,7 +18,7 @@ const validators = {
 }
 
 /** Kinds that a role key signs; `keys` goes through Trust.accept. */
-export type RoleKind = Exclude<Kind, 'keys'>
+export type RoleKind = Exclude<DocumentKind, 'keys'>
 
 /** What verification needs to know of the keys; Trust has it. */
 export interface TrustedKeys {
@@ -28,7 +28,7 @@ export interface TrustedKeys {
 }
 
 /** The addressee that the topic names; each kind has its own. */
-export interface Target {
+export interface DocumentTarget {
   lineId?: string
   modemId?: string
   list?: string
@@ -36,40 +36,40 @@ export interface Target {
 
 export interface VerifyContext {
   trust: TrustedKeys
-  target: Target
-  /** Seconds since 1970: ClockFloor.trustedNow(). */
+  target: DocumentTarget
+  /** Seconds since 1970: ClockFloor.now(). */
   now: number
 }
 
-export interface Verified<K extends Kind> {
+export interface Verified<K extends DocumentKind> {
   payload: Payloads[K]
   /** Counts complete replacements of the role's keys: guards against replay start anew with it (trust.ts). */
   epoch: number
 }
 
-const day = 86_400
+const DAY = 86_400
 
 /**
  * JSON and shape of a payload.
  * @throws SecureNetError DOC_NOT_JSON, DOC_SCHEMA
  */
-export function parsePayload<K extends Kind>(kind: K, bytes: Uint8Array): Payloads[K] {
+export function parsePayload<K extends DocumentKind>(kind: K, bytes: Uint8Array): Payloads[K] {
   let data: unknown
   try {
     data = parseStrictJson(bytes)
   } catch (error) {
-    refuse('DOC_NOT_JSON', `${kind}: ${messageOf(error)}`, error)
+    refuseDocument('DOC_NOT_JSON', `${kind}: ${messageOf(error)}`, error)
   }
   const validate = validators[kind]
-  if (!validate(data)) refuse('DOC_SCHEMA', `${kind}: ${schemaViolation(validate.errors)}`)
+  if (!validate(data)) refuseDocument('DOC_SCHEMA', `${kind}: ${schemaViolation(validate.errors)}`)
   return data as Payloads[K]
 }
 
-type Checks = { [K in RoleKind]: (payload: Payloads[K], target: Target, now: number) => void }
+type Checks = { [K in RoleKind]: (payload: Payloads[K], target: DocumentTarget, now: number) => void }
 
 function forUs(what: string, named: string, expected: string | undefined): void {
   if (named !== expected)
-    refuse('DOC_NOT_FOR_US', `it is for ${what} ${named}, the topic for ${expected ?? 'none'}`)
+    refuseDocument('DOC_NOT_FOR_US', `it is for ${what} ${named}, the topic for ${expected ?? 'none'}`)
 }
 
 /** Addressee and time: what neither signature nor schema can say. */
@@ -77,23 +77,23 @@ const checks: Checks = {
   desired(order, target) {
     forUs('line', order.lineId, target.lineId)
     if (order.until !== undefined && order.until <= order.issuedAt)
-      refuse('DOC_SCHEMA', 'desired: until is not after issuedAt')
+      refuseDocument('DOC_SCHEMA', 'desired: until is not after issuedAt')
   },
   head(head, target) {
     forUs('list', head.list, target.list)
   },
   request(request, target, now) {
     forUs('modem', request.modemId, target.modemId)
-    if (request.expires <= request.issuedAt || request.expires > request.issuedAt + day)
-      refuse('DOC_SCHEMA', 'request: expires must be within a day after issuedAt')
-    if (request.expires <= now) refuse('DOC_EXPIRED', `it expired ${now - request.expires} s ago`)
+    if (request.expires <= request.issuedAt || request.expires > request.issuedAt + DAY)
+      refuseDocument('DOC_SCHEMA', 'request: expires must be within a day after issuedAt')
+    if (request.expires <= now) refuseDocument('DOC_EXPIRED', `it expired ${now - request.expires} s ago`)
   },
   fleet() {},
 }
 
 /**
  * Everything between the bytes and a payload that may be obeyed, except newer-than (line/reduce.ts, blocklist) and
- * executed-once (replay.ts): size, form, `typ`, role, signatures, JSON, schema, addressee, age.
+ * executed-once (replay-guard.ts): size, form, `typ`, role, signatures, JSON, schema, addressee, age.
  * @throws SecureNetError DOC_TOO_LARGE, DOC_NOT_JWS, DOC_BAD_HEADER, DOC_WRONG_TYP, DOC_NO_KEYS, DOC_UNKNOWN_KEY,
  *   DOC_WRONG_ROLE, DOC_BAD_SIGNATURE, DOC_TOO_FEW_SIGNATURES, DOC_NOT_JSON, DOC_SCHEMA, DOC_NOT_FOR_US, DOC_EXPIRED,
  *   DOC_TOO_OLD
@@ -106,12 +106,15 @@ export async function verifyDocument<K extends RoleKind>(
   const jws = readJws(kind, bytes)
   const role = roleOf[kind]
   const trusted = context.trust.role(role)
-  if (!trusted) refuse('DOC_NO_KEYS', `${kind}: no keys document was accepted yet`)
+  if (!trusted) refuseDocument('DOC_NO_KEYS', `${kind}: no keys document was accepted yet`)
   await checkSignatures(jws, trusted.keys, context.trust.placeOf)
   const payload = parsePayload(kind, jws.payload)
   checks[kind](payload, context.target, context.now)
   const { maxAge } = trusted.keys
   if (maxAge !== undefined && payload.issuedAt + maxAge < context.now)
-    refuse('DOC_TOO_OLD', `${kind}: issued ${context.now - payload.issuedAt} s ago, ${maxAge} s at most`)
+    refuseDocument(
+      'DOC_TOO_OLD',
+      `${kind}: issued ${context.now - payload.issuedAt} s ago, ${maxAge} s at most`,
+    )
   return { payload, epoch: trusted.epoch }
 }

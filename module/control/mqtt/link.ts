@@ -81,7 +81,7 @@ export class Link {
       () => settle('taken'),
       () => settle('failed'),
     )
-    const goOn = () => callback(entry && new Error('acknowledged by session-link'))
+    const goOn = () => callback(entry && new Error('the link acknowledges'))
     if (this.#unsettled < MAX_UNSETTLED) goOn()
     else
       this.#resume = () => {
@@ -112,7 +112,7 @@ export class Link {
     }
   }
 
-  /** QoS 1. @throws SecureNetError MQTT_CONNECTION_LOST, MQTT_PUBLISH_REFUSED, MQTT_PUBLISH_TIMEOUT */
+  /** QoS 1. @throws SecureNetError MQTT_CONNECTION_LOST, MQTT_PUBLISH_REFUSED, MQTT_ANSWER_TIMEOUT */
   publish(topic: string, payload: Buffer, options: PublishOptions = {}): Promise<void> {
     return this.#await('MQTT_PUBLISH_REFUSED', topic, (done) => {
       const { retain = false, correlationData } = options

@@ -1,16 +1,16 @@
 import type { Duplex } from 'node:stream'
 import { type IClientOptions, MqttClient } from 'mqtt'
-import { backoff } from '../../base/backoff.ts'
+import { type BackoffRange, jitteredBackoff } from '../../base/backoff.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import { Link, MAX_UNSETTLED, type Message, type MessageHandler, type PublishOptions } from './link.ts'
-import { type Broker, guarded, MAX_PACKET, openBroker, type Transport } from './transport.ts'
+import { type BrokerAddress, guarded, MAX_PACKET, type OpenBrokerStream, openBroker } from './transport.ts'
 
 export type { Message, MessageHandler } from './link.ts'
 
 export interface SessionOptions {
-  broker: Broker
+  broker: BrokerAddress
   /** The modemId: client identifier, and name in the client certificate. */
   clientId: string
   keepaliveSeconds: number
@@ -22,8 +22,8 @@ export interface SessionOptions {
   clockSane: () => boolean
   /** What presence says at this connection's end, and, retained, while it lasts. */
   presence: (session: number, online: boolean) => { topic: string; payload: Buffer }
-  transport?: Transport
-  backoffMs?: { base: number; max: number }
+  transport?: OpenBrokerStream
+  backoff?: BackoffRange
 }
 
 export interface SessionStatus {
@@ -36,7 +36,7 @@ export interface SessionStatus {
   error: string | null
 }
 
-const DEFAULT_BACKOFF = { base: 1000, max: 60_000 }
+const DEFAULT_BACKOFF: BackoffRange = { firstMs: 1000, longestMs: 60_000 }
 /** Only a connection that lasted so long proves that the broker is well again. */
 const STABLE_MS = 10_000
 /**
@@ -266,8 +266,8 @@ export class Session {
       this.#attempt()
       return
     }
-    const { base, max } = this.#options.backoffMs ?? DEFAULT_BACKOFF
-    const delay = backoff(this.#failures, this.#options.random(), base, max)
+    const { backoff = DEFAULT_BACKOFF, random } = this.#options
+    const delay = jitteredBackoff(this.#failures, backoff, random())
     this.#options.log.warn('mqtt-disconnected', {
       code: String(code ?? 'CLOSED'),
       message: this.#error,

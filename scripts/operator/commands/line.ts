@@ -162,8 +162,8 @@ async function orderLines(
     context.output.note(
       `${applied} of ${lines} lines report it, ${notWaitedFor} not waited for, ${failed} failed`,
     )
-  const wayOut = `The orders are retained. Repeat the command for the lines named above once the reasons are gone${key === undefined ? '' : '; the same --key goes on where it ended'}.`
-  mustAllBeApplied(done, 'OPERATOR_LINES_PARTLY', 'lines', wayOut)
+  const remedy = `The orders are retained. Repeat the command for the lines named above once the reasons are gone${key === undefined ? '' : '; the same --key goes on where it ended'}.`
+  mustAllBeApplied(done, 'OPERATOR_LINES_PARTLY', 'lines', remedy)
 }
 
 export const addLineCommands: AddCommands = (program, world) => {

@@ -56,8 +56,8 @@ async function sendPack(
     ...left.map((step) => [step.lineId, stepText(step)]),
   ]
   context.output.result({ pack: pack.pack, service, lines: [...done, ...left] }, table(rows))
-  const wayOut = 'The orders are retained. Send the pack again once the reasons above are gone.'
-  mustAllBeApplied(done, 'OPERATOR_PACK_PARTLY', `lines of pack ${pack.pack}`, wayOut)
+  const remedy = 'The orders are retained. Send the pack again once the reasons above are gone.'
+  mustAllBeApplied(done, 'OPERATOR_PACK_PARTLY', `lines of pack ${pack.pack}`, remedy)
 }
 
 async function moveLine(

@@ -1,7 +1,7 @@
 import { SecureNetError } from '../../../module/base/error.ts'
 import { createEntrySetBuilder, type EntrySet, tagOf } from '../../../module/blocklist/format/entries.ts'
-import { core as ownCore } from '../../../module/blocklist/never-block.ts'
-import { popularSample } from '../../../module/blocklist/update/popular-names.ts'
+import { neverBlockCore } from '../../../module/blocklist/never-block.ts'
+import { popularNames } from '../../../module/blocklist/update/popular-names.ts'
 import { categories } from '../../../module/category.ts'
 import { type Change, changeBetween } from './change.ts'
 import { checkEntry } from './entry-rules.ts'
@@ -70,8 +70,8 @@ export interface BuiltList {
 export class BuildStopped extends SecureNetError {
   readonly report: BuildReport
 
-  constructor(code: string, message: string, wayOut: string, report: BuildReport) {
-    super(code, message, wayOut)
+  constructor(code: string, message: string, remedy: string, report: BuildReport) {
+    super(code, message, remedy)
     this.report = report
   }
 }
@@ -186,7 +186,7 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   const names: Names = new Map()
   const { drops, inputs } = await gatherAll(names, options)
   const taken = names.size
-  const core = options.core ?? ownCore
+  const core = options.core ?? neverBlockCore
   const policy: GuardPolicy = { ...strict, ...options.guards }
   const popular = options.popular === undefined ? [] : await readPopular(options.popular)
   // A guard that knows no name would pass everything, and nobody would notice.
@@ -200,7 +200,7 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   const findings = [
     ...guardSuffixes(names, policy),
     ...guardCore(names, core, policy),
-    ...guardGate(names, popularSample, policy),
+    ...guardGate(names, popularNames, policy),
     ...guardPopular(names, popular, policy),
   ]
   for (const { name, category } of testNames(options.testZone ?? defaultTestZone))
@@ -208,7 +208,7 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   options.onProgress?.('guard', names.size)
 
   const set = setOf(names, options.key, (done) => options.onProgress?.('hash', done))
-  findings.push(...collisions(set, names, [...core, ...popularSample, ...popular], createHasher(options.key)))
+  findings.push(...collisions(set, names, [...core, ...popularNames, ...popular], createHasher(options.key)))
   const { previous } = options
   // Under the key of the version before, or nothing could be compared.
   const comparable = previous && (previous.key === options.key ? set : setOf(names, previous.key))

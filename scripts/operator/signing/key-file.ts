@@ -28,8 +28,8 @@ interface EncryptedFile {
 }
 
 function fileError(path: string, why: string, cause?: unknown): SecureNetError {
-  const wayOut = 'Restore the file from its back-up, or rotate the role’s key.'
-  return new SecureNetError('SIGN_KEY_FILE', `${path}: ${why}`, wayOut, { cause })
+  const remedy = 'Restore the file from its back-up, or rotate the role’s key.'
+  return new SecureNetError('SIGN_KEY_FILE', `${path}: ${why}`, remedy, { cause })
 }
 
 function encrypt(key: HeldKey, passphrase: string): EncryptedFile {

@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, SecureNetError } from '../../../module/base/error.ts'
 import {
+  type DocumentKind,
   type Keys,
-  type Kind,
   type Payloads,
   type Role,
   type RoleKeys,
@@ -181,7 +181,7 @@ export class KeyFolder {
    * Signs with as many of the role's keys as its threshold asks for.
    * @throws SecureNetError as signDocument and readKeyFile; SIGN_NO_KEY
    */
-  sign = async <K extends Exclude<Kind, 'keys'>>(kind: K, payload: Payloads[K]): Promise<string> =>
+  sign = async <K extends Exclude<DocumentKind, 'keys'>>(kind: K, payload: Payloads[K]): Promise<string> =>
     signDocument(kind, payload, await this.#signers(this.#current.roles[roleOf[kind]]))
 
   /**

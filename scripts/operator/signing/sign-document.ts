@@ -1,8 +1,8 @@
 import { SecureNetError } from '../../../module/base/error.ts'
 import { checkKeySet } from '../../../module/control/documents/keys.ts'
 import {
+  type DocumentKind,
   type Keys,
-  type Kind,
   type Payloads,
   type RootSet,
   type RootsFile,
@@ -15,7 +15,7 @@ import type { SigningKey } from './signing-key.ts'
 const base64url = (octets: Uint8Array | string) => Buffer.from(octets as Uint8Array).toString('base64url')
 
 /** RFC 7515 §5.1, by hand: what libraries sign with is a key in memory, and this one may be in an agent. */
-async function signOne(kind: Kind, payload: Uint8Array, key: SigningKey): Promise<string> {
+async function signOne(kind: DocumentKind, payload: Uint8Array, key: SigningKey): Promise<string> {
   const header = { alg: 'EdDSA', kid: key.publicKey.kid, typ: `securenet-${kind}+jws` }
   const input = `${base64url(JSON.stringify(header))}.${base64url(payload)}`
   return `${input}.${base64url(await key.sign(Buffer.from(input)))}`
@@ -35,7 +35,7 @@ function general(compacts: readonly string[]): string {
  * @returns compact serialization for one key, general JSON for several
  */
 export async function signBytes(
-  kind: Kind,
+  kind: DocumentKind,
   payload: Uint8Array,
   keys: readonly SigningKey[],
 ): Promise<string> {
@@ -47,7 +47,7 @@ export async function signBytes(
  * A document for the broker. What a modem would refuse for its shape or size is not signed.
  * @throws SecureNetError SIGN_NO_KEY, DOC_SCHEMA, DOC_TOO_LARGE, KEYS_INVALID
  */
-export async function signDocument<K extends Kind>(
+export async function signDocument<K extends DocumentKind>(
   kind: K,
   payload: Payloads[K],
   keys: readonly SigningKey[],

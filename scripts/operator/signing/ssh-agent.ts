@@ -14,11 +14,11 @@ const timeoutMs = 60_000
 const mostBytes = 256 * 1024
 
 function failed(code: 'SIGN_AGENT_UNREACHABLE' | 'SIGN_AGENT_REFUSED', why: string, cause?: unknown) {
-  const wayOut =
+  const remedy =
     code === 'SIGN_AGENT_UNREACHABLE'
       ? 'Start ssh-agent, and name its socket: agentSocket in the profile, or SSH_AUTH_SOCK.'
       : 'See `ssh-add -l`: does the agent hold the key, is it unlocked, was the signature agreed to?'
-  return new SecureNetError(code, why, wayOut, { cause })
+  return new SecureNetError(code, why, remedy, { cause })
 }
 
 /**

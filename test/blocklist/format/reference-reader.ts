@@ -1,6 +1,6 @@
 // An independent reader of docs/list-format.md, written from that page alone: imports nothing of ours, uses BigInt
 // throughout, and is to be checked by eye, section by section. It refuses little: what is refused is the module's
-// (refusals.test.ts).
+// (test/blocklist/refusals.test.ts).
 import { createHash } from 'node:crypto'
 
 const M = 0xffffffffn

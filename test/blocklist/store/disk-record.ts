@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { testLimitMs } from '../../helpers/limits.ts'
 
 interface Inode {
   /** On the medium whatever happens. */
@@ -28,9 +29,6 @@ export interface DiskRecord {
 const calls =
   'open,openat,creat,close,lseek,write,pwrite64,writev,pwritev,ftruncate,truncate,fallocate,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,mkdir,symlink,link'
 
-/** An update that never ends must be a failed test, not one that hangs. */
-export const longestRunMs = 120_000
-
 export function hasStrace(): boolean {
   return spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
 }
@@ -55,7 +53,7 @@ export function recordWrites(folder: string, command: string, args: readonly str
     const { status, stdout, stderr } = spawnSync(
       'strace',
       [...options, '-o', join(traces, 't'), command, ...args],
-      { encoding: 'utf8', env: { ...process.env, UV_USE_IO_URING: '0' }, timeout: longestRunMs },
+      { encoding: 'utf8', env: { ...process.env, UV_USE_IO_URING: '0' }, timeout: testLimitMs },
     )
     if (status !== 0) throw new Error(`the recorded program failed: ${stderr}`)
     const lines = readdirSync(traces).flatMap((name) =>

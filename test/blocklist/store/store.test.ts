@@ -19,7 +19,6 @@ import { setTimeout as turnOfTimers } from 'node:timers/promises'
 import { build as bundle } from 'esbuild'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { encodeDelta, encodeSnapshot } from '../../../module/blocklist/format/encode.ts'
 import { type EntrySet, resultOf } from '../../../module/blocklist/format/entries.ts'
 import { type BuildOptions, createStoreBuilder } from '../../../module/blocklist/store/builder.ts'
 import {
@@ -29,6 +28,7 @@ import {
   type Store,
   verifyFile,
 } from '../../../module/blocklist/store/store.ts'
+import { encodeDelta, encodeSnapshot } from '../../../scripts/operator/list/encode.ts'
 import { SeededRandom } from '../../helpers/seeded-random.ts'
 import { listOf, manyEntries, setOf } from '../entries-of.ts'
 import { type Entry, sorted } from '../format/reference-reader.ts'
@@ -354,7 +354,7 @@ describe('building', () => {
         expect.objectContaining({
           code: 'LIST_DISK_FULL',
           message: expect.stringContaining(`no room left in ${small}`),
-          wayOut: `Free space in ${small}.`,
+          remedy: `Free space in ${small}.`,
         }),
       )
     } finally {
@@ -540,5 +540,5 @@ describe('kill -9', () => {
     const store = openStore(path)
     expect(resultOf(store.entries(0, 2 ** store.metadata.bucketBits))).toBe(resultOf(set))
     await store.close()
-  }, 120_000)
+  })
 })

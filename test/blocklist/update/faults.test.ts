@@ -13,10 +13,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
 import type { Head } from '../../../module/blocklist/format/head.ts'
 import { digestFile } from '../../../module/blocklist/store/store.ts'
 import type { UpdateState } from '../../../module/blocklist/update/state.ts'
 import { listStateFile, STATE_FILES } from '../../../module/blocklist/update/state-keeper.ts'
+
+import { longTestLimitMs } from '../../helpers/limits.ts'
+
 import { keyB, Modem, Publisher, someNames } from './update-world.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'securenet-update-faults-'))
@@ -115,37 +119,41 @@ async function afterwards(folder: string): Promise<number | null> {
 }
 
 describe('kill -9', () => {
-  it(`${kills} times at random moments of an update: the last good list serves, and the next start completes it`, async () => {
-    const random = randomOf(seed)
-    const base = join(root, 'base')
-    await run(base, one)
-    expect(await afterwards(base)).toBe(1)
-    const folder = join(root, 'try')
-    const afresh = () => {
-      rmSync(folder, { recursive: true, force: true })
-      cpSync(base, folder, { recursive: true })
-    }
-    afresh()
-    const { ms: whole } = await run(folder, two)
-    expect(await afterwards(folder)).toBe(2)
-    afresh()
-    let halfBuilt = 0
-    for (let killed = 0; killed < kills; ) {
-      const ended = await run(folder, two, random() * whole)
-      const version = await afterwards(folder)
-      expect(version, `seed ${seed}, kill ${killed}`).toSatisfy((v) => v === 1 || v === 2)
-      if (ended.killed) killed += 1
-      if (ended.killed && existsSync(join(folder, '2-0.mdb')) && version === 1) halfBuilt += 1
-      // Most are killed more than once on the way before they are let through.
-      if (ended.killed && killed % 4 !== 0) continue
-      const { out } = await run(folder, two)
-      expect(out).toContain('done 2 null')
-      expect(await afterwards(folder)).toBe(2)
-      expect(readdirSync(folder).filter((name) => name.endsWith('.mdb'))).toHaveLength(1)
+  it(
+    `${kills} times at random moments of an update: the last good list serves, and the next start completes it`,
+    async () => {
+      const random = randomOf(seed)
+      const base = join(root, 'base')
+      await run(base, one)
+      expect(await afterwards(base)).toBe(1)
+      const folder = join(root, 'try')
+      const afresh = () => {
+        rmSync(folder, { recursive: true, force: true })
+        cpSync(base, folder, { recursive: true })
+      }
       afresh()
-    }
-    expect(halfBuilt).toBeGreaterThan(kills / 8)
-  }, 900_000)
+      const { ms: whole } = await run(folder, two)
+      expect(await afterwards(folder)).toBe(2)
+      afresh()
+      let halfBuilt = 0
+      for (let killed = 0; killed < kills; ) {
+        const ended = await run(folder, two, random() * whole)
+        const version = await afterwards(folder)
+        expect(version, `seed ${seed}, kill ${killed}`).toSatisfy((v) => v === 1 || v === 2)
+        if (ended.killed) killed += 1
+        if (ended.killed && existsSync(join(folder, '2-0.mdb')) && version === 1) halfBuilt += 1
+        // Most are killed more than once on the way before they are let through.
+        if (ended.killed && killed % 4 !== 0) continue
+        const { out } = await run(folder, two)
+        expect(out).toContain('done 2 null')
+        expect(await afterwards(folder)).toBe(2)
+        expect(readdirSync(folder).filter((name) => name.endsWith('.mdb'))).toHaveLength(1)
+        afresh()
+      }
+      expect(halfBuilt).toBeGreaterThan(kills / 8)
+    },
+    longTestLimitMs,
+  )
 })
 
 describe('death between the switch and the end of the former file', () => {
@@ -153,10 +161,10 @@ describe('death between the switch and the end of the former file', () => {
     const source = new Publisher()
     const modem = new Modem(source)
     modem.updater.start()
-    await modem.updater.onHead(source.head(await source.version(1, ['a.example'])))
+    await modem.updater.offerHead(source.head(await source.version(1, ['a.example'])))
     await modem.updater.settled()
     await modem.until(() => modem.updater.status().phase === 'idle', 60_000)
-    await modem.updater.onHead(source.head(await source.version(2, ['b.example'])))
+    await modem.updater.offerHead(source.head(await source.version(2, ['b.example'])))
     await modem.updater.settled()
     await modem.updater.stop()
     const files = STATE_FILES.map((name) => listStateFile(modem.folder, name))
@@ -193,7 +201,7 @@ describe('a full disk', () => {
     const modem = new Modem(source, { folder: join(disk.path, 'list'), probationSeconds: 0 })
     try {
       modem.updater.start()
-      await modem.updater.onHead(source.head(await source.version(1, names.slice(0, 5000))))
+      await modem.updater.offerHead(source.head(await source.version(1, names.slice(0, 5000))))
       await modem.updater.settled()
       expect(modem.updater.status().version).toBe(1)
       for (const left of [0, 40, 100, 180, 300]) {
@@ -205,7 +213,7 @@ describe('a full disk', () => {
         const release = await source.version(version, [...someNames(60_000, left), ...names.slice(0, 10)], {
           key: keyB,
         })
-        await modem.updater.onHead(source.head(release))
+        await modem.updater.offerHead(source.head(release))
         await modem.until(
           () =>
             modem.updater.status().lastError === 'LIST_DISK_FULL' &&
@@ -221,7 +229,7 @@ describe('a full disk', () => {
         rmSync(join(disk.path, 'ballast'))
       }
       const small = await source.version(1000, names.slice(0, 9000), { key: keyB })
-      await modem.updater.onHead(source.head(small))
+      await modem.updater.offerHead(source.head(small))
       await modem.until(() => modem.updater.status().version === 1000, 60_000)
     } finally {
       await modem.updater.stop()
@@ -235,7 +243,7 @@ describe('a power cut', () => {
     const source = new Publisher()
     const modem = new Modem(source, { probationSeconds: 0 })
     modem.updater.start()
-    await modem.updater.onHead(source.head(await source.version(1, names.slice(0, 100))))
+    await modem.updater.offerHead(source.head(await source.version(1, names.slice(0, 100))))
     await modem.updater.settled()
     await modem.updater.stop()
     const state = readFileSync(join(modem.folder, 'state.json'))

@@ -5,14 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { longTestLimitMs, testLimitMs } from '../../helpers/limits.ts'
 import {
   afterPowerCut,
   type DiskRecord,
   hasStrace,
-  longestRunMs,
   recordWrites,
   type Survival,
 } from '../store/disk-record.ts'
+
 import type { Afterwards } from './power-cut-child.ts'
 import { keyA, keyB, Publisher, someNames } from './update-world.ts'
 
@@ -75,7 +76,7 @@ async function recordUpdate(kind: string, key: string, probation: string): Promi
   writeFileSync(at('two.json'), JSON.stringify(two))
   const args = (head: string) => [updateChild, at('list'), at('published'), at(head), probation, '1']
   const run = [updateChild, at('list'), at('published'), at('one.json'), '0', '1']
-  const first = spawnSync(process.execPath, run, { timeout: longestRunMs })
+  const first = spawnSync(process.execPath, run, { timeout: testLimitMs })
   expect(String(first.stdout)).toContain('done 1 null')
   const record = recordWrites(at('list'), process.execPath, args('two.json'))
   expect(record.output).toContain('done 2 null')
@@ -101,7 +102,7 @@ function lookInto(world: string, folders: readonly string[]): { reports: Afterwa
   for (let left = folders; left.length > 0; ) {
     const { stdout, status, stderr } = spawnSync(process.execPath, [checkChild, world], {
       input: left.join('\n'),
-      timeout: 5 * longestRunMs,
+      timeout: longTestLimitMs,
       encoding: 'utf8',
     })
     const lines = stdout.trim().split('\n')
@@ -118,39 +119,45 @@ describe.each([
   ['snapshot', keyB, '0'],
   ['delta', keyA, '600'],
 ])('a power cut in the middle of a %s', (kind, key, probation) => {
-  it('leaves a whole list, the former or the new one, and the next start completes the update', async (context) => {
-    if (!hasStrace()) {
-      console.log('skipped: strace is not installed or not allowed; enable with: apt-get install strace')
-      return context.skip()
-    }
-    const { record, world } = await recordUpdate(kind, key, probation)
-    const { operations } = record
-    // Or the recorder has missed what it is here for.
-    expect(operations.filter(({ act }) => act === 'sync' || act === 'sync-folder').length).toBeGreaterThan(3)
-    expect(operations.some((operation) => operation.act === 'write' && operation.durable)).toBe(true)
-    const random = randomOf(seed)
-    const folders: string[] = []
-    const seen = new Set<string>()
-    for (let cut = 0; cut <= operations.length; cut += 1) {
-      for (const survival of survivals) {
-        const files = afterPowerCut(record, { cut, survival, random })
-        if (seen.size === seen.add(digestOf(files)).size) continue
-        const folder = join(root, `${kind}-${folders.length}-${survival}-before-${cut}`, 'list')
-        mkdirSync(folder, { recursive: true })
-        for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes)
-        folders.push(folder)
+  it(
+    'leaves a whole list, the former or the new one, and the next start completes the update',
+    async (context) => {
+      if (!hasStrace()) {
+        console.log('skipped: strace is not installed or not allowed; enable with: apt-get install strace')
+        return context.skip()
       }
-    }
-    const { reports, crashed } = lookInto(world, folders)
-    console.log(`${kind}: ${operations.length} operations, ${folders.length} power cuts, seed ${seed}`)
-    expect(crashed).toEqual([])
-    const bad = reports.filter(
-      ({ version, lastError, wrong, repaired }) =>
-        // In the right order of flushes nothing is ever found damaged.
-        (version !== 1 && version !== 2) || lastError !== null || wrong > 0 || repaired !== 2,
-    )
-    expect(bad.slice(0, 5)).toEqual([])
-    expect(new Set(reports.map(({ version }) => version))).toEqual(new Set([1, 2]))
-    for (const folder of folders) rmSync(join(folder, '..'), { recursive: true, force: true })
-  }, 900_000)
+      const { record, world } = await recordUpdate(kind, key, probation)
+      const { operations } = record
+      // Or the recorder has missed what it is here for.
+      expect(operations.filter(({ act }) => act === 'sync' || act === 'sync-folder').length).toBeGreaterThan(
+        3,
+      )
+      expect(operations.some((operation) => operation.act === 'write' && operation.durable)).toBe(true)
+      const random = randomOf(seed)
+      const folders: string[] = []
+      const seen = new Set<string>()
+      for (let cut = 0; cut <= operations.length; cut += 1) {
+        for (const survival of survivals) {
+          const files = afterPowerCut(record, { cut, survival, random })
+          if (seen.size === seen.add(digestOf(files)).size) continue
+          const folder = join(root, `${kind}-${folders.length}-${survival}-before-${cut}`, 'list')
+          mkdirSync(folder, { recursive: true })
+          for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes)
+          folders.push(folder)
+        }
+      }
+      const { reports, crashed } = lookInto(world, folders)
+      console.log(`${kind}: ${operations.length} operations, ${folders.length} power cuts, seed ${seed}`)
+      expect(crashed).toEqual([])
+      const bad = reports.filter(
+        ({ version, lastError, wrong, repaired }) =>
+          // In the right order of flushes nothing is ever found damaged.
+          (version !== 1 && version !== 2) || lastError !== null || wrong > 0 || repaired !== 2,
+      )
+      expect(bad.slice(0, 5)).toEqual([])
+      expect(new Set(reports.map(({ version }) => version))).toEqual(new Set([1, 2]))
+      for (const folder of folders) rmSync(join(folder, '..'), { recursive: true, force: true })
+    },
+    longTestLimitMs,
+  )
 })

@@ -2,13 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+
 import { SecureNetError } from '../../../module/base/error.ts'
+import type { ChunkRef } from '../../../module/blocklist/format/chunk-ref.ts'
 import type { EntrySet } from '../../../module/blocklist/format/entries.ts'
 import type { Head, Release } from '../../../module/blocklist/format/head.ts'
 import { createMatcher } from '../../../module/blocklist/matcher.ts'
 import type { Store } from '../../../module/blocklist/store/store.ts'
-import { createHealthGate } from '../../../module/blocklist/update/acceptance.ts'
-import type { ChunkRef, ChunkSource } from '../../../module/blocklist/update/chunk-source.ts'
+import { createAcceptanceCheck } from '../../../module/blocklist/update/acceptance.ts'
+import type { ChunkSource } from '../../../module/blocklist/update/chunk-source.ts'
 import { Updater, type UpdaterOptions } from '../../../module/blocklist/update/updater.ts'
 import { chunkTopic } from '../../../module/control/mqtt/topics.ts'
 import { nameFromText } from '../../../module/dns/name.ts'
@@ -16,6 +18,8 @@ import { setOf, testNames } from '../../../scripts/operator/list/build.ts'
 import type { Names } from '../../../scripts/operator/list/gather.ts'
 import { type EarlierVersion, makeRelease } from '../../../scripts/operator/list/release.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
+
+import { waitLimitMs } from '../../helpers/limits.ts'
 
 export const testZone = 'test.securenet.example'
 export const keyA = '00112233445566ff'
@@ -109,7 +113,7 @@ export class Modem {
       clock: this.clock,
       floor: () => 0,
       log: { debug: note, info: note, warn: note, error: note },
-      gate: createHealthGate({ testZone }),
+      gate: createAcceptanceCheck({ testZone }),
       random: () => 0.5,
       onSwitch: (store) => {
         this.serving = store
@@ -137,7 +141,7 @@ export class Modem {
 
   /** Lets real files and fake time go on until something holds. */
   async until(holds: () => boolean, stepMs = 0): Promise<void> {
-    const deadline = performance.now() + 15_000
+    const deadline = performance.now() + waitLimitMs
     while (!holds()) {
       if (performance.now() > deadline)
         throw new Error(`not reached: ${JSON.stringify(this.updater.status())}`)

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { topics } from '../../../module/control/mqtt/topics.ts'
-import type { Broker } from '../../../module/control/mqtt/transport.ts'
+import type { BrokerAddress } from '../../../module/control/mqtt/transport.ts'
 import type { Reported } from '../../../module/control/reported.ts'
-import { connectBroker } from '../../../scripts/operator/mqtt/connect.ts'
 import type { World } from '../../../scripts/operator/context.ts'
+import { connectBroker } from '../../../scripts/operator/mqtt/connect.ts'
 import { runOperator } from '../../../scripts/operator/program.ts'
 import { openStore } from '../../../scripts/operator/register/open-store.ts'
 import { Register } from '../../../scripts/operator/register/register.ts'
@@ -31,7 +31,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(certificateFolder, { recursive: true, force: true }))
 
-function optionsOf({ caFile, certFile, keyFile }: Broker): mqtt.IClientOptions {
+function optionsOf({ caFile, certFile, keyFile }: BrokerAddress): mqtt.IClientOptions {
   const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path))
   const [ca, cert, key] = [caFile, certFile, keyFile].map(read)
   return { reconnectPeriod: 50, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }
@@ -95,7 +95,7 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
     // A forgetful broker: the report is said again, the order is given again.
     await until(() => backend.client.connected)
     const before = backend.reports.length
-    await until(() => modem.control.status().connected, 15_000)
+    await until(() => modem.control.status().connected)
     await until(() => backend.reports.length > before)
     expect(backend.last()).toMatchObject({ service: 'enabled', protecting: true, sequence: 1 })
     await backend.publish(
@@ -119,9 +119,7 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
       topics.desired('l1'),
       await operator.order({ sequence: 2, service: 'disabled', reason: 'customer' }),
     )
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    expect(modem.service()).toBe('enabled')
-    await until(() => backend.last()?.service === 'disabled', 8000)
+    await until(() => backend.last()?.service === 'disabled')
     expect(modem.control.status().session).toBeGreaterThan(session)
   })
 
@@ -166,7 +164,7 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
       ),
     )
     await Promise.all(orders.map((jws) => backend.publish(topics.desired('l1'), jws)))
-    await until(() => backend.last()?.sequence === 1000, 15_000)
+    await until(() => backend.last()?.sequence === 1000)
     expect(backend.last()).toMatchObject({ service: 'disabled', protecting: false })
     expect(modem.service()).toBe('disabled')
   })
@@ -244,9 +242,7 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
     expect(second.services).toEqual([])
   })
 
-  it('lives through a month offline: the last state rules, a suspension ends by itself, the newest order counts then', {
-    timeout: 80_000,
-  }, async () => {
+  it('lives through a month offline: the last state rules, a suspension ends by itself, the newest order counts then', async () => {
     const { operated, operator, backend, boot } = await world()
     const clock = new FakeClock(Date.now())
     let pump = setInterval(() => clock.advance(50), 5)
@@ -266,23 +262,23 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
       clock.advance(3_600_000)
       if (hour % 8 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
     }
-    await until(() => modem.service() === 'enabled', 15_000)
+    await until(() => modem.service() === 'enabled')
     expect(modem.control.status().connected).toBe(false)
     await operated.test.restart()
-    await until(() => backend.client.connected, 15_000)
+    await until(() => backend.client.connected)
     // The order that suspended the line a month ago is still retained: a repeat, no new suspension.
     await backend.publish(topics.desired('l1'), suspended)
     operator.of.line = generateSigningKey()
     await backend.publish(topics.keys(2), await operator.keys(2))
     backend.reports.length = 0
     pump = setInterval(() => clock.advance(50), 5)
-    await until(() => backend.last()?.keysNumber === 2, 15_000)
+    await until(() => backend.last()?.keysNumber === 2)
     expect(backend.last()).toMatchObject({ service: 'enabled', reason: 'suspension-ended', sequence: 1 })
     await backend.publish(
       topics.desired('l1'),
       await operator.order({ sequence: 9, service: 'disabled', reason: 'customer' }),
     )
-    await until(() => backend.last()?.sequence === 9, 15_000)
+    await until(() => backend.last()?.sequence === 9)
     expect(modem.services).toEqual(['suspended', 'enabled', 'disabled'])
   })
 
@@ -352,9 +348,8 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
           verify: () => Promise.reject(new Error('not asked')),
         }),
       }
-      const begin = performance.now()
       const exit = await runOperator([...args, '--json'], surroundings as World)
-      return { exit, answer: JSON.parse(out), ms: performance.now() - begin }
+      return { exit, answer: JSON.parse(out) }
     }
   }
 
@@ -389,7 +384,6 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
     expect(await ask()).toMatchObject({ exit: 0, answer: { ok: true, result: { serving: true } } })
     const refused = await ask(generateSigningKey())
     expect(refused).toMatchObject({ exit: 1, answer: { error: { code: 'DOC_UNKNOWN_KEY' } } })
-    expect(refused.ms).toBeLessThan(3000)
   })
 })
 

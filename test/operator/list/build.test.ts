@@ -129,7 +129,7 @@ describe('a build', () => {
     expect((await stopped(build('# nothing'))).code).toBe('LIST_EMPTY')
     expect(await stopped(build('local=evil.example\nx y'))).toMatchObject({
       message: 'no name was found in given as domains: 2 lines dropped',
-      wayOut: expect.stringContaining('--drops'),
+      remedy: expect.stringContaining('--drops'),
     })
     await expect(buildList({ inputs: [], key: 'xyz' })).rejects.toThrow(
       expect.objectContaining({ code: 'LIST_KEY' }),
@@ -203,8 +203,8 @@ describe('the guards', () => {
   })
 
   it('a stop at a TLD does not advise what cannot be', async () => {
-    expect((await stopped(build('evil.example\ncom'))).wayOut).not.toContain('--exempt')
-    expect((await stopped(build('evil.example\nco.uk'))).wayOut).toContain('--exempt')
+    expect((await stopped(build('evil.example\ncom'))).remedy).not.toContain('--exempt')
+    expect((await stopped(build('evil.example\nco.uk'))).remedy).toContain('--exempt')
   })
 
   it.each([
@@ -240,9 +240,9 @@ describe('the guards', () => {
 
   it('the way out fits the guards that stopped the build: no name is exempt from the core', async () => {
     const core = await stopped(build('evil.example\nsub.pool.ntp.org'))
-    expect(core.wayOut).not.toContain('--exempt')
-    expect(core.wayOut).toContain('--drop-findings')
-    expect((await stopped(build('evil.example\nco.uk'))).wayOut).toContain('--exempt NAME (public-suffix)')
+    expect(core.remedy).not.toContain('--exempt')
+    expect(core.remedy).toContain('--drop-findings')
+    expect((await stopped(build('evil.example\nco.uk'))).remedy).toContain('--exempt NAME (public-suffix)')
     await stopped(build('sub.pool.ntp.org', { guards: { exempt: new Set(['sub.pool.ntp.org']) } }))
   })
 
@@ -253,7 +253,7 @@ describe('the guards', () => {
       { guard: 'gate', name: 'google.be', hits: 'google.be', action: 'stop' },
       { guard: 'gate', name: 'wikipedia.org', action: 'stop' },
     ])
-    expect(error.wayOut).not.toContain('--exempt')
+    expect(error.remedy).not.toContain('--exempt')
     const built = await build(text, { guards: { popular: 'drop' } })
     expect(entry(built, 'google.be')).toBeUndefined()
     expect(entry(await build('mail.google.be'), 'mail.google.be')).toBe('tree 1')

@@ -1,9 +1,0 @@
-import type { UpdateStatus } from './update/update-options.ts'
-
-/** `stale`: it serves, but its head has expired. */
-export type ListState = 'none' | 'damaged' | 'stale' | 'verified'
-
-export function listState(status: UpdateStatus | undefined): ListState {
-  if (status?.version != null) return status.stale ? 'stale' : 'verified'
-  return /^LIST_(DAMAGED|STATE_LOST)$/.test(status?.lastError ?? '') ? 'damaged' : 'none'
-}
