@@ -160,6 +160,21 @@ async function prune(context: Context, keep: number, dryRun: boolean | undefined
 
 export const addListCommands: AddCommands = (program, world) => {
   const list = program.command('list').description('build, publish and watch the blocklist')
+  addMaking(list, world)
+  const showing = list.command('status').description('the head, and who reports which version')
+  showing.action(() => within(world, showing, listStatus))
+  addChanging(list, world)
+  const pruning = list
+    .command('prune')
+    .description('clear chunks that no head names, and old versions of the archive')
+    .option('--keep <n>', 'versions kept in the archive', whole(1, 1000), 10)
+    .option(...manyLines.dryRun)
+  pruning.action((flags: { keep: number; dryRun?: boolean }) =>
+    within(world, pruning, (context) => prune(context, flags.keep, flags.dryRun)),
+  )
+}
+
+const addMaking: AddCommands = (list, world) => {
   const building = addBuildFlags(
     list.command('build').description('read, check and put into the archive; nothing is published'),
   )
@@ -191,8 +206,9 @@ export const addListCommands: AddCommands = (program, world) => {
     .option(...manyLines.dryRun)
     .option(...manyLines.yes)
   publishing.action((flags: PublishFlags) => within(world, publishing, (context) => publish(context, flags)))
-  const showing = list.command('status').description('the head, and who reports which version')
-  showing.action(() => within(world, showing, listStatus))
+}
+
+const addChanging: AddCommands = (list, world) => {
   for (const [verb, says, act] of [
     [
       'promote',
@@ -224,13 +240,5 @@ export const addListCommands: AddCommands = (program, world) => {
       const says = `${name} is ${flags.remove ? 'no longer ' : ''}allowed`
       await changeHead(context, flags, says, (head, now) => allowed(head, name, flags.remove === true, now))
     }),
-  )
-  const pruning = list
-    .command('prune')
-    .description('clear chunks that no head names, and old versions of the archive')
-    .option('--keep <n>', 'versions kept in the archive', whole(1, 1000), 10)
-    .option(...manyLines.dryRun)
-  pruning.action((flags: { keep: number; dryRun?: boolean }) =>
-    within(world, pruning, (context) => prune(context, flags.keep, flags.dryRun)),
   )
 }
