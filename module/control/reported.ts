@@ -1,9 +1,6 @@
+import type { SelfTestCells } from '../health/self-test-cells.ts'
+import type { InterfaceStates } from '../interception/interceptor.ts'
 import type { FleetMode, FleetState, LineService, LineState, OrderOutcome } from '../line/types.ts'
-
-/** `unknown`: not tested yet; `skipped`: this modem has no such address or page. */
-export type TestResult = 'pass' | 'fail' | 'unknown' | 'skipped'
-export const selfTests = ['udp4', 'tcp4', 'udp6', 'tcp6', 'page', 'forward'] as const
-export type SelfTestMatrix = Readonly<Record<(typeof selfTests)[number], TestResult>>
 
 export interface ListReport {
   readonly name: string
@@ -28,15 +25,9 @@ export interface LineMeasurement {
   readonly protecting: boolean
   /** Why, or why not (line/protection.ts). */
   readonly why: string
-  readonly interfaces: InterfaceReport
+  readonly interfaces: InterfaceStates
   readonly list: ListReport
-  readonly selfTest: SelfTestMatrix
-}
-
-/** interception/interceptor.ts */
-interface InterfaceReport {
-  readonly armed: readonly string[]
-  readonly refused: readonly { readonly interface: string; readonly why: string }[]
+  readonly selfTest: SelfTestCells
 }
 
 /** The modem itself; the same in every report. */

@@ -1,5 +1,6 @@
 import { listState } from '../blocklist/update/list-state.ts'
 import type { LineMeasurement } from '../control/reported.ts'
+import { allCells } from '../health/self-test-cells.ts'
 import { lineOf } from '../line/store.ts'
 import type { QueryCounts } from '../telemetry/query-counts.ts'
 import type { QueryThreads } from '../threads/query-threads.ts'
@@ -38,15 +39,6 @@ export function measuredProtection({
   return isArmed ? { protecting: true, why } : { protecting: false, why: 'not-armed' }
 }
 
-const untested = {
-  udp4: 'unknown',
-  tcp4: 'unknown',
-  udp6: 'unknown',
-  tcp6: 'unknown',
-  page: 'unknown',
-  forward: 'unknown',
-} as const
-
 /** Of one line, for its `reported`. */
 export function measureLine(sources: StatusSources, lineId: string): LineMeasurement {
   const { config, lines, health } = sources
@@ -67,7 +59,7 @@ export function measureLine(sources: StatusSources, lineId: string): LineMeasure
       phase: list.phase,
       ...(list.lastError !== null && { code: list.lastError }),
     },
-    selfTest: health.last?.cells ?? untested,
+    selfTest: health.last?.cells ?? allCells('unknown'),
   }
 }
 
@@ -81,7 +73,10 @@ export function modemStatus(sources: StatusSources) {
     ...measuredProtection(sources),
     activeLine: lines.active?.id ?? null,
     lines: Object.fromEntries(
-      config.lines.map(({ id }) => [id, { ...lineOf(lines.book, id), ...measureLine(sources, id) }]),
+      config.lines.map(({ id }) => {
+        const { document: _, ...line } = lineOf(lines.book, id)
+        return [id, { ...line, ...measureLine(sources, id) }]
+      }),
     ),
     list: { ...list.status, ageSeconds: list.ageSeconds },
     interception: interception.status(),

@@ -75,7 +75,7 @@ export const layout: Layout = {
     [
       room(
         'control',
-        'base blocklist/format blocklist/update config control/documents control/mqtt line platform',
+        'base blocklist/format blocklist/update config control/documents control/mqtt health interception line platform',
       ),
       room('cli', 'base diagnostics dns health local'),
     ],

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SeededRandom } from '../helpers/seeded-random.ts'
+import { query } from '../helpers/wire.ts'
+import { Bench } from './bench.ts'
+import { OddWeather } from './odd-weather.ts'
+import { makeSignedZone, missing, zoneName } from './signed-zone.ts'
+import { WireClient } from './wire-client.ts'
+
+if (missing) console.log(`skipped: odd weather, for want of ${missing} (apt-get install unbound ldnsutils)`)
+
+/** An hour's changes of the weather, with answers that live for a second. */
+const FRONTS = 12
+const shortLived = ['cache-max-ttl: 1', 'cache-max-negative-ttl: 1', 'infra-host-ttl: 1']
+const names = [
+  ...Array.from({ length: 30 }, (_, i) => `h${i}.${zoneName}`),
+  ...Array.from({ length: 10 }, (_, i) => `nothing${i}.${zoneName}`),
+]
+const SERVFAIL = 2
+
+describe.skipIf(missing !== '')('a validating unbound behind the module, odd weather behind both', () => {
+  const bench = new Bench()
+  let weather: OddWeather
+  let client: WireClient
+
+  beforeAll(async () => {
+    const zone = makeSignedZone(bench.folder)
+    const resolver = await bench.resolver(zone, shortLived)
+    weather = await new OddWeather(resolver, new SeededRandom(18), zoneName).start()
+    weather.change(false)
+    const module = await bench.bundle(weather.port)
+    client = await new WireClient(await bench.validatorBehind(module, zone, shortLived)).start()
+  })
+  afterAll(async () => {
+    client.stop()
+    weather.stop()
+    await bench.stop()
+  })
+
+  const asked = async () =>
+    Promise.all(
+      names.map(async (name) => {
+        // AD set: the client wants to know whether it was validated (RFC 6840 §5.7).
+        const reply = await client.ask(query({ name, flags: 0x0120 }))
+        return {
+          name,
+          rcode: reply ? reply[3]! & 15 : -1,
+          isSecure: reply !== null && (reply[3]! & 0x20) !== 0,
+        }
+      }),
+    )
+  const expired = () => new Promise((resolve) => setTimeout(resolve, 1100))
+
+  it('one name says nothing of the next: what the weather spares is secure, nothing is ever insecure', async () => {
+    for (let front = 0; front < FRONTS; front++) {
+      weather.change()
+      const found = await asked()
+      const harmed = found.filter(({ name, isSecure }) => weather.spares(name) && !isSecure)
+      const insecure = found.filter(({ rcode, isSecure }) => rcode !== SERVFAIL && !isSecure)
+      expect({ front, harmed, insecure }).toEqual({ front, harmed: [], insecure: [] })
+      await expired()
+    }
+    expect(weather.odd).toBeGreaterThan(FRONTS)
+  })
+
+  it('nothing stays of it in fair weather', async () => {
+    weather.change(false)
+    await expired()
+    await asked()
+    await expired()
+    expect((await asked()).filter(({ isSecure }) => !isSecure)).toEqual([])
+  })
+})
