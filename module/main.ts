@@ -4,7 +4,7 @@ import { isMainThread } from 'node:worker_threads'
 import { systemClock } from './base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from './base/error.ts'
 import { createLog } from './base/log.ts'
-import { parseArguments, usage } from './cli/arguments.ts'
+import { parseArguments, USAGE_TEXT } from './cli/arguments.ts'
 import { askCommand } from './cli/ask.ts'
 import { parseConfig } from './config/load.ts'
 import { Daemon } from './daemon/daemon.ts'
@@ -65,7 +65,7 @@ async function main(argv: readonly string[]): Promise<number> {
   process.env['PATH'] ??= '/usr/sbin:/usr/bin:/sbin:/bin'
   const args = parseArguments(argv)
   if (args.verb === 'help' || args.verb === 'version') {
-    process.stdout.write(args.verb === 'help' ? usage : `${version}\n`)
+    process.stdout.write(args.verb === 'help' ? USAGE_TEXT : `${version}\n`)
     return 0
   }
   if (args.verb === 'run') return run(args.config)

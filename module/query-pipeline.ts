@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto'
+import { addressBytes } from './base/address.ts'
+import { isLoopback } from './base/address-class.ts'
 import type { Clock } from './base/clock.ts'
 import { SecureNetError } from './base/error.ts'
 import type { Config } from './config/config.ts'
-import { addressBytes } from './dns/address.ts'
 import { isWithin, nameFromText } from './dns/name.ts'
 import type { Handler } from './listener/handler.ts'
 import { createAnswerInspector } from './query/answer-inspector.ts'
@@ -40,8 +41,6 @@ function wireOf(text: string): Buffer {
     throw new SecureNetError('CONFIG_INVALID', `"${text}" is not a name`, 'Correct it in the configuration.')
   return name
 }
-
-const isLoopback = (address: string) => address === '::1' || address.startsWith('127.')
 
 /** @param onBlocked something of a client's was blocked; `Question.name` is its name */
 export function createQueryCounts(

@@ -20,8 +20,8 @@ import {
 } from './household/upstream.ts'
 import { blockedInDns, ModuleWatch } from './household/watch-module.ts'
 
-const protectingWithinMs = 180_000
-const unlistedName = 'example.com'
+const PROTECTING_WITHIN_MS = 180_000
+const UNLISTED_NAME = 'example.com'
 
 const say = (step: string, text: string) => void process.stdout.write(`${step.padEnd(11)} ${text}\n`)
 
@@ -61,7 +61,7 @@ function readyLine({ dnsPort, pagePort }: Settings, listed: string): string {
   const page = `http://${household.pageAddress}:${pagePort}/`
   return [
     `blocked: dig -p ${dnsPort} @127.0.0.1 ${listed}`,
-    `resolves: dig -p ${dnsPort} @127.0.0.1 ${unlistedName}`,
+    `resolves: dig -p ${dnsPort} @127.0.0.1 ${UNLISTED_NAME}`,
     `page: ${page} or curl -H 'Host: ${listed}' ${page}`,
     `switch: npm run operator -- line disable ${household.lineId} (or enable, show)`,
     'look: npm run operator -- list status, npm run securenet -- status',
@@ -114,7 +114,7 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<vo
   module.start()
   say('module', `dist/securenet/securenet.cjs, its own process; log ${home.moduleLog}`)
   try {
-    await watch.protecting(protectingWithinMs)
+    await watch.protecting(PROTECTING_WITHIN_MS)
     if (!(await blockedInDns(settings.dnsPort, listedName, 5000)))
       throw new SecureNetError(
         'HOUSEHOLD_NOT_BLOCKING',
@@ -127,7 +127,7 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<vo
   say('ready', readyLine(settings, listedName))
 }
 
-const usage = `npm start: a protected household on this machine, until Ctrl-C. It takes no arguments; what can be changed:
+const USAGE = `npm start: a protected household on this machine, until Ctrl-C. It takes no arguments; what can be changed:
   SECURENET_DNS_PORT (5300), SECURENET_PAGE_PORT (8053), SECURENET_MQTT_PORT (18830)
   SECURENET_UPSTREAM=ADDRESS:PORT  the resolver behind it
 `
@@ -135,7 +135,7 @@ const usage = `npm start: a protected household on this machine, until Ctrl-C. I
 function refuseArguments(argv: readonly string[]): void {
   if (argv.length === 0) return
   const wanted = argv.every((argument) => argument === '--help' || argument === '-h')
-  process[wanted ? 'stdout' : 'stderr'].write(usage)
+  process[wanted ? 'stdout' : 'stderr'].write(USAGE)
   process.exit(wanted ? 0 : 2)
 }
 

@@ -1,16 +1,24 @@
+import type { ClientKey } from './client-key.ts'
+
 export interface ClientQuotaLimits {
   readonly perClient: number
-  readonly total: number
+  /** Of all clients together. @default no limit */
+  readonly total?: number
 }
 
-/** Places that clients take and give back; who finds none is told so, and nobody loses his. */
+/**
+ * Places that clients take and give back: connections, questions in flight. Who finds none is told so, and no other
+ * client loses a place. A client that holds none takes no memory.
+ */
 export class ClientQuota {
-  readonly #limits: ClientQuotaLimits
-  readonly #clients = new Map<string, number>()
+  readonly #perClient: number
+  readonly #total: number
+  readonly #held = new Map<ClientKey, number>()
   #taken = 0
 
-  constructor(limits: ClientQuotaLimits) {
-    this.#limits = limits
+  constructor({ perClient, total = Number.POSITIVE_INFINITY }: ClientQuotaLimits) {
+    this.#perClient = perClient
+    this.#total = total
   }
 
   get taken(): number {
@@ -18,19 +26,20 @@ export class ClientQuota {
   }
 
   /** @returns false where there is none for this client */
-  take(client: string): boolean {
-    const own = this.#clients.get(client) ?? 0
-    if (this.#taken >= this.#limits.total || own >= this.#limits.perClient) return false
-    this.#clients.set(client, own + 1)
+  take(client: ClientKey): boolean {
+    const held = this.#held.get(client) ?? 0
+    if (this.#taken >= this.#total || held >= this.#perClient) return false
+    this.#held.set(client, held + 1)
     this.#taken++
     return true
   }
 
   /** Of one that was taken. */
-  giveBack(client: string): void {
-    const own = (this.#clients.get(client) ?? 1) - 1
-    if (own > 0) this.#clients.set(client, own)
-    else this.#clients.delete(client)
+  giveBack(client: ClientKey): void {
+    const held = this.#held.get(client)
+    if (held === undefined) return
+    if (held > 1) this.#held.set(client, held - 1)
+    else this.#held.delete(client)
     this.#taken--
   }
 }

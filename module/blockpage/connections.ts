@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net'
+import { type ClientKey, clientKey } from '../base/client-key.ts'
 
 /** The part of a socket that is needed here. */
 export interface Connection {
@@ -11,24 +11,13 @@ export interface ConnectionLimits {
   readonly perClient: number
 }
 
-/** Whom an address counts for: itself, or its /64 in IPv6, where a device has as many addresses as it likes. */
-export function clientOf(address: string | undefined): string {
-  const bare = (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*/, '')
-  // All of a link shares fe80::/64: there the interface identifier is the client.
-  if (!isIPv6(bare) || /^fe[89ab]/i.test(bare)) return bare
-  const [head = '', tail] = bare.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  if (tail !== undefined) while (groups.length < 4) groups.push('0')
-  return groups.slice(0, 4).join(':')
-}
-
 /**
  * Bounds the open connections, so that whoever opens ten thousand takes places from nobody but himself: over a limit, the
  * connection that was silent longest is closed, of that client, or of the client that holds most.
  */
 export class Connections<C extends Connection = Connection> {
   readonly #limits: ConnectionLimits
-  readonly #clients = new Map<string, Set<C>>()
+  readonly #clients = new Map<ClientKey, Set<C>>()
   #size = 0
 
   constructor(limits: ConnectionLimits) {
@@ -40,10 +29,10 @@ export class Connections<C extends Connection = Connection> {
   }
 
   add(connection: C): void {
-    const client = clientOf(connection.remoteAddress)
+    const client = clientKey(connection.remoteAddress)
     const own = this.#clients.get(client)
     if (own && own.size >= this.#limits.perClient) this.#evict(client, own)
-    else if (this.#size >= this.#limits.total) this.#evict(...this.#heaviest())
+    else if (this.#size >= this.#limits.total) this.#evictOfHeaviest()
     const set = this.#clients.get(client) ?? new Set()
     this.#clients.set(client, set.add(connection))
     this.#size++
@@ -51,12 +40,12 @@ export class Connections<C extends Connection = Connection> {
 
   /** It asked for something: it moves to the end of the queue of the silent. */
   touch(connection: C): void {
-    const own = this.#clients.get(clientOf(connection.remoteAddress))
+    const own = this.#clients.get(clientKey(connection.remoteAddress))
     if (own?.delete(connection)) own.add(connection)
   }
 
   /** @param client as it was when added: a destroyed socket has forgotten its peer */
-  remove(connection: C, client: string): void {
+  remove(connection: C, client: ClientKey): void {
     const own = this.#clients.get(client)
     if (!own?.delete(connection)) return
     this.#size--
@@ -73,13 +62,13 @@ export class Connections<C extends Connection = Connection> {
         }
   }
 
-  #heaviest(): [string, Set<C>] {
-    let most: [string, Set<C>] = ['', new Set()]
-    for (const entry of this.#clients) if (entry[1].size > most[1].size) most = entry
-    return most
+  #evictOfHeaviest(): void {
+    let heaviest: [ClientKey, Set<C>] | undefined
+    for (const entry of this.#clients) if (!heaviest || entry[1].size > heaviest[1].size) heaviest = entry
+    if (heaviest) this.#evict(...heaviest)
   }
 
-  #evict(client: string, own: Set<C>): void {
+  #evict(client: ClientKey, own: Set<C>): void {
     const [oldest] = own
     if (!oldest) return
     this.remove(oldest, client)

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { clientKey } from '../base/client-key.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import type { Branding, Endpoint } from '../config/config.ts'
-import { type ConnectionLimits, Connections, clientOf } from './connections.ts'
+import { type ConnectionLimits, Connections } from './connections.ts'
 import { bareHeaders } from './headers.ts'
 import type { PageData } from './page-data.ts'
 import { onClientError, refuseConnection } from './refusals.ts'
@@ -175,7 +176,7 @@ class HttpBlockPage implements BlockPage {
   }
 
   #onConnection(socket: Socket): void {
-    const client = clientOf(socket.remoteAddress)
+    const client = clientKey(socket.remoteAddress)
     socket.once('close', () => this.#connections.remove(socket, client))
     this.#connections.add(socket)
   }

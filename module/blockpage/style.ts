@@ -10,7 +10,7 @@ export interface Style {
 const light = { page: '#f5f4f7', card: '#ffffff' }
 const dark = { page: '#141218', card: '#1f1c25' }
 
-const rules = `
+const RULES = `
 *,::before,::after{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--text);font:1.0625rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif;border-top:.3125rem solid var(--accent)}
@@ -85,6 +85,6 @@ export function createStyle(colour: string): Style {
     `--page:${page};--card:${card};--text:${text};--soft:${soft};--line:${line};--accent:${accent};--on:${on}`
   const css = `:root{color-scheme:light dark;${scheme(light.page, light.card, '#1d1a22', '#57525f', '#dedbe3', onLight, '#ffffff')}}
 @media(prefers-color-scheme:dark){:root{${scheme(dark.page, dark.card, '#f1eff4', '#b9b3c2', '#3a3543', onDark, dark.page)}}.brand img{background:#fff;padding:.25rem}}
-@media print{:root{${scheme('#ffffff', '#ffffff', '#000000', '#000000', '#999999', '#000000', '#ffffff')}}}${rules}`
+@media print{:root{${scheme('#ffffff', '#ffffff', '#000000', '#000000', '#999999', '#000000', '#ffffff')}}}${RULES}`
   return { css, digest: `sha256-${createHash('sha256').update(css).digest('base64')}` }
 }

@@ -23,7 +23,7 @@ export interface Arguments {
   runDir: string
 }
 
-export const usage = `usage: securenet VERB [options]
+export const USAGE_TEXT = `usage: securenet VERB [options]
 
   run --config FILE       serve until told to stop (procd starts this)
   check-config            whether it could start with --config FILE; else the wrong option

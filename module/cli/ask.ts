@@ -12,13 +12,13 @@ export interface Output {
 
 const CLIENT_MS = 3000
 
-interface Endpoint {
+interface ListenerAddress {
   address: string
   port: number
 }
 
 /** The name through every listener, by the client that is not ours: what a device of the household would see. */
-async function answersOf(name: string, listeners: readonly Endpoint[]): Promise<string[]> {
+async function answersOf(name: string, listeners: readonly ListenerAddress[]): Promise<string[]> {
   return Promise.all(
     listeners.map(async ({ address, port }) => {
       const where = `udp ${address} port ${port}`
@@ -39,7 +39,7 @@ async function answersOf(name: string, listeners: readonly Endpoint[]): Promise<
 
 async function check({ operands: [name = ''], runDir, json }: Arguments, { out }: Output): Promise<number> {
   const found = (await askDaemon(runDir, `/check?name=${encodeURIComponent(name)}`)) as NameExplanation & {
-    listeners: Endpoint[]
+    listeners: ListenerAddress[]
   }
   const answers = await answersOf(found.name, found.listeners)
   out(json ? `${JSON.stringify({ ...found, answers }, null, 2)}\n` : explanationText(found, answers))

@@ -1,13 +1,14 @@
 import { isIP } from 'node:net'
+import { isLoopback } from '../base/address-class.ts'
 import { SecureNetError } from '../base/error.ts'
 import { schemaViolation } from '../base/schema-error.ts'
 import type { Config, Endpoint } from './config.ts'
 import { validate } from './schema.json?compiled'
 
-const remedy = 'Correct the option in the configuration and restart; until then the LAN is left alone.'
+const REMEDY = 'Correct the option in the configuration and restart; until then the LAN is left alone.'
 
 function refuseOption(place: string, why: string): never {
-  throw new SecureNetError('CONFIG_INVALID', `${place}: ${why}`, remedy)
+  throw new SecureNetError('CONFIG_INVALID', `${place}: ${why}`, REMEDY)
 }
 
 function freeze<T>(value: T): T {
@@ -68,7 +69,9 @@ function checkUpstream({ servers, byInterface }: Config['upstream']): void {
 function checkMqtt(mqtt: NonNullable<Config['mqtt']>): void {
   if (!URL.canParse(mqtt.url)) refuseOption('mqtt.url', 'is not a URL')
   const { protocol, hostname } = new URL(mqtt.url)
-  if (protocol === 'mqtt:' && !/^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname))
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const isHere = host === 'localhost' || (isIP(host) !== 0 && isLoopback(host))
+  if (protocol === 'mqtt:' && !isHere)
     refuseOption('mqtt.url', 'without TLS only a broker on loopback is allowed; use mqtts://')
   if ((mqtt.certFile === undefined) !== (mqtt.keyFile === undefined))
     refuseOption('mqtt', 'certFile and keyFile go together')
@@ -84,7 +87,7 @@ export function parseConfig(text: string): Config {
   try {
     data = JSON.parse(text)
   } catch (error) {
-    throw new SecureNetError('CONFIG_NOT_JSON', `the configuration is not JSON: ${String(error)}`, remedy)
+    throw new SecureNetError('CONFIG_NOT_JSON', `the configuration is not JSON: ${String(error)}`, REMEDY)
   }
   if (!validate(data)) refuseOption('configuration', schemaViolation(validate.errors))
   const config = data as Config

@@ -1,18 +1,16 @@
-import type { FleetMode, LineService, LineState, OrderOutcome } from '../line/types.ts'
-
-/** `unknown`: not tested yet; `skipped`: this modem has no such address or page. */
-export type TestResult = 'pass' | 'fail' | 'unknown' | 'skipped'
-export const selfTests = ['udp4', 'tcp4', 'udp6', 'tcp6', 'page', 'forward'] as const
-export type SelfTestMatrix = Readonly<Record<(typeof selfTests)[number], TestResult>>
+import type { SelfTestCells } from '../health/self-test-cells.ts'
+import type { InterfaceStates } from '../interception/interceptor.ts'
+import type { FleetMode, FleetState, LineService, LineState, OrderOutcome } from '../line/types.ts'
 
 export interface ListReport {
   readonly name: string
   /** `stale`: served, but its head has expired; somebody keeps news from us, or the operator publishes none. */
   readonly state: 'none' | 'verified' | 'stale' | 'damaged'
+  /** Of the newest head, seconds since 1970. */
+  readonly issuedAt?: number
   /** Of the list that is served. */
   readonly version?: number
   readonly names?: number
-  readonly issuedAt?: number
   /** What the updater is doing (blocklist/update/updater.ts). */
   readonly phase?: string
   /** What keeps the newest version from being taken (docs/errors.md). */
@@ -21,20 +19,15 @@ export interface ListReport {
 
 /** What the daemon measures, at one moment, about one line. */
 export interface LineMeasurement {
+  readonly access: 'fixed' | 'mobile'
   /** This line carries the traffic. */
   readonly active: boolean
   readonly protecting: boolean
   /** Why, or why not (line/protection.ts). */
   readonly why: string
-  readonly interfaces: InterfaceReport
+  readonly interfaces: InterfaceStates
   readonly list: ListReport
-  readonly selfTest: SelfTestMatrix
-}
-
-/** interception/interceptor.ts */
-interface InterfaceReport {
-  readonly armed: readonly string[]
-  readonly refused: readonly { readonly interface: string; readonly why: string }[]
+  readonly selfTest: SelfTestCells
 }
 
 /** The modem itself; the same in every report. */
@@ -68,6 +61,8 @@ export interface ReportParts {
   readonly keys: { readonly number: number; readonly stale: boolean }
   /** As it affects this line. */
   readonly fleet: FleetMode
+  /** The fleet order in force; none: no fleet order was ever accepted. */
+  readonly fleetState: FleetState | undefined
   readonly refusals: readonly DocumentRefusals[]
   readonly measured: LineMeasurement
   /** Seconds since 1970: the best estimate, and what the time surely is not before. */
@@ -83,6 +78,8 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   readonly lineId: string
   readonly generation: number
   readonly sequence: number
+  /** Of the order in force: equal numbers may be another order's. None before the first order. */
+  readonly digest?: string
   readonly service: LineService
   readonly reason: string
   readonly by: string
@@ -94,6 +91,8 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   readonly keysNumber: number
   readonly keysStale: boolean
   readonly fleet: FleetMode
+  /** Rank and content of the fleet order in force, also where it does not affect this line. */
+  readonly fleetOrder?: { readonly epoch: number; readonly sequence: number; readonly digest: string }
   readonly refusals: readonly DocumentRefusals[]
   readonly clock: {
     readonly floor: number
@@ -104,9 +103,11 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   readonly at: number
 }
 
+const fleetRank = ({ epoch, order, digest }: FleetState) => ({ epoch, sequence: order.sequence, digest })
+
 /** What *is*: nothing here is copied from an order that is not in force. */
 export function reported(parts: ReportParts): Reported {
-  const { identity, line, order, keys, fleet, refusals, measured, at, floor, unbelieved } = parts
+  const { identity, line, order, keys, fleet, fleetState, refusals, measured, at, floor, unbelieved } = parts
   const { armed, refused } = measured.interfaces
   const step = line.clockStep && { steppedBy: line.clockStep.by, believed: line.clockStep.believed }
   return {
@@ -115,12 +116,14 @@ export function reported(parts: ReportParts): Reported {
     lineId: line.lineId,
     generation: line.generation,
     sequence: line.sequence,
+    ...(line.digest !== '' && { digest: line.digest }),
     outcome: order.outcome,
     ...(order.code !== undefined && { code: order.code }),
     service: line.service,
     reason: line.reason,
     by: line.by,
     ...(line.until !== undefined && { until: line.until }),
+    access: measured.access,
     active: measured.active,
     protecting: measured.protecting,
     why: measured.why,
@@ -130,6 +133,7 @@ export function reported(parts: ReportParts): Reported {
     keysNumber: keys.number,
     keysStale: keys.stale,
     fleet,
+    ...(fleetState && { fleetOrder: fleetRank(fleetState) }),
     refusals,
     clock: { floor, ...step, ...(unbelieved !== undefined && { unbelieved }) },
     at,

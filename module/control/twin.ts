@@ -339,6 +339,7 @@ export class Twin {
       order: this.#outcomes.get(lineId) ?? { outcome: 'none' },
       keys: { number: trust.number, stale: trust.isStale(now) },
       fleet: fleetModeOf(this.book.fleet, lineId),
+      fleetState: this.book.fleet,
       refusals: this.refusals(),
       measured: measure(lineId),
       at: now,

@@ -6,9 +6,9 @@ import type { QueryPolicy } from '../query/policy.ts'
 import type { Query } from '../query/query.ts'
 import { createQueryCounts, createQueryPipeline } from '../query-pipeline.ts'
 import type { QueryCounts } from '../telemetry/query-counts.ts'
-import { createQueryThreads, sharedSockets } from '../threads/create.ts'
 import type { BlockedName } from '../threads/messages.ts'
-import type { QueryThreads } from '../threads/query-threads.ts'
+import { createQueryThreads, type QueryThreads } from '../threads/query-threads.ts'
+import { sharedSockets } from '../threads/shared-sockets.ts'
 import { ModemUpstream } from '../upstream/modem-upstream.ts'
 import type { Context } from './context.ts'
 import type { Part } from './lifecycle.ts'
@@ -48,7 +48,6 @@ export function createAnswering(context: Context, options: AnsweringOptions): An
   const threads = createThreads(context, counts, onBlocked)
   const upstream = new ModemUpstream({
     ...config.upstream,
-    localZones: dns.localZones,
     sharedBy: dns.threads,
     clock,
     log,

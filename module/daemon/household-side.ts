@@ -42,7 +42,6 @@ export function createHouseholdSide(
     ...context,
     trustedTime,
     chunks: control.chunks,
-    isNeeded: () => !lines.mustBeGone.list,
     share: (change) => answering.threads?.change(change),
     onSwitch: () => void decision.take(),
     onStatus: () => control.changed(),

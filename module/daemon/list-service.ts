@@ -1,27 +1,25 @@
 import { statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { messageOf } from '../base/error.ts'
-import { type Head, ranksBelow } from '../blocklist/format/head.ts'
+import type { Head } from '../blocklist/format/head.ts'
 import { ListPolicy } from '../blocklist/list-policy.ts'
-import { listState } from '../blocklist/list-state.ts'
 import { createMatcher, type Matcher } from '../blocklist/matcher.ts'
 import { neverBlockCore } from '../blocklist/never-block.ts'
-import { buildOnThread, startBuilderThread } from '../blocklist/store/builder-client.ts'
 import type { Store } from '../blocklist/store/store.ts'
 import { createAcceptanceCheck } from '../blocklist/update/acceptance.ts'
 import type { ChunkSource } from '../blocklist/update/chunk-source.ts'
-import { CHUNK_PAUSE_MS } from '../blocklist/update/download.ts'
+import { CHUNK_PAUSE_MS } from '../blocklist/update/downloader.ts'
+import { listState } from '../blocklist/update/list-state.ts'
 import { Updater } from '../blocklist/update/updater.ts'
 import type { ProtectionInput } from '../line/protection.ts'
 import type { TrustedTime } from '../platform/trusted-time.ts'
+import { buildOnThread, startBuilderThread } from '../threads/builder-thread.ts'
 import type { QueryState } from '../threads/messages.ts'
 import type { Context } from './context.ts'
 
 export interface ListServiceOptions extends Pick<Context, 'config' | 'clock' | 'log' | 'program'> {
   readonly trustedTime: Pick<TrustedTime, 'now'>
   readonly chunks: ChunkSource
-  /** No line needs the list: it is neither fetched nor kept. */
-  readonly isNeeded: () => boolean
   /** Tells the query threads. */
   readonly share: (change: Partial<QueryState>) => void
   /** Another list serves, or none. */
@@ -39,10 +37,6 @@ export class ListService {
   readonly policy: ListPolicy
   /** When the serving list came to this modem, ms; null without one. */
   #since: number | null = null
-  /** The newest verified head, offered to the updater as soon as a line needs the list. */
-  #head: Head | null = null
-  /** Of the keys that signed it. */
-  #headEpoch = 0
 
   constructor(options: ListServiceOptions) {
     const { config } = options
@@ -64,8 +58,9 @@ export class ListService {
     await this.#updater.stop()
   }
 
+  /** The newest verified head that came since the start. */
   get head(): Head | null {
-    return this.#head
+    return this.#updater.head
   }
 
   get status() {
@@ -83,23 +78,14 @@ export class ListService {
     return state === 'damaged' ? 'damaged' : 'verified'
   }
 
-  /** Kept for a line that needs the list later; a replayed older one must not take its place meanwhile. */
+  /** @param epoch of the keys that signed the head */
   offer(head: Head, epoch: number): void {
-    const { sequence } = head
-    const known = this.#head && { epoch: this.#headEpoch, sequence: this.#head.sequence }
-    if (known && ranksBelow({ epoch, sequence }, known)) {
-      this.#options.log.warn('list-head-ignored', { epoch, sequence, newest: known.sequence })
-      return
-    }
-    this.#head = head
-    this.#headEpoch = epoch
-    this.update()
+    this.#updater.offerHead(head, epoch).catch((error) => this.#failed('head', error))
   }
 
-  /** Towards the newest head, if a line needs the list. */
-  update(): void {
-    if (!this.#head || !this.#options.isNeeded()) return
-    this.#updater.onHead(this.#head, this.#headEpoch).catch((error) => this.#failed('head', error))
+  /** While no line needs the list, it is not fetched; the newest head is taken once one does. */
+  setNeeded(isNeeded: boolean): void {
+    this.#updater.setWanted(isNeeded).catch((error) => this.#failed('head', error))
   }
 
   /** The self-test passed while this list served. */

@@ -21,11 +21,10 @@ export function createOperatorSide(
   const telemetry = createTelemetry(context, household, control)
   const handlers = createHandlers(context, { ...household, uplink, telemetry, control })
   const act = async (book: LineBook, wipe: boolean) => {
-    const neededList = !lines.mustBeGone.list
     lines.book = book
     if (wipe) await data.wipe()
     await decision.take()
-    if (!neededList) list.update()
+    list.setNeeded(!lines.mustBeGone.list)
   }
   const startControl = () =>
     control.start({

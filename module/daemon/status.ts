@@ -1,8 +1,10 @@
-import { listState } from '../blocklist/list-state.ts'
+import { listState } from '../blocklist/update/list-state.ts'
 import type { LineMeasurement } from '../control/reported.ts'
+import { allCells } from '../health/self-test-cells.ts'
 import { lineOf } from '../line/store.ts'
 import type { QueryCounts } from '../telemetry/query-counts.ts'
 import type { QueryThreads } from '../threads/query-threads.ts'
+import type { ModemUpstream } from '../upstream/modem-upstream.ts'
 import { version } from '../version.ts'
 import type { Context } from './context.ts'
 import type { ControlService } from './control-service.ts'
@@ -21,6 +23,7 @@ export interface StatusSources extends Pick<Context, 'config' | 'bootId'> {
   readonly health: Pick<HealthService, 'last'>
   readonly control: Pick<ControlService, 'status'>
   readonly counts: QueryCounts
+  readonly upstream: Pick<ModemUpstream, 'stats'>
   readonly threads: QueryThreads | null
 }
 
@@ -36,39 +39,33 @@ export function measuredProtection({
   return isArmed ? { protecting: true, why } : { protecting: false, why: 'not-armed' }
 }
 
-const untested = {
-  udp4: 'unknown',
-  tcp4: 'unknown',
-  udp6: 'unknown',
-  tcp6: 'unknown',
-  page: 'unknown',
-  forward: 'unknown',
-} as const
-
 /** Of one line, for its `reported`. */
 export function measureLine(sources: StatusSources, lineId: string): LineMeasurement {
   const { config, lines, health } = sources
   const list = sources.list.status
   const lease = sources.interception.status()
   const active = lines.active?.id === lineId
+  const access = config.lines.find(({ id }) => id === lineId)?.access ?? 'fixed'
   return {
+    access,
     active,
     ...(active ? measuredProtection(sources) : { protecting: false, why: 'line-not-active' }),
     interfaces: { armed: lease?.armed ?? [], refused: lease?.refused ?? [] },
     list: {
       name: config.list.name,
       state: listState(list),
+      ...(list.issuedAt > 0 && { issuedAt: list.issuedAt }),
       ...(list.version !== null && { version: list.version, names: list.names }),
       phase: list.phase,
       ...(list.lastError !== null && { code: list.lastError }),
     },
-    selfTest: health.last?.cells ?? untested,
+    selfTest: health.last?.cells ?? allCells('unknown'),
   }
 }
 
 /** Everything, for `securenet status`, ubus and the request of that name. */
 export function modemStatus(sources: StatusSources) {
-  const { config, bootId, lines, list, interception, health, control, counts, threads } = sources
+  const { config, bootId, lines, list, interception, health, control, counts, threads, upstream } = sources
   return {
     version,
     modemId: config.modemId,
@@ -83,6 +80,8 @@ export function modemStatus(sources: StatusSources) {
     selfTest: health.last,
     broker: control.status(),
     counters: counts.counters.peek(),
+    // Of this thread's questions; the query threads ask beside it.
+    upstreams: upstream.stats(),
     ...(threads && { threads: threads.status(counts.received) }),
     latencyMs: counts.latency.quantiles(),
     memoryBytes: process.memoryUsage.rss(),

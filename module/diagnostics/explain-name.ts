@@ -1,7 +1,7 @@
+import { addressText } from '../base/address.ts'
 import { SecureNetError } from '../base/error.ts'
 import type { Matcher } from '../blocklist/matcher.ts'
 import { categoryName } from '../category.ts'
-import { addressText } from '../dns/address.ts'
 import type { Answer } from '../dns/answer.ts'
 import { Rcode, rcodeText, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, nameFromText, nameToText } from '../dns/name.ts'
@@ -38,6 +38,8 @@ export interface NameExplanation {
 export interface ExplainOptions {
   matcher: Pick<Matcher, 'explain' | 'exempt'>
   upstream: Pick<Upstream, 'exchange'>
+  /** Whether a name is the stock resolver's own (query/local-names.ts). */
+  isLocal: (name: Uint8Array, type: number) => boolean
   protection: () => { protecting: boolean; why: string }
 }
 
@@ -66,12 +68,12 @@ export async function explainName(text: string, options: ExplainOptions): Promis
       `${JSON.stringify(text)} is not a name`,
       'Give a name such as www.example.com.',
     )
-  const { matcher, upstream, protection } = options
+  const { matcher, upstream, isLocal, protection } = options
   const linkOf = (wire: Buffer): LinkVerdict => {
     const { listed, ...reason } = matcher.explain(wire, 0)
     return { name: nameToText(wire), blocked: listed, ...reason }
   }
-  const answer = await ask(upstream, name, Type.A, 'check')
+  const answer = await ask(upstream, name, Type.A, 'check', isLocal(name, Type.A))
   const addresses = answer ? addressesOf(answer) : []
   const chain = [name, ...(answer ? targets(answer) : [])].map(linkOf)
   // As query/answer-inspector.ts has it: core and allow hold for all that the name leads to.

@@ -5,9 +5,9 @@ import { rdataHolds } from './rdata.ts'
 import { type RecordView, recordAt } from './record.ts'
 
 /** RFC 2308 §5 asks for a bound on negative answers: an hour. */
-const NEGATIVE_TTL_MOST = 3600
+const MAX_NEGATIVE_TTL = 3600
 /** RFC 8767 §4: a week; a TTL with its top bit set is a large one, and no longer 0 as in RFC 2181 §8. */
-const TTL_MOST = 604_800
+const MAX_TTL = 604_800
 
 /**
  * An upstream's reply, walked once: without its OPT, with what is needed to serve it again.
@@ -54,8 +54,8 @@ function isTransactionSignature(reply: Buffer, { type, rdata, end }: RecordView)
   return type === Type.TSIG || (type === Type.SIG && end - rdata >= 2 && reply.readUInt16BE(rdata) === 0)
 }
 
-function capTtl(reply: Buffer, { ttlAt }: RecordView, most: number): void {
-  if (reply.readUInt32BE(ttlAt) > most) reply.writeUInt32BE(most, ttlAt)
+function capTtl(reply: Buffer, { ttlAt }: RecordView, max: number): void {
+  if (reply.readUInt32BE(ttlAt) > max) reply.writeUInt32BE(max, ttlAt)
 }
 
 /**
@@ -83,7 +83,7 @@ function keep(
   walk.kept[section] = walk.kept[section]! + 1
   walk.end = record.end
   walk.hasProofs ||= isProof(record.type)
-  capTtl(reply, record, TTL_MOST)
+  capTtl(reply, record, MAX_TTL)
   return rdataHolds(reply, record, walk.records)
 }
 
@@ -107,7 +107,7 @@ function negativeTtl(reply: Buffer, walk: AnswerWalk): number {
   const [answers, authorities] = walk.kept
   for (const record of walk.records.slice(answers, answers + authorities)) {
     if (record.type !== Type.SOA) continue
-    capTtl(reply, record, NEGATIVE_TTL_MOST)
+    capTtl(reply, record, MAX_NEGATIVE_TTL)
     return Math.min(reply.readUInt32BE(record.ttlAt), reply.readUInt32BE(record.end - 4))
   }
   return 0
@@ -124,7 +124,7 @@ function isNegative(reply: Buffer, walk: AnswerWalk, rcode: number, questionEnd:
 
 function cacheTtl(reply: Buffer, walk: AnswerWalk, rcode: number, questionEnd: number): number {
   if (rcode !== Rcode.NOERROR && rcode !== Rcode.NXDOMAIN) return 0
-  let ttl = TTL_MOST
+  let ttl = MAX_TTL
   for (const record of walk.records.slice(0, walk.kept[0]))
     ttl = Math.min(ttl, reply.readUInt32BE(record.ttlAt))
   return isNegative(reply, walk, rcode, questionEnd) ? Math.min(ttl, negativeTtl(reply, walk)) : ttl

@@ -8,7 +8,7 @@ const IPV6_BYTES = 16
 const SOA_NUMBERS_BYTES = 20
 const PARAM_HEADER_BYTES = 4
 
-/** SvcParamKeys (RFC 9460 §14.3.2). */
+/** Numbers of service parameters (RFC 9460 §14.3.2). */
 const SvcParam = { IPV4_HINT: 4, IPV6_HINT: 6 } as const
 
 /**
@@ -38,7 +38,7 @@ export function nameOffset(type: number): number {
 export type EachHint = (at: number, end: number, width: typeof IPV4_BYTES | typeof IPV6_BYTES) => boolean
 
 /**
- * Goes through the SvcParams from `at` (RFC 9460 §2.2, §7.3).
+ * Goes through the service parameters from `at` (RFC 9460 §2.2, §7.3).
  * @returns false where they do not hold: a parameter that is cut off, no whole addresses; or where `each` said so
  */
 export function eachHint(bytes: Buffer, at: number, end: number, each: EachHint): boolean {

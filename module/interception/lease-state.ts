@@ -46,7 +46,7 @@ export const initialLeaseState: LeaseState = {
 }
 
 /** Fewer may still lie in a socket's buffer, or be no questions at all. */
-const unseenLimit = 3
+const UNSEEN_LIMIT = 3
 const holding = { firstMs: 30_000, longestMs: 600_000 }
 
 /** Takes note that a lease ran out unrenewed: crash of the loop, failing checks, a stopped process. */
@@ -70,7 +70,7 @@ export function count(state: LeaseState, counted: QuestionCounts | null): LeaseS
   const arrived = Math.max(0, counted.own - before.own)
   const unseen = arrived > 0 ? 0 : state.unseen + sent
   const lapses = arrived > 0 && sent > 0 ? 0 : state.lapses
-  return { ...state, counted, unseen, lapses, unreached: unseen >= unseenLimit }
+  return { ...state, counted, unseen, lapses, unreached: unseen >= UNSEEN_LIMIT }
 }
 
 /**

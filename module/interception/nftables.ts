@@ -14,7 +14,7 @@ import {
   listTableCommand,
   packetsOf,
   ruleset,
-  securenetTable,
+  SECURENET_TABLE,
 } from './ruleset.ts'
 import type { ScopeKeeper } from './scope-keeper.ts'
 import { requireServiceAddresses, type ServiceEndpoints } from './service.ts'
@@ -66,7 +66,7 @@ const abilities = [
   ],
 ] as const
 
-const fragment = '/usr/share/nftables.d/chain-pre/input/securenet.nft'
+const FRAGMENT = '/usr/share/nftables.d/chain-pre/input/securenet.nft'
 
 function firstLine(ran: CommandResult): string {
   return ran.stderr.trim().split('\n', 1)[0] ?? ''
@@ -137,7 +137,7 @@ class Nftables implements Interceptor {
       // Adding first makes the deletion valid whether the table is there or not.
       const ran = await this.#apply(
         ['-f', '-'],
-        `add table ${securenetTable}\ndelete table ${securenetTable}\n`,
+        `add table ${SECURENET_TABLE}\ndelete table ${SECURENET_TABLE}\n`,
       )
       if (ran.code !== 0) throw this.#explained(ran)
       this.#standing = null
@@ -208,7 +208,7 @@ class Nftables implements Interceptor {
         this.#options.whyNot(name) ??
         unscoped.get(name) ??
         (closed
-          ? `the firewall refuses translated questions (${closed.table}, chain ${closed.chain}): ${fragment} is not in force`
+          ? `the firewall refuses translated questions (${closed.table}, chain ${closed.chain}): ${FRAGMENT} is not in force`
           : null)
       if (why === null) armed.push(name)
       else refused.push({ interface: name, why })
@@ -241,7 +241,7 @@ class Nftables implements Interceptor {
     ] as const)
       for (const l4proto of ['udp', 'tcp'] as const) {
         const packet = endpoint && { interface: name, l4proto, nfproto, dport: endpoint.port }
-        const found = packet && inspectFirewall(listed, packet, securenetTable)
+        const found = packet && inspectFirewall(listed, packet, SECURENET_TABLE)
         if (found) return found
       }
     return null

@@ -1,16 +1,16 @@
 import type { ServiceEndpoints } from './service.ts'
 import { passthroughEndpoint, serviceAddresses } from './service.ts'
 
-export const securenetTable = 'inet securenet'
+export const SECURENET_TABLE = 'inet securenet'
 /** Conntrack zone of intercepted flows; without it a client that keeps its source port outlives the lease. */
-export const conntrackZone = 53
+export const CONNTRACK_ZONE = 53
 
 /** Names come from validated configuration; quoted all the same, as nft has words of its own. */
 const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ')
 
 const family = (address: string) => (address.includes(':') ? 'ip6' : 'ip')
 /** What every rule that intercepts asks first: an armed device, and a family whose lease has not run out. */
-const leased = 'iifname @armed meta nfproto @lease'
+const LEASED = 'iifname @armed meta nfproto @lease'
 /** Longer than from one renewal to the next. */
 const recently = (set: 'asked' | 'translated') => `update @${set} { meta nfproto timeout 3s }`
 /** How far through our own chains a renewal has come: one whose rules somebody flushed is noticed by the next. */
@@ -25,7 +25,7 @@ function dnsRules(service: ServiceEndpoints): string[] {
   ] as const) {
     if (!endpoint) continue
     const to = `dnat ${family(endpoint.address)} to ${host(endpoint.address)}:${endpoint.port}`
-    rules.push(`${leased} meta nfproto ${proto} meta l4proto { tcp, udp } th dport 53 ${to}`)
+    rules.push(`${LEASED} meta nfproto ${proto} meta l4proto { tcp, udp } th dport 53 ${to}`)
   }
   return rules
 }
@@ -53,8 +53,8 @@ function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, 
     if (!page) return []
     const to = `${family(page.address)} daddr ${page.address} tcp dport`
     return [
-      `iifname { ${served} } ${to} 80 ct original zone set ${conntrackZone}`,
-      `iifname @passage ${to} 443 ct original zone set ${conntrackZone}`,
+      `iifname { ${served} } ${to} 80 ct original zone set ${CONNTRACK_ZONE}`,
+      `iifname @passage ${to} 443 ct original zone set ${CONNTRACK_ZONE}`,
     ]
   })
   const renewing = datagrams.map(({ address, port }) => {
@@ -63,8 +63,8 @@ function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, 
     return `iifname "lo" ${itself} @th,64,64 0x${nonce.toString('hex')} meta mark set ${marks.zone}`
   })
   return [
-    `${leased} meta l4proto { tcp, udp } th dport 53 ct original zone set ${conntrackZone}`,
-    `${leased} udp dport 53 ${recently('asked')} delete @translated { meta nfproto }`,
+    `${LEASED} meta l4proto { tcp, udp } th dport 53 ct original zone set ${CONNTRACK_ZONE}`,
+    `${LEASED} udp dport 53 ${recently('asked')} delete @translated { meta nfproto }`,
     ...pages,
     ...renewing,
   ]
@@ -132,8 +132,8 @@ export function ruleset(options: RulesetOptions): string {
     'reject',
   ]
   return [
-    `add table ${securenetTable}\ndelete table ${securenetTable}\n`,
-    `table ${securenetTable} {\n`,
+    `add table ${SECURENET_TABLE}\ndelete table ${SECURENET_TABLE}\n`,
+    `table ${SECURENET_TABLE} {\n`,
     '  counter questions {\n  }\n',
     '  counter bypass {\n  }\n',
     '  set armed {\n    type ifname\n  }\n',
@@ -150,8 +150,8 @@ export function ruleset(options: RulesetOptions): string {
     chain('count', 'type filter hook prerouting priority dstnat + 1; policy accept;', countRules(service)),
     // A quick refusal makes clients fall back to port 53; a drop would make them wait.
     chain('bypass', 'type filter hook forward priority filter - 5; policy accept;', [
-      `${leased} tcp dport 853 counter name bypass reject with tcp reset`,
-      `${leased} udp dport 853 counter name bypass reject`,
+      `${LEASED} tcp dport 853 counter name bypass reject with tcp reset`,
+      `${LEASED} udp dport 853 counter name bypass reject`,
     ]),
     chain('renew', '', renewRules(leaseMs)),
     chain('guard', '', guard),
@@ -169,18 +169,18 @@ export function ruleset(options: RulesetOptions): string {
  * packet sees the sets without their elements (test/system counts escapes). Nothing to arm ends the lease.
  */
 export function arming(service: ServiceEndpoints, interfaces: readonly string[], leaseMs: number): string {
-  const flush = `flush set ${securenetTable} armed\nflush set ${securenetTable} lease\n`
+  const flush = `flush set ${SECURENET_TABLE} armed\nflush set ${SECURENET_TABLE} lease\n`
   if (interfaces.length === 0) return flush
   const families = [service.dns4 && 'ipv4', service.dns6 && 'ipv6'].filter((each) => each !== null)
   const leases = families.map((each) => `${each} timeout ${leaseMs}ms`).join(', ')
-  return `${flush}add element ${securenetTable} armed { ${quoted(interfaces)} }\nadd element ${securenetTable} lease { ${leases} }\n`
+  return `${flush}add element ${SECURENET_TABLE} armed { ${quoted(interfaces)} }\nadd element ${SECURENET_TABLE} lease { ${leases} }\n`
 }
 
 /** Ends the lease at once. */
-export const disarming = `flush set ${securenetTable} lease\nflush set ${securenetTable} armed\n`
+export const disarming = `flush set ${SECURENET_TABLE} lease\nflush set ${SECURENET_TABLE} armed\n`
 
 /** Lists the table without the elements of its sets. */
-export const listTableCommand = `list table ${securenetTable}\n`
+export const listTableCommand = `list table ${SECURENET_TABLE}\n`
 
 /** What `nft -t list table` printed, without what changes by itself: comparable from one renewal to the next. */
 export function fingerprint(listed: string): string {

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net'
+import { isLoopback } from '../base/address-class.ts'
 import { SecureNetError } from '../base/error.ts'
 import type { Config, Endpoint } from '../config/config.ts'
 import { missingAddresses } from '../platform/service-addresses.ts'
@@ -11,13 +12,13 @@ export interface ServiceEndpoints {
   page6: Endpoint | null
 }
 
-// The self-test's own loopback listeners are no service addresses: the LAN cannot be translated to them.
-const loopback = (address: string) => address === '::1' || address.startsWith('127.')
-
-/** The service addresses as the configuration names them: the first of each family that is not loopback. */
+/**
+ * The service addresses as the configuration names them: the first of each family. The self-test's own listeners on
+ * loopback are none: the LAN cannot be translated to them.
+ */
 export function serviceEndpointsOf(config: Pick<Config, 'dns' | 'page'>): ServiceEndpoints {
   const first = (endpoints: readonly Endpoint[], v4: boolean) =>
-    endpoints.find(({ address }) => !loopback(address) && isIPv4(address) === v4) ?? null
+    endpoints.find(({ address }) => !isLoopback(address) && isIPv4(address) === v4) ?? null
   return {
     dns4: first(config.dns.listen, true),
     dns6: first(config.dns.listen, false),

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { clientKey } from '../base/client-key.ts'
+import { type ClientKey, clientKey } from '../base/client-key.ts'
+import { ClientQuota } from '../base/client-quota.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Handler, Listener } from './handler.ts'
@@ -12,7 +13,7 @@ export interface TcpOptions {
   handle: Handler
   clock: Clock
   log: Log
-  /** Connections in all, per client (IPv6: /64), and seconds that one may be idle while there is room. */
+  /** Connections in all, per client (base/client-key.ts), and seconds that one may be idle while there is room. */
   connections: number
   connectionsPerClient: number
   idleSeconds: number
@@ -25,11 +26,12 @@ export class TcpListener implements Listener {
   readonly #options: TcpOptions
   /** In order of last activity. */
   readonly #open = new Set<TcpConnection>()
-  readonly #perClient = new Map<string, number>()
+  readonly #places: ClientQuota
   #server: Server | null = null
 
   constructor(options: TcpOptions) {
     this.#options = options
+    this.#places = new ClientQuota({ perClient: options.connectionsPerClient })
   }
 
   async start(): Promise<void> {
@@ -53,21 +55,19 @@ export class TcpListener implements Listener {
   }
 
   #accept(socket: Socket): void {
-    const { connections, connectionsPerClient, handle, clock } = this.#options
+    const { connections, handle, clock } = this.#options
     const address = socket.remoteAddress
     const port = socket.remotePort
     if (address === undefined || port === 53 || port === 0) {
       socket.destroy()
       return
     }
-    const key = clientKey(address)
-    const held = this.#perClient.get(key) ?? 0
-    if (held >= connectionsPerClient) {
+    const client = clientKey(address)
+    if (!this.#places.take(client)) {
       socket.destroy()
       return
     }
     if (this.#open.size >= connections) this.#evictLongestIdle()
-    this.#perClient.set(key, held + 1)
     const connection = new TcpConnection({
       socket,
       address,
@@ -75,7 +75,7 @@ export class TcpListener implements Listener {
       clock,
       idleMs: () => this.#idleMs(),
       onActive: () => this.#touch(connection),
-      onClose: () => this.#forget(connection, key),
+      onClose: () => this.#forget(connection, client),
     })
     this.#open.add(connection)
     connection.start()
@@ -99,10 +99,7 @@ export class TcpListener implements Listener {
     }
   }
 
-  #forget(connection: TcpConnection, key: string): void {
-    if (!this.#open.delete(connection)) return
-    const held = (this.#perClient.get(key) ?? 1) - 1
-    if (held > 0) this.#perClient.set(key, held)
-    else this.#perClient.delete(key)
+  #forget(connection: TcpConnection, client: ClientKey): void {
+    if (this.#open.delete(connection)) this.#places.giveBack(client)
   }
 }

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { Log } from '../base/log.ts'
+import { numericLookup } from '../base/numeric-lookup.ts'
 import type { BatchAddon } from '../platform/batch/addon.ts'
 import { descriptorOf, rawSocketOf } from '../platform/datagram-sender.ts'
 import { BatchTransport } from './batch-transport.ts'
@@ -21,15 +22,6 @@ export interface UdpOptions {
 /** Room for a burst while the process is busy; the kernel grants what net.core.rmem_max allows. */
 const RECEIVE_BYTES = 1 << 20
 
-/** Addresses are literals here: dgram's default look-up would cost a turn of the event loop for every reply. */
-export function literalLookup(
-  address: string,
-  family: unknown,
-  done: (error: null, address: string, family: number) => void,
-): void {
-  done(null, address, Number(family))
-}
-
 export class UdpListener implements Listener {
   readonly #options: UdpOptions
   #socket: Socket | null = null
@@ -42,7 +34,7 @@ export class UdpListener implements Listener {
   async start(): Promise<void> {
     const { address, port, log } = this.#options
     const type = isIPv6(address) ? 'udp6' : 'udp4'
-    const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup: literalLookup as never })
+    const socket = createSocket({ type, ipv6Only: type === 'udp6', lookup: numericLookup as never })
     await new Promise<void>((resolve, reject) => {
       socket.once('error', (error) => reject(listenError(error, 'UDP', address, port)))
       socket.bind({ address, port, exclusive: false }, resolve)

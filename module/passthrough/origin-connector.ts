@@ -1,6 +1,6 @@
 import { connect, isIPv6, type Socket } from 'node:net'
+import { addressText } from '../base/address.ts'
 import type { Clock } from '../base/clock.ts'
-import { addressText } from '../dns/address.ts'
 import { Type } from '../dns/constants.ts'
 import { nameFromText } from '../dns/name.ts'
 import { addressesOf, ask } from '../upstream/ask.ts'
@@ -10,7 +10,7 @@ import { reachable } from './public-address.ts'
 /** @returns a connection under way to whichever of the addresses answers first */
 export type Dial = (port: 80 | 443, addresses: readonly string[]) => Socket
 
-const MOST_ADDRESSES = 8
+const MAX_ADDRESSES = 8
 const NEXT_ADDRESS_MS = 500
 const CONNECT_MS = 5000
 
@@ -71,6 +71,6 @@ export class OriginConnector {
     const { upstream, allowed = reachable } = this.#options
     const answers = await Promise.all([Type.A, Type.AAAA].map((type) => ask(upstream, wire, type, 'passage')))
     const found = answers.flatMap((answer) => (answer ? addressesOf(answer).map(addressText) : []))
-    return allowed(found).slice(0, MOST_ADDRESSES)
+    return allowed(found).slice(0, MAX_ADDRESSES)
   }
 }

@@ -1,10 +1,10 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type ClientKey, clientKey } from '../base/client-key.ts'
 import { ClientQuota, type ClientQuotaLimits } from '../base/client-quota.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import { SerialQueue } from '../base/serial-queue.ts'
-import { clientOf } from '../blockpage/connections.ts'
 import type { ConnectionFilter } from '../blockpage/server.ts'
 import type { Endpoint } from '../config/config.ts'
 import { nameOfHello } from './client-hello.ts'
@@ -170,7 +170,7 @@ export class Passthrough {
 
   /** @param refuse for those that do not pass */
   async #lead(socket: Socket, { port, read }: Door, refuse: () => void): Promise<void> {
-    const client = clientOf(socket.remoteAddress)
+    const client = clientKey(socket.remoteAddress)
     if (!this.#isOpen || !this.#places.take(client)) return refuse()
     socket.once('error', () => socket.destroy())
     const name = await peekHost(socket, read, this.#options.clock, this.#limits.firstBytesMs)
@@ -194,7 +194,7 @@ export class Passthrough {
     return this.#options.site.connect(name, port)
   }
 
-  #leave(client: string): void {
+  #leave(client: ClientKey): void {
     this.#places.giveBack(client)
     if (!this.#isOpen && this.#places.taken === 0) void this.close()
   }

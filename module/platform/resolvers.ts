@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { classOf, needsZone } from '../base/address-class.ts'
 import { codeOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import type { Ubus } from './ubus.ts'
 
 /** netifd writes it; the second place is that of releases before 21.02. */
 const resolvConfPaths: readonly string[] = ['/tmp/resolv.conf.d/resolv.conf.auto', '/tmp/resolv.conf.auto']
-const most = 8
+const MOST = 8
 
 function textsIn(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
@@ -16,14 +17,13 @@ function textsIn(value: unknown): string[] {
 function usable(address: string): boolean {
   const bare = address.split('%')[0]!
   if (isIP(bare) === 0) return false
-  return !(bare.startsWith('127.') || bare.startsWith('0.') || bare === '::' || bare === '::1')
+  const found = classOf(bare)
+  return found !== 'loopback' && found !== 'unspecified'
 }
 
 /** @returns the address with its zone where it needs one to be reached */
 function scoped(address: string, device: string): string {
-  return /^fe[89ab]/i.test(address) && !address.includes('%') && device !== ''
-    ? `${address}%${device}`
-    : address
+  return needsZone(address) && !address.includes('%') && device !== '' ? `${address}%${device}` : address
 }
 
 /**
@@ -94,5 +94,5 @@ export async function findResolvers(options: {
     }
     if (found.size > 0) break
   }
-  return [...found].slice(0, most)
+  return [...found].slice(0, MOST)
 }

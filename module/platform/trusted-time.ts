@@ -38,15 +38,15 @@ export interface TrustedTimeOptions {
 }
 
 /** A signer whose own clock is decades ahead must not stop the modem's time for ever. */
-const mostYearsAfterBuild = 20
+const MAX_YEARS_AFTER_BUILD = 20
 /** A wall clock far ahead of every signature is not written down: a wrong one would become the floor of all later boots. */
-const mostAheadOfSignatures = 45 * 86_400
+const MAX_AHEAD_OF_SIGNATURES = 45 * 86_400
 /** So far may a role's document be ahead of what the modem knows without it (docs/adr/0007-clock-floor.md). */
-const mostLead = 3_600
-const storeEvery = 3_600
+const MAX_LEAD = 3_600
+const STORE_EVERY = 3_600
 /** A clock a little behind is only imprecise. */
-const slack = 300
-const year = 365.25 * 86_400
+const SLACK = 300
+const YEAR = 365.25 * 86_400
 
 /**
  * Time on a modem without a clock of its own (1970 at boot, a wrong NTP server): the floor is the greatest of build time,
@@ -79,7 +79,7 @@ export class TrustedTime {
       this.#rooted = value.rooted
       this.#stored = value.stored
       this.#raise(Math.max(value.rooted, value.stored))
-      this.#signed = Math.min(value.signed, this.#reckoned() + mostLead)
+      this.#signed = Math.min(value.signed, this.#reckoned() + MAX_LEAD)
     } catch (error) {
       log.warn('clock-floor-damaged', { why: String(error) })
       await file.setAside().catch(() => undefined)
@@ -88,13 +88,13 @@ export class TrustedTime {
 
   /** `issuedAt` of a document whose signatures were verified. */
   observe(signed: number, by: TimeWitness): void {
-    if (signed > this.#options.buildTime + mostYearsAfterBuild * year) return
+    if (signed > this.#options.buildTime + MAX_YEARS_AFTER_BUILD * YEAR) return
     if (by === 'root') {
       // Keys documents come in the order of their numbers: the clock beside the roots was wrong before.
       if (signed < this.#rooted) this.#forget(signed)
       this.#rooted = signed
       this.#raise(signed)
-    } else if (signed > this.#knownWithoutRoles() + mostLead) {
+    } else if (signed > this.#knownWithoutRoles() + MAX_LEAD) {
       this.#unbelieved = Math.max(this.#unbelieved, signed)
     } else {
       this.#signed = Math.max(this.#signed, signed)
@@ -125,12 +125,12 @@ export class TrustedTime {
 
   /** Below the build time a wall clock is wrong beyond doubt, and no certificate can be judged by it. */
   wallIsUnset(): boolean {
-    return this.#wall() < this.#options.buildTime - slack
+    return this.#wall() < this.#options.buildTime - SLACK
   }
 
   /** The newest time that a role's key has signed, where it is too far ahead to be believed. */
   unbelieved(): number | undefined {
-    return this.#unbelieved > this.#knownWithoutRoles() + mostLead ? this.#unbelieved : undefined
+    return this.#unbelieved > this.#knownWithoutRoles() + MAX_LEAD ? this.#unbelieved : undefined
   }
 
   /** max(wall clock, floor) */
@@ -147,11 +147,11 @@ export class TrustedTime {
   async persist(force = false): Promise<void> {
     const wall = this.#wall()
     const { buildTime } = this.#options
-    const credible = wall <= Math.max(this.#signed, this.#rooted, buildTime) + mostAheadOfSignatures
+    const credible = wall <= Math.max(this.#signed, this.#rooted, buildTime) + MAX_AHEAD_OF_SIGNATURES
     // Without the roles' lead: stored, it would be led on from at the next boot.
     const reckoned = this.#reckoned()
     const stored = credible ? Math.max(wall, reckoned) : reckoned
-    if (stored <= this.#stored || (!force && stored < this.#stored + storeEvery)) return
+    if (stored <= this.#stored || (!force && stored < this.#stored + STORE_EVERY)) return
     const before = this.#stored
     // At once: while a slow flash writes, the next tick must not ask for the same again.
     this.#stored = stored

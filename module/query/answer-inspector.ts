@@ -1,3 +1,4 @@
+import { isPrivate4, isPrivate6, v4Within } from '../base/address-class.ts'
 import { type Answer, withoutSectionOf } from '../dns/answer.ts'
 import { Ede, Rcode, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, skipName } from '../dns/name.ts'
@@ -7,7 +8,6 @@ import type { RecordView } from '../dns/record.ts'
 import { emptyTail, negativeTail, replyWith } from '../dns/reply.ts'
 import type { BlockedReply } from './blocked.ts'
 import type { QueryPolicy } from './policy.ts'
-import { isPrivate4, isPrivate6, v4Within } from './private-address.ts'
 import type { Query } from './query.ts'
 import { upstreamBlock } from './upstream-block.ts'
 
@@ -26,7 +26,7 @@ export interface AnswerInspectorOptions {
 }
 
 /** A chain over 16 links is a mistake or an attack (docs/dns.md, Blocked). */
-const LINKS_MOST = 16
+const MAX_LINKS = 16
 
 const target = Buffer.alloc(NAME_BYTES)
 const rebound = negativeTail(Rcode.NOERROR, 10, [
@@ -79,7 +79,7 @@ export function createAnswerInspector({
       const record = records[i]!
       const at = targetOffset(record)
       if (at < 0) continue
-      if (record.type === Type.CNAME && ++links > LINKS_MOST) {
+      if (record.type === Type.CNAME && ++links > MAX_LINKS) {
         query.reason = 'chain-too-long'
         return replyWith(query, tooLong)
       }

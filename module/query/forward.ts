@@ -1,26 +1,27 @@
-import { clientKey, isLoopback } from '../base/client-key.ts'
+import { isLoopback } from '../base/address-class.ts'
+import { type ClientKey, clientKey } from '../base/client-key.ts'
+import { ClientQuota } from '../base/client-quota.ts'
 import type { Clock, Timer } from '../base/clock.ts'
-import { type Answer, readAnswer } from '../dns/answer.ts'
-import { Ede, Rcode } from '../dns/constants.ts'
-import { errorOptions } from '../dns/edns.ts'
+import type { Answer } from '../dns/answer.ts'
 import { forwardable } from '../dns/query-message.ts'
-import { emptyTail, type ReplySections, replyWith, tails } from '../dns/reply.ts'
-import { restoreAnswer } from '../dns/stored-answer.ts'
-import { withoutProofs } from '../dns/without-proofs.ts'
-import { writeReply } from '../dns/write-reply.ts'
+import { replyWith, tails } from '../dns/reply.ts'
 import type { AnswerInspector } from './answer-inspector.ts'
 import type { Cache } from './cache.ts'
+import { ClientReply, type ForwardFailure } from './client-reply.ts'
 import type { QueryPolicy } from './policy.ts'
 import { PENDING, type Query, type QueryStep } from './query.ts'
-import { serveStale } from './serve-stale.ts'
-
-/** `unusable`: a reply that came and cannot be read, or is of an RCODE that no client could be told. */
-export type ForwardFailure = 'timeout' | 'network' | 'overload' | 'stopped' | 'unusable'
 
 /** What this step needs of upstream/. */
 export interface UpstreamPort {
   exchange(
-    exchange: { key: string; message: Buffer; clientKey: string; tcp: boolean; view: number },
+    exchange: {
+      key: string
+      message: Buffer
+      clientKey: ClientKey
+      tcp: boolean
+      view: number
+      local: boolean
+    },
     done: (answer: Answer | null, failure: ForwardFailure | null) => void,
   ): void
 }
@@ -35,50 +36,11 @@ export interface ForwardOptions {
   observe: (query: Query) => void
 }
 
-/** RFC 9520 §3.2: failures are remembered for 1 to 5 seconds. */
-const FAILURE_SECONDS = 2
 /** RFC 8767 §5, client response timer: after it a stale answer goes out, and the exchange goes on. */
 const STALE_AFTER_MS = 1800
 
-const nobodyAnswered = [{ code: Ede.NO_REACHABLE_AUTHORITY, text: 'no resolver answered' }]
-const noAuthority = emptyTail(Rcode.SERVFAIL, nobodyAnswered)
-const noAuthorityErrors = errorOptions(nobodyAnswered)
-const unusable = emptyTail(Rcode.SERVFAIL, [
-  { code: Ede.NETWORK_ERROR, text: 'the resolver’s reply cannot be used' },
-])
-const networkError = emptyTail(Rcode.SERVFAIL, [
-  { code: Ede.NETWORK_ERROR, text: 'no resolver can be reached' },
-])
-
 /** Over it, a device gets SERVFAIL at once: it must not take the room of all others. The modem itself is not limited. */
 const IN_FLIGHT_PER_CLIENT = 1024
-
-const failureTails: Record<ForwardFailure, ReplySections> = {
-  timeout: noAuthority,
-  network: networkError,
-  unusable,
-  overload: tails.serverFailure,
-  stopped: tails.serverFailure,
-}
-
-/** Counts who waits for upstream; a client that waits for nothing takes no memory. */
-function createWaiting() {
-  const counts = new Map<string, number>()
-  return {
-    /** @returns false where it has too many waiting already */
-    add(client: string): boolean {
-      const count = counts.get(client) ?? 0
-      if (count >= IN_FLIGHT_PER_CLIENT && !isLoopback(client)) return false
-      counts.set(client, count + 1)
-      return true
-    },
-    remove(client: string): void {
-      const count = counts.get(client) ?? 0
-      if (count > 1) counts.set(client, count - 1)
-      else counts.delete(client)
-    },
-  }
-}
 
 export interface Forward {
   /** Asks upstream and answers later. */
@@ -87,84 +49,24 @@ export interface Forward {
   refresh: (query: Query) => void
 }
 
-/** RFC 8767 §4: these alone take the place of what is known; any other RCODE is the server's trouble. */
-const isNews = ({ rcode, truncated }: Answer) =>
-  (rcode === Rcode.NOERROR || rcode === Rcode.NXDOMAIN) && !truncated
-
-/** Without an OPT upstream has not seen DO, and left out what it was asked for (RFC 3225 §3). */
-const mayBeKept = (query: Query, answer: Answer) => answer.ttl > 0 && (answer.hasOpt || !query.dnssecOk)
-
 export function createForward({ upstream, cache, policy, inspect, clock, observe }: ForwardOptions): Forward {
-  const waiting = createWaiting()
-
-  const remember = (query: Query, answer: Answer): void => {
-    if (mayBeKept(query, answer)) cache.set(query.key, answer, answer.ttl, policy.revision)
-    // What has expired never comes back as stale once there was a newer answer.
-    else if (isNews(answer)) cache.delete(query.key)
-    else if (answer.rcode === Rcode.SERVFAIL && !cache.stale(query.key))
-      cache.set(query.key, answer, FAILURE_SECONDS, policy.revision)
-  }
-
-  const replyTo = (query: Query, given: Answer): Buffer => {
-    query.restoreName()
-    const answer = given.hasProofs && !query.dnssecOk ? withoutProofs(given) : given
-    if (answer === null) return failWith(query, 'unusable')
-    const refused = inspect(query, answer)
-    if (refused !== null) {
-      if (isNews(answer)) cache.delete(query.key)
-      return refused
-    }
-    if (!isNews(answer)) {
-      const stale = staleReply(query)
-      if (stale !== null) return stale
-    }
-    remember(query, answer)
-    query.reason = query.local ? 'local-name' : 'forwarded'
-    return writeReply(query, answer, { limit: query.limit, age: 0 })
-  }
-
-  /** An expired answer, judged again if it must be. */
-  const staleReply = (query: Query): Buffer | null => {
-    const entry = cache.stale(query.key)
-    if (entry === null) return null
-    if (entry.revision !== policy.revision) {
-      query.restoreName()
-      const answer = restoreAnswer(entry)
-      const refused = inspect(query, answer)
-      if (refused !== null) return refused
-      entry.rejudged(answer, policy.revision)
-    }
-    entry.staleUntil = cache.seconds() + FAILURE_SECONDS
-    return serveStale(query, entry)
-  }
-
-  const failWith = (query: Query, failure: ForwardFailure): Buffer => {
-    const stale = staleReply(query)
-    if (stale !== null) return stale
-    query.reason = 'upstream-failure'
-    const reply = replyWith(query, failureTails[failure])
-    // RFC 9520 §2.2: silence is a failure to remember too; what cannot be reached may be back at once.
-    if (failure === 'timeout') {
-      const answer = readAnswer(reply, query.end)
-      if (answer !== null)
-        cache.set(query.key, { ...answer, errors: noAuthorityErrors }, FAILURE_SECONDS, policy.revision)
-    }
-    return reply
-  }
+  const places = new ClientQuota({ perClient: IN_FLIGHT_PER_CLIENT })
+  const replies = new ClientReply({ cache, policy, inspect })
 
   const ask = (
     query: Query,
-    client: string,
+    client: ClientKey,
     done: (answer: Answer | null, failure: ForwardFailure | null) => void,
   ) => {
-    const { key, transport, view } = query
+    const { key, transport, view, local } = query
     const message = forwardable(query)
-    upstream.exchange({ key, message, clientKey: client, tcp: transport === 'tcp', view }, done)
+    upstream.exchange({ key, message, clientKey: client, tcp: transport === 'tcp', view, local }, done)
   }
 
   const step: QueryStep = (query) => {
     const client = clientKey(query.clientAddress)
-    if (!waiting.add(client)) {
+    const isLimited = !isLoopback(query.clientAddress)
+    if (isLimited && !places.take(client)) {
       query.reason = 'rate-limited'
       return replyWith(query, tails.serverFailure)
     }
@@ -179,14 +81,14 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
     }
     if (cache.get(query.key) !== undefined) {
       timer = clock.after(STALE_AFTER_MS, () => {
-        const stale = staleReply(query)
+        const stale = replies.stale(query)
         if (stale !== null) finish(stale)
       })
     }
     ask(query, client, (answer, failure) => {
-      waiting.remove(client)
+      if (isLimited) places.giveBack(client)
       // Late or not, a good reply is remembered.
-      finish(answer === null ? failWith(query, failure ?? 'network') : replyTo(query, answer))
+      finish(answer === null ? replies.failed(query, failure ?? 'network') : replies.answered(query, answer))
     })
     return PENDING
   }
@@ -196,7 +98,7 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
     ask(query, clientKey(query.clientAddress), (answer) => {
       const entry = cache.get(query.key)
       if (entry) entry.refreshing = false
-      if (answer !== null) replyTo(query, answer)
+      if (answer !== null) replies.answered(query, answer)
     })
   }
 

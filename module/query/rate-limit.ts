@@ -1,4 +1,5 @@
-import { clientKey, isLoopback } from '../base/client-key.ts'
+import { isLoopback } from '../base/address-class.ts'
+import { type ClientKey, clientKey } from '../base/client-key.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Rate, refilled } from '../base/token-bucket.ts'
 import type { RateLimit } from './guard.ts'
@@ -30,7 +31,7 @@ const ERRORS: Rate = { perSecond: 100, burst: 200 }
 /** Addresses remembered; the older half is forgotten when it is full. */
 const REMEMBERED = 4096
 
-/** A token bucket for each client, IPv6 by /64; what it remembers is bounded. */
+/** A token bucket for each client; what it remembers is bounded. */
 export function createRateLimit(options: RateLimitOptions): RateLimit {
   const { clock, queriesPerSecond, sharedBy = 1 } = options
   const questions: Rate = {
@@ -41,7 +42,7 @@ export function createRateLimit(options: RateLimitOptions): RateLimit {
   const errors: Rate = { perSecond: ERRORS.perSecond / sharedBy, burst: ERRORS.burst / sharedBy }
   const exemptLoopback = queriesPerSecond === undefined
   let byAddress = new Map<string, ClientBucket>()
-  let byKey = new Map<string, ClientBucket>()
+  let byKey = new Map<ClientKey, ClientBucket>()
 
   const newBucket = (): ClientBucket => {
     const now = clock.monotonic()

@@ -3,8 +3,10 @@ import { type EmptyZone, emptyZone } from '../dns/empty-zone.ts'
 import { isWithin, nameFromText } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
 import { answerTail, negativeTail, type ReplySections, replyWith } from '../dns/reply.ts'
+import { isHostName, stockZones } from './local-names.ts'
 import type { QueryPolicy } from './policy.ts'
 import { NEXT, type Query, type QueryStep, type StepResult } from './query.ts'
+import { emptyReverseZones, loopbackReverseNames } from './reverse-zones.ts'
 
 const TTL = 3600
 const CANARY_TTL = 60
@@ -55,41 +57,11 @@ const local: Rule = (query) => {
   return NEXT
 }
 
-const isAddress = (type: number) => type === Type.A || type === Type.AAAA
-
-const zeros = (count: number) => '0.'.repeat(count)
-
-/** RFC 6303 §4.1-§4.4: reverse zones of private use, that the stock resolver may know names in. */
-const privateReverse = [
-  '10.in-addr.arpa',
-  '168.192.in-addr.arpa',
-  ...Array.from({ length: 16 }, (_, i) => `${16 + i}.172.in-addr.arpa`),
-  'd.f.ip6.arpa',
-  'c.f.ip6.arpa',
-]
-
-/** RFC 6303 §4.2-§4.6: reverse zones in which there is nothing to find. */
-const emptyReverse = [
-  '0.in-addr.arpa',
-  '127.in-addr.arpa',
-  '254.169.in-addr.arpa',
-  '2.0.192.in-addr.arpa',
-  '100.51.198.in-addr.arpa',
-  '113.0.203.in-addr.arpa',
-  '255.255.255.255.in-addr.arpa',
-  `${zeros(32)}ip6.arpa`,
-  ...['8', '9', 'a', 'b'].map((nibble) => `${nibble}.e.f.ip6.arpa`),
-  '8.b.d.0.1.0.0.2.ip6.arpa',
-]
-
-const loopbackReverse = ['1.0.0.127.in-addr.arpa', `1.${zeros(31)}ip6.arpa`]
-
 function zoneRules(localZones: readonly string[]): [Buffer, Rule][] {
   const rules: [string, Rule][] = [
-    ...localZones.map((zone): [string, Rule] => [zone, local]),
-    ...loopbackReverse.map((zone) => special(zone, loopbackName)),
-    ...privateReverse.map((zone): [string, Rule] => [zone, local]),
-    ...emptyReverse.map(empty),
+    ...stockZones(localZones).map((zone): [string, Rule] => [zone, local]),
+    ...loopbackReverseNames.map((zone) => special(zone, loopbackName)),
+    ...emptyReverseZones.map(empty),
     special('localhost', localhost),
     // RFC 9462 §6.1: DDR would lead clients round us; never forwarded.
     special('resolver.arpa', (zone) => zone.nodata),
@@ -152,8 +124,8 @@ export function specialNames(
       const outcome = atCanary(query)
       if (outcome !== NEXT) return outcome
     }
-    // A name without a dot is a host of the household, or nothing; on the list it is neither.
-    if (query.lastLabel === 0 && query.nameLength > 1 && isAddress(query.type))
+    // On the list it is neither a host of the household nor nothing.
+    if (query.lastLabel === 0 && isHostName(Question.name, query.nameLength, query.type))
       query.local = !(policy.filtering && policy.verdict(Question.name, 0) >= 0)
     return marked[lastLabelMark(Question.name, query.lastLabel)] ? inZone(query) : NEXT
   }

@@ -13,7 +13,6 @@ export interface SharedSocket {
 
 /** With what a query thread is made; nothing in it changes. */
 export interface QueryThreadData {
-  role: 'queries'
   config: Config
   sockets: readonly SharedSocket[]
   /** This program's own file. */
@@ -55,9 +54,3 @@ export type FromQueryThread =
   | { kind: 'counted'; counted: QueriesCounted; blocked: readonly BlockedName[] }
   | { kind: 'reply'; id: number; reply: Uint8Array | null }
   | { kind: 'log'; level: Level; event: string; fields: Fields }
-
-/** One end of the way between two threads. */
-export interface Channel<Out, In> {
-  post(message: Out): void
-  onMessage(run: (message: In) => void): void
-}

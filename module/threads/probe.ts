@@ -1,4 +1,4 @@
-import { addressBytes } from '../dns/address.ts'
+import { addressBytes } from '../base/address.ts'
 import { Rcode, Type } from '../dns/constants.ts'
 import { nameFromText } from '../dns/name.ts'
 import { queryMessage } from '../dns/query-message.ts'

@@ -1,29 +1,25 @@
 import { backoff } from '../base/backoff.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import type { Config } from '../config/config.ts'
 import type { QueriesCounted } from '../telemetry/query-counts.ts'
 import type {
   BlockedName,
-  Channel,
   FromQueryThread,
   QueryState,
+  QueryThreadData,
   SharedSocket,
   ToQueryThread,
 } from './messages.ts'
 import { isBlockedWith, isForwarded, probeQuestion } from './probe.ts'
+import { startWorker, type WorkerHandle } from './worker.ts'
 
-/** A thread as the main thread sees it. */
-export interface ThreadHandle extends Channel<ToQueryThread, FromQueryThread> {
-  /** Called once, whether it was told to stop or has died. */
-  onExit(run: (why: string) => void): void
-  /** Ends it whatever it does. */
-  terminate(): void
-}
+export type QueryThreadHandle = WorkerHandle<ToQueryThread, FromQueryThread>
 
 export interface QueryThreadsOptions {
   /** Beside the main thread. */
   count: number
-  make: (sockets: readonly SharedSocket[]) => ThreadHandle
+  make: (sockets: readonly SharedSocket[]) => QueryThreadHandle
   clock: Clock
   log: Log
   onCounted: (counted: QueriesCounted) => void
@@ -50,7 +46,7 @@ export interface PendingProbe {
 }
 
 interface Slot extends ThreadStatus {
-  handle: ThreadHandle | null
+  handle: QueryThreadHandle | null
   timer: Timer | null
   /** Monotonic ms of its start. */
   since: number
@@ -64,6 +60,9 @@ const RESTARTING = { firstMs: 1000, longestMs: 60_000 }
 /** One that has lived so long starts again with the first wait. */
 const STEADY_MS = 60_000
 const STOP_MS = 2000
+const SILENT = 'it was ended, since it did not answer'
+/** MB of V8's heap that one thread may take: more would be a leak, and ends that thread alone. */
+const HEAP_MB = 32
 
 /**
  * The query threads of a modem with cores to spare (docs/adr/0009-query-threads.md). The main thread goes on answering
@@ -112,7 +111,7 @@ export class QueryThreads {
         timer?.cancel()
         if (!handle) return
         await new Promise<void>((resolve) => {
-          const late = this.#options.clock.after(STOP_MS, () => handle.terminate())
+          const late = this.#options.clock.after(STOP_MS, () => handle.terminate(SILENT))
           handle.onExit(() => {
             late.cancel()
             resolve()
@@ -163,7 +162,7 @@ export class QueryThreads {
       fresh === null ? null : this.#ask(slot, fresh, timeoutMs),
     ])
     if (blocked === undefined) {
-      if (slot.handle === handle) handle?.terminate()
+      if (slot.handle === handle) handle?.terminate(SILENT)
       return [`thread ${thread} does not answer`]
     }
     const problems: string[] = []
@@ -239,4 +238,27 @@ export class QueryThreads {
     log.error('thread-died', { thread: slot.thread, why, againMs })
     slot.timer = clock.after(againMs, () => this.#startThread(slot))
   }
+}
+
+/**
+ * @param program this program's own file
+ * @returns null where the main thread answers alone
+ */
+export function createQueryThreads(
+  config: Config,
+  program: string,
+  options: Omit<QueryThreadsOptions, 'count' | 'make'>,
+): QueryThreads | null {
+  if (config.dns.threads === 1) return null
+  return new QueryThreads({
+    ...options,
+    count: config.dns.threads - 1,
+    make: (sockets) =>
+      startWorker({
+        program,
+        name: 'queries',
+        data: { config, sockets, program } satisfies QueryThreadData,
+        heapMb: HEAP_MB,
+      }),
+  })
 }

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket, type Socket } from 'node:dgram'
 import { messageOf, SecureNetError } from '../base/error.ts'
-import { literalLookup } from '../listener/udp.ts'
+import { numericLookup } from '../base/numeric-lookup.ts'
+import type { UdpListener } from '../listener/udp.ts'
 import type { SharedSocket } from './messages.ts'
 
 /** The descriptors of the child start here: 0 to 2, and its channel to us. */
@@ -22,6 +23,15 @@ for (let i = 0; i < count; i++) {
   if (handle.open(${FIRST_FD} + i) < 0) process.exit(1)
   process.send(i, handle, (error) => error && process.exit(1))
 }`
+
+/** @returns none where this Node does not tell a socket's descriptor: then there is nothing to share */
+export function sharedSockets(listeners: readonly UdpListener[]): SharedSocket[] {
+  return listeners.flatMap(({ address, port, descriptor }) =>
+    descriptor === null
+      ? []
+      : [{ fd: descriptor, type: address.includes(':') ? 'udp6' : 'udp4', address, port } as const],
+  )
+}
 
 export type TakeSockets = (
   sockets: readonly SharedSocket[],
@@ -54,7 +64,7 @@ export const takeSharedSockets: TakeSockets = (sockets, take) =>
     child.on('message', (index, handle) => {
       const from = sockets[Number(index)]
       if (!from || !handle) return
-      const socket = createSocket({ type: from.type, lookup: literalLookup })
+      const socket = createSocket({ type: from.type, lookup: numericLookup })
       try {
         // As node:cluster hands its sockets over: a handle in the place of a port.
         socket.bind(handle as never)

@@ -1,3 +1,4 @@
+import { ownClientKey } from '../base/client-key.ts'
 import type { Answer } from '../dns/answer.ts'
 import { Type } from '../dns/constants.ts'
 import { nameToText } from '../dns/name.ts'
@@ -14,7 +15,8 @@ function questionFor(name: Buffer, type: number): Question {
 /**
  * A question of the module's own.
  * @param name in wire form
- * @param who whom it is counted against among the clients, such as `check`
+ * @param who the part that asks, such as `check`
+ * @param local a name of the stock resolver's own
  * @returns null where nobody answered, or not well-formed
  */
 export async function ask(
@@ -22,11 +24,15 @@ export async function ask(
   name: Buffer,
   type: typeof Type.A | typeof Type.AAAA,
   who: string,
+  local = false,
 ): Promise<Answer | null> {
   const question = questionFor(name, type)
   return new Promise((resolve) => {
     const key = `${who} ${type} ${nameToText(name)}`
-    upstream.exchange({ key, message: forwardable(question), clientKey: who, tcp: false }, resolve)
+    upstream.exchange(
+      { key, message: forwardable(question), clientKey: ownClientKey(who), tcp: false, local },
+      resolve,
+    )
   })
 }
 

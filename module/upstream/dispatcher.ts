@@ -1,3 +1,4 @@
+import { ownClientKey } from '../base/client-key.ts'
 import { messageOf } from '../base/error.ts'
 import type { Answer } from '../dns/answer.ts'
 import { probeMessage } from '../dns/query-message.ts'
@@ -60,7 +61,7 @@ export class Dispatcher {
 
   /** Asks a server that fails whether it is back. */
   probe(transaction: Transaction, server: UpstreamServer): void {
-    transaction.begin({ key: '', message: probeMessage, clientKey: '', tcp: false }, null)
+    transaction.begin({ key: '', message: probeMessage, clientKey: ownClientKey('probe'), tcp: false }, null)
     transaction.isProbe = true
     transaction.triesLeft = 1
     this.#send(transaction, server)
@@ -122,12 +123,18 @@ export class Dispatcher {
   }
 
   /** What the retry policy must know after an error that is the server's. */
-  troubleOf(transaction: Transaction, server: UpstreamServer, rcode: number): TroubleCase {
+  troubleOf(
+    { transaction, inFlight: then }: TransactionAttempt,
+    server: UpstreamServer,
+    rcode: number,
+  ): TroubleCase {
     const { inFlight, servers, wheel } = this.#parts
     return {
       rcode,
       another: servers.another(server, transaction),
-      busy: server.held(wheel.tick, this.#ghostTicks) > Math.max(FEW_IN_FLIGHT, inFlight >> 3),
+      // Those that were before it may have been answered since.
+      busy:
+        Math.max(then, server.held(wheel.tick, this.#ghostTicks)) > Math.max(FEW_IN_FLIGHT, inFlight >> 3),
     }
   }
 

@@ -2,9 +2,15 @@ import { networkInterfaces } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { createUpstream } from './exchanger.ts'
-import { localZones } from './local-zones.ts'
 import { SplitUpstream } from './split-upstream.ts'
-import type { Exchange, OnExchanged, ServerAddress, ServersUpstream, Upstream } from './upstream.ts'
+import type {
+  Exchange,
+  OnExchanged,
+  ServerAddress,
+  ServersUpstream,
+  Upstream,
+  UpstreamStats,
+} from './upstream.ts'
 import { Views, type ViewsOptions } from './views.ts'
 
 export interface InterfaceUpstream {
@@ -25,8 +31,6 @@ export interface ModemUpstreamOptions {
   byInterface: readonly InterfaceUpstream[]
   /** Threads that each ask their part of it. */
   sharedBy: number
-  /** Zones that go to the stock resolver in `wan` mode too. */
-  localZones: readonly string[]
   clock: Clock
   log: Log
   networkInterfaces?: ViewsOptions['networkInterfaces']
@@ -40,9 +44,9 @@ export class ModemUpstream implements Upstream {
   readonly #operator: ServersUpstream | null
   readonly #upstream: Upstream
   /** Of views 1, 2, ... */
-  readonly #ofViews: readonly Upstream[]
+  readonly #ofViews: readonly ServersUpstream[]
   /** Each once: the operator's resolvers may serve the common view and others. */
-  readonly #all: readonly Upstream[]
+  readonly #all: readonly ServersUpstream[]
   /** Which clients share an upstream; null: all do. */
   readonly viewOf: ((client: string) => number) | null
 
@@ -55,10 +59,7 @@ export class ModemUpstream implements Upstream {
     const asksOperator = mode === 'wan' || byInterface.some((own) => own.servers.length === 0)
     const operator = asksOperator ? create([]) : null
     this.#operator = operator
-    this.#upstream =
-      operator && mode === 'wan'
-        ? new SplitUpstream({ stock, operator, isLocal: localZones(options.localZones) })
-        : stock
+    this.#upstream = operator && mode === 'wan' ? new SplitUpstream({ stock, operator }) : stock
     this.#ofViews = byInterface.map((own) =>
       own.servers.length === 0 && operator ? operator : create(own.servers),
     )
@@ -80,6 +81,11 @@ export class ModemUpstream implements Upstream {
     const own = exchange.view ? this.#ofViews[exchange.view - 1] : undefined
     const upstream = own ?? this.#upstream
     upstream.exchange(exchange, done)
+  }
+
+  /** What each was asked and what came back, forged replies among it: the stock resolver's, the operator's, the views'. */
+  stats(): UpstreamStats[] {
+    return this.#all.map((upstream) => upstream.stats())
   }
 
   async start(): Promise<void> {

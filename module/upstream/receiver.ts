@@ -1,3 +1,4 @@
+import { isLoopback } from '../base/address-class.ts'
 import { type Answer, readAnswer } from '../dns/answer.ts'
 import { asError } from '../dns/bare-error.ts'
 import { Flag, HEADER_BYTES, Rcode } from '../dns/constants.ts'
@@ -6,7 +7,7 @@ import type { Dispatcher, TransactionOwner } from './dispatcher.ts'
 import type { RandomPool } from './random-pool.ts'
 import { ReplyFacts } from './reply-facts.ts'
 import { afterReply, afterTrouble, afterUnreadable, isExtended } from './retry-policy.ts'
-import { isLoopback, Server } from './server.ts'
+import { Server } from './server.ts'
 import { ServerKnowledge } from './server-knowledge.ts'
 import type { ServerList } from './server-list.ts'
 import { TcpConnections, type UpstreamTcpConnection } from './tcp-connections.ts'
@@ -212,7 +213,7 @@ export class Receiver {
     const { dispatcher, owner } = this.#parts
     const { transaction } = attempt
     if (answer.rcode === Rcode.REFUSED) server.refused++
-    const step = afterTrouble(dispatcher.troubleOf(transaction, server, answer.rcode))
+    const step = afterTrouble(dispatcher.troubleOf(attempt, server, answer.rcode))
     if (step !== 'accept') dispatcher.askAgain(step, transaction, answer)
     else if (isExtended(answer.rcode)) owner.settle(transaction, null, 'unusable')
     else this.#accept(server, attempt, answer)

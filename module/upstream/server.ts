@@ -6,10 +6,6 @@ import type { ServerAddress, ServerStats } from './upstream.ts'
 /** So many questions without an answer in between, and a server is asked only when no better one is left. */
 const failuresToFail = 3
 
-export function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
-}
-
 /**
  * What is known about one resolver. Times are ticks of the wheel.
  * `T` is what waits for a reply at its sockets.

@@ -7,21 +7,14 @@ import type { Exchange, OnExchanged, ServersUpstream, Upstream } from './upstrea
 export class SplitUpstream implements Upstream {
   readonly #stock: Upstream
   readonly #operator: ServersUpstream
-  readonly #isLocal: (query: Buffer) => boolean
 
-  constructor(options: {
-    stock: Upstream
-    operator: ServersUpstream
-    isLocal: (query: Buffer) => boolean
-  }) {
+  constructor(options: { stock: Upstream; operator: ServersUpstream }) {
     this.#stock = options.stock
     this.#operator = options.operator
-    this.#isLocal = options.isLocal
   }
 
   exchange(exchange: Exchange, done: OnExchanged): void {
-    const local = !this.#operator.hasServers || this.#isLocal(exchange.message)
-    const upstream = local ? this.#stock : this.#operator
+    const upstream = exchange.local || !this.#operator.hasServers ? this.#stock : this.#operator
     upstream.exchange(exchange, done)
   }
 

@@ -1,4 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram'
+import { numericLookup } from '../base/numeric-lookup.ts'
 import { type DatagramSender, datagramSender } from '../platform/datagram-sender.ts'
 import type { RandomPool } from './random-pool.ts'
 
@@ -26,15 +27,6 @@ export interface UdpHandlers<T> {
   onMessage(socket: UdpSocket<T>, message: Buffer): void
   /** ICMP, or the system refused to send. The socket is to be failed. */
   onError(socket: UdpSocket<T>, error: Error): void
-}
-
-/** A numeric address needs no look-up, and a synchronous one makes the socket usable at once. */
-function numeric(
-  address: string,
-  family: unknown,
-  done: (error: null, address: string, family: number) => void,
-) {
-  done(null, address, Number(family))
 }
 
 /** The sockets to one server: opened as they are drawn, replaced after a while so that their ports are no fixed target. */
@@ -136,7 +128,7 @@ export class UdpSockets<T> {
 
   #open(tick: number): UdpSocket<T> | null {
     const ipv6 = this.#address.includes(':')
-    const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', lookup: numeric as never })
+    const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', lookup: numericLookup as never })
     const opened: UdpSocket<T> = {
       socket,
       owner: this,

@@ -1,3 +1,4 @@
+import type { ClientKey } from '../base/client-key.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Answer } from '../dns/answer.ts'
@@ -36,12 +37,14 @@ export interface Exchange {
   key: string
   /** A well-formed query with exactly one question and one OPT (no options) as its last record; never modified. */
   message: Buffer
-  /** Whom to count it against: the client's address, IPv6 as its /64. */
-  clientKey: string
+  /** Whom to count it against. */
+  clientKey: ClientKey
   /** Over TCP at once: the client asked over TCP and wants the whole reply. */
   tcp: boolean
   /** Whose upstream is asked (`Views`); none: the common one. Exchanges of different views have different keys. */
   view?: number
+  /** A name of the stock resolver's own, which none of the operator's resolvers knows. @default false */
+  local?: boolean
 }
 
 export interface Upstream {

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import type { NetworkInterfaceInfo } from 'node:os'
+import { needsZone } from '../base/address-class.ts'
 import type { Clock } from '../base/clock.ts'
 
 /** Addresses come and go (DHCP, a new prefix from the operator): read again when they are so old, ms. */
@@ -74,8 +75,7 @@ export class Views {
         this.#own.add(address)
         const length = Number(cidr?.split('/')[1])
         // Every device has fe80::/64: the zone tells them apart.
-        if (cidr !== null && !address.startsWith('fe80:'))
-          prefixes.addSubnet(address, length, familyOf(address))
+        if (cidr !== null && !needsZone(address)) prefixes.addSubnet(address, length, familyOf(address))
       }
     }
     this.#networks = [...networks]

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../module/base/clock.ts'
-import { encodeSnapshot } from '../../module/blocklist/format/encode.ts'
 import { resultOf } from '../../module/blocklist/format/entries.ts'
 import { ListPolicy } from '../../module/blocklist/list-policy.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
@@ -18,6 +17,7 @@ import { PENDING, Query } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
 import { demoAnswer } from '../household/demo-upstream.ts'
 import { setOf } from '../operator/list/build.ts'
+import { encodeSnapshot } from '../operator/list/encode.ts'
 import { freshNames, makeNames, realNames } from './names.ts'
 import { questionFor } from './server-process.ts'
 
@@ -28,16 +28,16 @@ export interface Allocations {
   bufferBytes: number
 }
 
-const listedNames = 20_000
-const batch = 10_000
-const batches = 20
-const key = '00112233445566aa'
+const LISTED_NAMES = 20_000
+const BATCH = 10_000
+const BATCHES = 20
+const KEY = '00112233445566aa'
 
 async function smallStore(folder: string, names: readonly string[]): Promise<Store> {
-  const set = setOf(new Map(names.map((name) => [name, { category: 0, scope: 'tree', input: 0 }])), key)
+  const set = setOf(new Map(names.map((name) => [name, { category: 0, scope: 'tree', input: 0 }])), KEY)
   const path = join(folder, 'list.mdb')
-  const chunks = encodeSnapshot(set, { list: 'bench', version: 1, key })
-  const release = { version: 1, key, result: resultOf(set) }
+  const chunks = encodeSnapshot(set, { list: 'bench', version: 1, key: KEY })
+  const release = { version: 1, key: KEY, result: resultOf(set) }
   const builder = createStoreBuilder({ path, list: 'bench', release, chunks: chunks.length })
   for (const chunk of chunks) await builder.append(chunk)
   await builder.finish()
@@ -86,8 +86,8 @@ function measurePath(
 ): Allocations {
   let heap = 0
   let buffers = 0
-  for (let round = -2; round < batches; round++) {
-    const asked = messages(batch)
+  for (let round = -2; round < BATCHES; round++) {
+    const asked = messages(BATCH)
     collect()
     const before = process.memoryUsage()
     for (const message of asked) {
@@ -102,7 +102,7 @@ function measurePath(
     heap += after.heapUsed - before.heapUsed
     buffers += after.arrayBuffers - before.arrayBuffers
   }
-  const queries = batch * batches
+  const queries = BATCH * BATCHES
   return { path, heapBytes: Math.round(heap / queries), bufferBytes: Math.round(buffers / queries) }
 }
 
@@ -111,7 +111,7 @@ export async function measureAllocations(): Promise<Allocations[]> {
   const folder = mkdtempSync(join(tmpdir(), 'securenet-bench-'))
   try {
     const real = realNames()
-    const listed = makeNames(listedNames, real)
+    const listed = makeNames(LISTED_NAMES, real)
     const store = await smallStore(folder, listed)
     const chain = chainOver(store)
     const next = freshNames(real, 'heap')

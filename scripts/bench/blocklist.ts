@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { encodeDelta, encodeSnapshot } from '../../module/blocklist/format/encode.ts'
 import { createEntrySetBuilder, type EntrySet, resultOf } from '../../module/blocklist/format/entries.ts'
 import type { Digest } from '../../module/blocklist/format/head.ts'
 import { createNameHash, parseKey } from '../../module/blocklist/format/name-hash.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
 import { createStoreBuilder } from '../../module/blocklist/store/builder.ts'
 import { openStore, removeStore, type Store, verifyFile } from '../../module/blocklist/store/store.ts'
+import { encodeDelta, encodeSnapshot } from '../operator/list/encode.ts'
 
 /** One row of figures; times in the unit that the name says. */
 export interface BlocklistFigures {
@@ -45,11 +45,7 @@ function mixed(i: number): number {
 
 /** Name number i as wire: `x<i>y.<one of 4 TLDs>`, with `www.` before it or not. */
 function wireName(i: number, prefix: string): Buffer {
-  const labels = [
-    ...(i % 2 ? ['www'] : []),
-    `${prefix}${mixed(i)}`,
-    ['com', 'net', 'be', 'info'][i & 3] as string,
-  ]
+  const labels = [...(i % 2 ? ['www'] : []), `${prefix}${mixed(i)}`, ['com', 'net', 'be', 'info'][i & 3]!]
   return Buffer.concat([
     ...labels.map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)])),
     Buffer.of(0),
@@ -63,8 +59,8 @@ function entriesOf(count: number, skip = 0): EntrySet {
     const labels = hash.suffixes(wireName(i, 'x'), 0)
     const percent = mixed(i) % 100
     set.add(
-      hash.hi[labels - 1] as number,
-      hash.lo[labels - 1] as number,
+      hash.hi[labels - 1]!,
+      hash.lo[labels - 1]!,
       MIX.findIndex((most) => percent < most),
     )
   }

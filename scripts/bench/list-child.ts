@@ -7,17 +7,16 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isMainThread } from 'node:worker_threads'
 import { systemClock } from '../../module/base/clock.ts'
 import type { Head } from '../../module/blocklist/format/head.ts'
 import { createMatcher, type Matcher } from '../../module/blocklist/matcher.ts'
-import { buildHere, buildOnThread, startBuilderThread } from '../../module/blocklist/store/builder-client.ts'
-import { runBuilderThread } from '../../module/blocklist/store/builder-worker.ts'
+import { buildHere } from '../../module/blocklist/store/builder.ts'
 import type { Store } from '../../module/blocklist/store/store.ts'
-import { CHUNK_PAUSE_MS } from '../../module/blocklist/update/download.ts'
+import { CHUNK_PAUSE_MS } from '../../module/blocklist/update/downloader.ts'
 import { Updater } from '../../module/blocklist/update/updater.ts'
 import { chunkTopic } from '../../module/control/mqtt/topics.ts'
 import { nameFromText } from '../../module/dns/name.ts'
+import { buildOnThread, startBuilderThread } from '../../module/threads/builder-thread.ts'
 
 /** Of one version taken. Times in ms. */
 export interface TakenFigures {
@@ -90,7 +89,7 @@ function createUpdater(folder: string, published: string, matcher: Matcher): Upd
     pauseMs: CHUNK_PAUSE_MS,
     openBuilder: process.env['SECURENET_BUILD_HERE']
       ? buildHere
-      : buildOnThread(startBuilderThread(process.argv[1] as string)),
+      : buildOnThread(startBuilderThread(join(import.meta.dirname, 'list-builder.mjs'))),
     clock: systemClock,
     floor: () => 0,
     log: { debug: silent, info: silent, warn: silent, error: (_, fields) => console.error(fields) },
@@ -104,7 +103,7 @@ async function take(updater: Updater, file: string): Promise<void> {
   const writtenBefore = written()
   const pauses = watchPauses()
   const began = wall()
-  await updater.onHead(head)
+  await updater.offerHead(head)
   await updater.settled()
   const ended = wall()
   const longestPauseMs = pauses.stop()
@@ -134,7 +133,7 @@ async function takeAll(updater: Updater, matcher: Matcher): Promise<void> {
   socket.close()
 }
 
-const asked = 300_000
+const ASKED = 300_000
 
 function serve(updater: Updater, matcher: Matcher): void {
   const from = performance.now()
@@ -148,10 +147,10 @@ function serve(updater: Updater, matcher: Matcher): void {
     for (let at = 5, left = i; at < 13; at += 1, left >>>= 4) name[at] = 97 + (left & 15)
     matcher.verdict(name, 0)
   }
-  for (let i = 0; i < asked; i += 1) ask(i)
+  for (let i = 0; i < ASKED; i += 1) ask(i)
   const begin = performance.now()
-  for (let i = 0; i < asked; i += 1) ask(i)
-  const verdictUs = ((performance.now() - begin) * 1000) / asked
+  for (let i = 0; i < ASKED; i += 1) ask(i)
+  const verdictUs = ((performance.now() - begin) * 1000) / ASKED
   const memory = textOf('/proc/self/smaps_rollup')
   const figures: ServedFigures = {
     firstVerdictMs,
@@ -174,5 +173,4 @@ async function main(): Promise<void> {
   clearInterval(alive)
 }
 
-if (isMainThread) await main()
-else runBuilderThread()
+await main()

@@ -18,12 +18,12 @@ import { type ScaleRow, scalePlot, scaleTable } from './list-scale-report.ts'
 const { flags, env } = modemRuntime()
 const environment = { ...process.env, ...env }
 /** Without an update, for comparison. */
-const idleMs = 5000
+const IDLE_MS = 5000
 
-async function buildScript(root: string, name: string): Promise<string> {
+async function buildScript(root: string, folder: string, name: string): Promise<string> {
   const outfile = join(root, `${name}.mjs`)
   await build({
-    entryPoints: [join(projectRoot, 'scripts', 'bench', `${name}.ts`)],
+    entryPoints: [join(projectRoot, folder, `${name}.ts`)],
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -105,12 +105,12 @@ async function takeVersions(
   // Looked at without an update too: looking holds the process up a little.
   const memory = watchMemory(child.pid as number)
   const idleFrom = performance.timeOrigin + performance.now()
-  await sleep(idleMs)
-  const idleTo = idleFrom + idleMs
+  await sleep(IDLE_MS)
+  const idleTo = idleFrom + IDLE_MS
   const delta = await take(published.heads.delta)
   await sleep(500)
   const snapshot = await take(published.heads.snapshot)
-  const mostKiB = memory.stop()
+  const maxKiB = memory.stop()
   await sleep(500)
   asker.stdin.end()
   const asked = JSON.parse(await answers) as Asked[]
@@ -123,7 +123,7 @@ async function takeVersions(
     idle: waitsBetween(asked, [[idleFrom, idleTo]]),
     updating: waitsBetween(asked, windows),
     beforeKiB: memory.before,
-    mostKiB,
+    maxKiB,
   }
 }
 
@@ -152,9 +152,10 @@ export async function measureListScale(
   process.once('exit', () => rmSync(root, { recursive: true, force: true }))
   symlinkSync(join(projectRoot, 'node_modules'), join(root, 'node_modules'))
   const scripts = {
-    child: await buildScript(root, 'list-child'),
-    asker: await buildScript(root, 'list-asker'),
+    child: await buildScript(root, 'scripts/bench', 'list-child'),
+    asker: await buildScript(root, 'scripts/bench', 'list-asker'),
   }
+  await buildScript(root, 'module', 'list-builder')
   const rows: ScaleRow[] = []
   for (const [i, names] of sizes.entries()) {
     const from = performance.now()

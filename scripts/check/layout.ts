@@ -43,6 +43,7 @@ export const layout: Layout = {
     [room('base'), pure('dns'), pure('category.ts'), pure('version.ts'), room('compiled-schema.d.ts')],
     [
       room('platform', 'base'),
+      room('platform/batch', 'base'),
       room('config', 'base'),
       room('local', 'base'),
       room('blocklist/format', 'base'),
@@ -52,7 +53,7 @@ export const layout: Layout = {
     [
       room('line', 'platform'),
       room('upstream', 'base dns platform'),
-      room('listener', 'base platform query'),
+      room('listener', 'base platform platform/batch query'),
       room('telemetry', 'base category.ts dns platform query'),
       room('interception', 'base config platform'),
       room('health', 'base config dns'),
@@ -66,46 +67,49 @@ export const layout: Layout = {
       room('control/mqtt', 'base blocklist/format'),
     ],
     [
-      room(
-        'threads',
-        'base blocklist blocklist/store config dns listener query query-pipeline.ts telemetry upstream',
-      ),
+      room('threads', 'base blocklist/format blocklist/store config dns listener query telemetry'),
       room('blocklist/update', 'base category.ts dns platform blocklist blocklist/format blocklist/store'),
       room('diagnostics', 'base blocklist category.ts dns query upstream'),
-      room('passthrough', 'base blockpage/** config dns query upstream'),
+      room('passthrough', 'base blockpage/** config dns upstream'),
     ],
     [
       room(
         'control',
-        'base blocklist/format blocklist/update config control/documents control/mqtt line platform',
+        'base blocklist/format blocklist/update config control/documents control/mqtt health interception line platform',
       ),
-      room('cli', 'base diagnostics health local'),
-      room('blocklist/list-state.ts', 'blocklist/update'),
+      room('cli', 'base diagnostics dns health local'),
     ],
   ],
   compositionRoot: [
     room(
       'daemon',
-      'base blocklist blocklist/format blocklist/list-state.ts blocklist/store blocklist/update blockpage/** ' +
-        'category.ts config control diagnostics dns health interception line listener local passthrough platform ' +
-        'query query-pipeline.ts telemetry threads upstream version.ts',
+      'base blocklist blocklist/format blocklist/store blocklist/update blockpage/** ' +
+        'category.ts config control control/mqtt diagnostics dns health interception line listener local passthrough ' +
+        'platform platform/batch query query-pipeline.ts telemetry threads upstream version.ts',
     ),
-    room('main.ts', 'base cli config daemon diagnostics query-worker.ts version.ts'),
-    room('query-worker.ts', 'base threads'),
-    room('list-builder.ts', 'blocklist/store'),
+    room('main.ts', 'base cli config daemon diagnostics platform query-worker.ts version.ts'),
+    room(
+      'query-worker.ts',
+      'base blocklist blocklist/store config dns listener platform/batch query query-pipeline.ts telemetry threads ' +
+        'upstream',
+    ),
+    room('list-builder.ts', 'blocklist/store threads'),
   ],
   outside: [
     { at: 'scripts/bundle/**', may: [] },
     { at: 'scripts/compile-schema.mjs', may: [] },
+    { at: 'scripts/compile-batch.mjs', may: [] },
+    { at: 'scripts/compile-batch.d.mts', may: [] },
     { at: 'scripts/free-port.ts', may: [] },
     { at: 'scripts/path-busybox.ts', may: [] },
-    { at: 'scripts/package/**', may: [] },
+    { at: 'scripts/package/**', may: ['scripts/compile-batch.mjs'] },
     { at: 'scripts/check/**', may: [] },
-    { at: 'scripts/test.ts', may: ['scripts/path-busybox.ts'] },
+    { at: 'scripts/test.ts', may: [] },
     {
       at: 'scripts/operator/**',
       may: paths(
-        'base blocklist blocklist/format blocklist/update category.ts control/documents control/mqtt line',
+        'base blocklist blocklist/format blocklist/update category.ts control/documents control/mqtt ' +
+          'control/schemas line',
       ),
     },
     {
@@ -123,7 +127,7 @@ export const layout: Layout = {
       at: 'scripts/bench/**',
       may: [
         ...paths('base blocklist blocklist/format blocklist/store blocklist/update category.ts'),
-        ...paths('control/mqtt dns local query'),
+        ...paths('control/mqtt dns local query threads'),
         ...['scripts/free-port.ts', 'scripts/household/**', 'scripts/operator/**'],
       ],
     },
@@ -137,9 +141,15 @@ export const layout: Layout = {
     { at: 'scripts/check.ts', may: ['scripts/check/**'] },
     { at: 'scripts/draw-architecture.ts', may: ['scripts/check/**'] },
     { at: 'scripts/run.mjs', may: ['scripts/compile-schema.mjs'] },
-    { at: 'build.mjs', may: ['scripts/bundle/**', 'scripts/compile-schema.mjs', 'scripts/package/**'] },
-    { at: 'vitest.config.mjs', may: ['scripts/compile-schema.mjs', 'test/**'] },
+    {
+      at: 'build.mjs',
+      may: [
+        ...['scripts/bundle/**', 'scripts/compile-batch.mjs', 'scripts/compile-schema.mjs'],
+        'scripts/package/**',
+      ],
+    },
     { at: 'test/**', may: ['**'] },
+    { at: 'vitest.config.mjs', may: ['scripts/compile-schema.mjs', 'test/**'] },
   ],
   packages: {
     dns2: ['module/health/reference-client.ts'],
@@ -160,7 +170,7 @@ export const layout: Layout = {
     ],
     fs: [
       ...['module/blocklist/store', 'module/blocklist/update', 'module/control', 'module/daemon'],
-      ...['module/interception', 'module/main.ts', 'module/platform'],
+      ...['module/interception', 'module/list-builder.ts', 'module/main.ts', 'module/platform'],
     ],
     'fs/promises': [
       ...['module/blocklist/store', 'module/blocklist/update', 'module/control/mqtt', 'module/local'],
@@ -175,8 +185,6 @@ export const layout: Layout = {
     tls: ['module/control/mqtt'],
     url: 'everywhere',
     util: 'everywhere',
-    worker_threads: [
-      ...['module/blocklist/store', 'module/threads', 'module/main.ts', 'module/query-worker.ts'],
-    ],
+    worker_threads: [...['module/blocklist/store', 'module/threads', 'module/main.ts']],
   },
 }

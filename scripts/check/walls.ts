@@ -69,7 +69,8 @@ function faultsOfTable(layout: Layout): string[] {
     const height = heights.get(other)
     if (other === '**' || (roots.has(at) && roots.has(other))) return null
     if (height === undefined) return 'which the table does not name'
-    if (roots.has(other)) return 'only the composition root imports the composition root'
+    if (roots.has(other) && at.startsWith('module/'))
+      return 'only the composition root imports the composition root'
     return height < heights.get(at)! ? null : 'which is on no lower floor: no import runs upward'
   }
   const twice = rooms.filter(({ at }, i) => rooms.findIndex((other) => other.at === at) !== i)

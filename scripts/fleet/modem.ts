@@ -123,6 +123,7 @@ export class SimulatedModem {
     const enabled = service === 'enabled'
     const protecting = enabled && version !== undefined
     return {
+      access: 'fixed',
       active: true,
       protecting,
       why: protecting ? 'protecting' : enabled ? 'list-missing' : service,

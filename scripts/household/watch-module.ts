@@ -30,7 +30,7 @@ export class ModuleWatch {
       this.#say(online ? 'connected' : 'offline', `modem ${household.modemId}`)
     })
     await broker.follow(topics.reported(household.lineId), (_topic, payload) => {
-      this.#reported = parseReported(payload)
+      this.#reported = parseReported(payload, household.lineId)
       const text = protectionText(this.#reported)
       if (text !== this.#last)
         this.#say(this.#reported?.protecting ? 'protecting' : 'not yet', this.#tell(text))

@@ -3,11 +3,11 @@ import type { Release } from '../../module/blocklist/format/head.ts'
 import { neverBlockCore } from '../../module/blocklist/never-block.ts'
 import type { HeadDocument } from '../../module/control/documents/kinds.ts'
 import type { Broker } from './broker.ts'
-import type { Signer } from './keys.ts'
+import { usage } from './exit.ts'
 import type { Archive } from './list/archive.ts'
 import { type BuildOptions, type BuildReport, buildList } from './list/build.ts'
 import { makeRelease, type PublishedList } from './list/release.ts'
-import { headLifeSeconds, headToGoOnFrom, nextHead, publishHead } from './list-head.ts'
+import { type HeadBefore, headLifeSeconds, headToGoOnFrom, nextHead, publishHead } from './list-head.ts'
 import type { OrderTools } from './orders.ts'
 
 export interface BuildIntoOptions extends Omit<BuildOptions, 'core' | 'key' | 'previous'> {
@@ -22,6 +22,8 @@ export interface Built {
   /** Of the release, snapshot and deltas. */
   chunks: number
   report: BuildReport
+  /** Into the archive, where `keep` was false: a version that was not agreed to is not used up. */
+  save(): Promise<void>
 }
 
 /** Builds the next version into the archive; under the key of the last published one, so that deltas lead to it. */
@@ -33,12 +35,17 @@ export async function buildInto(archive: Archive, list: string, options: BuildIn
   const built = await buildList({ ...options, key, core: neverBlockCore, ...previous })
   const version = await archive.nextVersion()
   const made = await makeRelease({ list, version, key, set: built.set, earlier })
-  if (options.keep !== false) await archive.save(built.set, made)
-  return { release: made.release, chunks: made.chunks.size, report: built.report }
+  const save = () => archive.save(built.set, made)
+  if (options.keep !== false) await save()
+  return { release: made.release, chunks: made.chunks.size, report: built.report, save }
 }
 
-/** What an archived version holds, under the next number: modems take nothing back, but they take this. */
-export async function buildAgain(archive: Archive, list: string, version: number): Promise<PublishedList> {
+/** What an archived version holds, under the next number: modems take nothing back, but they take this. Not saved yet. */
+export async function buildAgain(
+  archive: Archive,
+  list: string,
+  version: number,
+): Promise<Omit<Built, 'report'>> {
   const earlier = await archive.published()
   const { release, readSet } = await archive.read(version)
   const set = await readSet()
@@ -49,8 +56,7 @@ export async function buildAgain(archive: Archive, list: string, version: number
     set,
     earlier,
   })
-  await archive.save(set, made)
-  return made
+  return { release: made.release, chunks: made.chunks.size, save: () => archive.save(set, made) }
 }
 
 const atOnce = 8
@@ -65,7 +71,7 @@ export async function publishChunks(
   let done = 0
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      await broker.publish(next[0], next[1], true)
+      await broker.put(next[0], next[1])
       progress(++done)
     }
   }
@@ -93,12 +99,22 @@ function firstHead(list: string, release: Release, spreadSeconds: number, nowMs:
   return { v: 1, list, sequence: 1, ...times, stable: release, allow: [] }
 }
 
+/** @throws OperatorError OPERATOR_USAGE for a share of the modems where the others would have no list */
+export function mustHaveStable(before: HeadDocument | undefined, percent: number | undefined): void {
+  if (before || percent === undefined) return
+  throw usage(
+    'the first list has no stable version beside which a candidate could be for a share',
+    'Publish it without --percent; the next one may be a candidate.',
+  )
+}
+
 function nextAfter(
   before: HeadDocument | undefined,
   release: Release,
   { list, percent, spreadSeconds }: AnnounceOptions,
   now: number,
 ): HeadDocument {
+  mustHaveStable(before, percent)
   if (!before) return firstHead(list, release, spreadSeconds, now)
   if (percent !== undefined) {
     const candidate = { percent, salt: randomBytes(8).toString('hex'), release }
@@ -112,38 +128,38 @@ function nextAfter(
 }
 
 async function putHead(
-  tools: OrderTools & Signer,
-  archive: Archive,
+  tools: OrderTools,
   options: AnnounceOptions,
-  head: { before: HeadDocument | undefined; release: Release },
+  before: HeadBefore,
+  release: Release,
 ): Promise<HeadDocument> {
   const { sequence } = options
-  const next = nextAfter(head.before, head.release, options, tools.now())
+  const next = nextAfter(before.head, release, options, tools.now())
   const signed = sequence === undefined ? next : { ...next, sequence }
-  await publishHead(tools, archive, signed)
+  await publishHead(tools, before, signed)
   return signed
 }
 
 /** The head alone, of a version whose chunks are there. @returns what was signed and published */
 export async function announceVersion(
-  tools: OrderTools & Signer,
+  tools: OrderTools,
   archive: Archive,
   options: AnnounceOptions,
 ): Promise<HeadDocument> {
-  const before = await headToGoOnFrom(tools, archive, options.list, options.sequence !== undefined)
+  const before = await headToGoOnFrom(tools, options.list, options.sequence !== undefined)
   const { release } = await archive.load(options.version)
-  return putHead(tools, archive, options, { before, release })
+  return putHead(tools, options, before, release)
 }
 
 /** @returns the head that was signed and published */
 export async function publishVersion(
-  tools: OrderTools & Signer,
+  tools: OrderTools,
   archive: Archive,
   options: PublishOptions,
 ): Promise<HeadDocument> {
-  const before = await headToGoOnFrom(tools, archive, options.list, options.sequence !== undefined)
+  const before = await headToGoOnFrom(tools, options.list, options.sequence !== undefined)
   const published = await archive.load(options.version)
   await publishChunks(tools.broker, published, options.progress)
   await archive.markPublished(options.version)
-  return putHead(tools, archive, options, { before, release: published.release })
+  return putHead(tools, options, before, published.release)
 }

@@ -26,7 +26,7 @@ function started(source: Publisher, options: ConstructorParameters<typeof Modem>
 }
 
 async function take(modem: Modem, head: Head, epoch?: number): Promise<void> {
-  await modem.updater.onHead(head, epoch)
+  await modem.updater.offerHead(head, epoch)
   await modem.updater.settled()
 }
 
@@ -109,7 +109,7 @@ describe('mix and match', () => {
     const modem = started(source)
     await take(modem, source.head(one))
     source.onFetch = (ref) => source.retained.get(chunkTopic({ ...ref, version: 1 }))
-    await modem.updater.onHead(source.head(two))
+    await modem.updater.offerHead(source.head(two))
     await modem.until(() => modem.updater.status().lastError === 'LIST_CHUNK_BAD')
     expect(modem.updater.status()).toMatchObject({ version: 1, failedVersions: [] })
     source.onFetch = (_, chunk) => chunk
@@ -149,7 +149,7 @@ describe('endless data', () => {
     const release = await source.version(1, ['a.example'])
     source.onFetch = () => Buffer.alloc(1 << 20)
     const modem = started(source)
-    await modem.updater.onHead(source.head(release))
+    await modem.updater.offerHead(source.head(release))
     await modem.until(() => modem.clock.waiting > 0 && modem.updater.status().lastError === 'LIST_CHUNK_BAD')
     expect(source.asked.length).toBeLessThanOrEqual(3)
     // Refused for its size, not after it was hashed.

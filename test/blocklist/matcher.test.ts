@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
-import { encodeSnapshot } from '../../module/blocklist/format/encode.ts'
 import { createEntrySetBuilder, type Scope, tagOf } from '../../module/blocklist/format/entries.ts'
 import { createNameHash, parseKey } from '../../module/blocklist/format/name-hash.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
@@ -12,6 +11,7 @@ import { createStoreBuilder } from '../../module/blocklist/store/builder.ts'
 import { openStore, type Store } from '../../module/blocklist/store/store.ts'
 import { verdictCategory, verdictLabels, verdictScope } from '../../module/blocklist/verdict.ts'
 import { nameFromText } from '../../module/dns/name.ts'
+import { encodeSnapshot } from '../../scripts/operator/list/encode.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'securenet-matcher-'))
 const opened: Store[] = []

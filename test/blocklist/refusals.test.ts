@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { applyDelta, decodeSnapshot } from '../../module/blocklist/format/encode.ts'
 import type { EntrySet } from '../../module/blocklist/format/entries.ts'
 import { type BuildOptions, createStoreBuilder } from '../../module/blocklist/store/builder.ts'
 import { openStore, type Store } from '../../module/blocklist/store/store.ts'
+import { applyDelta, decodeSnapshot } from './format/decode-list.ts'
 import { chunkVectors } from './format/page-vectors.ts'
 
 const { snapshot, toEight, toNine } = chunkVectors

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
+import { clientKey } from '../../module/base/client-key.ts'
 import { contrast, readable } from '../../module/blockpage/colour.ts'
-import { Connections, clientOf } from '../../module/blockpage/connections.ts'
+import { Connections } from '../../module/blockpage/connections.ts'
 import { displayName } from '../../module/blockpage/display-name.ts'
 import { html } from '../../module/blockpage/html.ts'
 import { chosen, languages, negotiate } from '../../module/blockpage/language.ts'
@@ -219,16 +220,6 @@ describe('texts', () => {
 })
 
 describe('connections', () => {
-  test.each([
-    ['192.0.2.1', '192.0.2.1'],
-    ['::ffff:192.0.2.1', '192.0.2.1'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
-    ['2001:db8::6', '2001:db8:0:0'],
-    ['::1', '0:0:0:0'],
-    ['fe80::1%br-lan', 'fe80::1'],
-    [undefined, ''],
-  ])('%s counts for %s', (address, client) => expect(clientOf(address)).toBe(client))
-
   it('take the place of the client’s own longest silent one, never of another client', () => {
     const closed: string[] = []
     const of = (id: string, remoteAddress: string) => ({ remoteAddress, destroy: () => void closed.push(id) })
@@ -244,8 +235,17 @@ describe('connections', () => {
     connections.add(of('b2', '192.0.2.2'))
     expect(closed).toEqual(['a2', 'a3'])
     expect(connections.size).toBe(5)
-    connections.remove(victim, '192.0.2.9')
-    connections.remove(victim, '192.0.2.9')
+    connections.remove(victim, clientKey('192.0.2.9'))
+    connections.remove(victim, clientKey('192.0.2.9'))
     expect(connections.size).toBe(4)
+  })
+
+  it('of a guest with a link-local address close none of the LAN', () => {
+    const closed: string[] = []
+    const of = (id: string, remoteAddress: string) => ({ remoteAddress, destroy: () => void closed.push(id) })
+    const connections = new Connections({ total: 10, perClient: 1 })
+    connections.add(of('lan', 'fe80::7%br-lan'))
+    connections.add(of('guest', 'fe80::7%br-guest'))
+    expect(closed).toEqual([])
   })
 })

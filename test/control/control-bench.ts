@@ -105,6 +105,7 @@ export async function startControl(options: ModemOptions) {
     measure: (lineId) => {
       const protecting = lineId === 'l1' && lineOf(book, 'l1').service === 'enabled'
       return {
+        access: 'fixed',
         active: lineId === 'l1',
         protecting,
         why: protecting ? 'protecting' : 'disabled',

@@ -74,6 +74,7 @@ async function modemOn(fs: MemoryFs, clock = new FakeClock(now * 1000)) {
     onHead: () => undefined,
     act: async (_book, wipe) => void wipes.push(wipe),
     measure: () => ({
+      access: 'fixed',
       active: true,
       protecting: false,
       why: 'disabled',

@@ -151,6 +151,7 @@ export async function startModem(broker: BrokerAddress, operator: Operator, fold
   }
   let protecting = false
   const measure = (lineId: string): LineMeasurement => ({
+    access: 'fixed',
     active: lineId === 'l1',
     protecting: protecting && lineId === 'l1',
     why: protecting ? 'protecting' : 'disabled',

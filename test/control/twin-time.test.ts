@@ -67,6 +67,7 @@ it('what time alone changes: a suspension ends, on flash first, and a head expir
     onHead: () => undefined,
     act: async (book) => void happened.push(`acted ${lineOf(book, 'l1').service}`),
     measure: () => ({
+      access: 'fixed',
       active: true,
       protecting: false,
       why: 'suspended',

@@ -302,8 +302,8 @@ describe.each(kinds)('the twin over %s', (_name, skip, start) => {
     const proxy = await recordPubacks(broker.port, acknowledged)
     closers.push(proxy.stop)
     const modem = await boot(proxy)
+    // The keys, and nothing else is retained.
     await until(() => modem.trust.number === 1 && acknowledged.length >= 1)
-    await new Promise((resolve) => setTimeout(resolve, 100))
     const before = acknowledged.length
     const write = modem.gate.write
     let release = (): void => undefined

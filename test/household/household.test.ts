@@ -4,8 +4,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { topics } from '../../module/control/mqtt/topics.ts'
-import { connectBroker } from '../../scripts/operator/broker.ts'
 import { openKeys } from '../../scripts/operator/keys.ts'
+import { connectBroker } from '../../scripts/operator/mqtt/connect.ts'
 import { claimsOf } from '../../scripts/operator/orders.ts'
 import { loadProfile, type Profile } from '../../scripts/operator/profile.ts'
 import { parseReported, type Reported } from '../../scripts/operator/reported.ts'
@@ -30,7 +30,7 @@ afterAll(() => house.stop())
 async function reported(): Promise<Reported | undefined> {
   const broker = await connectBroker(profile)
   try {
-    return parseReported((await broker.retained(topics.reported('demo'))).get(topics.reported('demo')))
+    return parseReported(await broker.read(topics.reported('demo')), 'demo')
   } finally {
     await broker.close()
   }
@@ -45,7 +45,7 @@ async function publish(topic: string, payload: string | Buffer, retain = true): 
 
 async function retained(topic: string): Promise<Buffer> {
   const broker = await connectBroker(profile)
-  const payload = (await broker.retained(topic)).get(topic)
+  const payload = await broker.read(topic)
   await broker.close()
   if (!payload) throw new Error(`nothing is retained on ${topic}`)
   return payload
@@ -172,7 +172,7 @@ describe('a second terminal', () => {
 /** @returns when the next order reaches the broker's subscribers */
 async function nextOrder(): Promise<number> {
   const broker = await connectBroker(profile)
-  const before = (await broker.retained(topics.desired('demo'))).get(topics.desired('demo'))
+  const before = await broker.read(topics.desired('demo'))
   const at = await new Promise<number>((resolve) => {
     void broker.follow(topics.desired('demo'), (_topic, payload) => {
       if (!before?.equals(payload)) resolve(performance.now())

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { decodeSnapshot } from '../../module/blocklist/format/encode.ts'
 import { chunkTopic, topics } from '../../module/control/mqtt/topics.ts'
 import { parseInput } from '../../scripts/operator/commands/list-build.ts'
 import { openKeys } from '../../scripts/operator/keys.ts'
 import { claimsOf } from '../../scripts/operator/orders.ts'
 import { loadProfile } from '../../scripts/operator/profile.ts'
+import { decodeSnapshot } from '../blocklist/format/decode-list.ts'
 import { CliBench } from './cli-bench.ts'
 
 let bench: CliBench
@@ -18,6 +18,7 @@ beforeEach(async () => {
   bench.sign = undefined
   await bench.start(['demo'])
   await bench.run('keys', 'init')
+  await bench.run('keys', 'publish')
   input = join(bench.folder, 'phishing.txt')
   writeFileSync(input, `${names(200)}\nhttp://x.example/path\n`)
 })
@@ -27,13 +28,9 @@ const publish = (...args: string[]) =>
   bench.run('list', 'publish', '--input', `${input}:phishing`, '--yes', ...args)
 const status = async () => (await bench.run('list', 'status', '--json')).json()
 
-async function retained(filter: string): Promise<Map<string, Buffer>> {
-  let found = new Map<string, Buffer>()
-  await bench.other(async (broker) => {
-    found = await broker.retained(filter)
-  })
-  return found
-}
+const retained = (filter: string) => bench.retained(filter)
+/** Lines that were never ordered from here. */
+const discover = () => bench.run('register', 'import', '--discover')
 
 describe('list', () => {
   it('publishes chunks and a head that names them', async () => {
@@ -80,8 +77,9 @@ describe('list', () => {
       generation: 1,
       sequence: 1,
       protecting: true,
-      list: { version: 2, names: 211 },
+      list: { name: 'securenet', state: 'verified', version: 2, names: 211 },
     })
+    await discover()
     const stop = await bench.run('list', 'stop', '--yes')
     expect(stop.err).toContain('version 2 stays on 1 line until a higher one comes; `list publish --again 1`')
     const stopped = (await status()).head
@@ -283,14 +281,15 @@ describe('list', () => {
       generation: 1,
       sequence: 1,
       protecting: true,
-      list: { version: 1, names: 206 },
+      list: { name: 'securenet', state: 'verified', version: 1, names: 206 },
     })
     await bench.modem.report('demo-2', {
       generation: 1,
       sequence: 1,
       protecting: false,
-      list: { version: null, names: 0, code: 'LIST_GATE_FAILED' },
+      list: { name: 'securenet', state: 'none', names: 0, code: 'LIST_GATE_FAILED' },
     })
+    await discover()
     expect(await status()).toMatchObject({
       reported: { 1: ['demo'], none: ['demo-2'] },
       troubles: { LIST_GATE_FAILED: ['demo-2'] },
@@ -300,9 +299,15 @@ describe('list', () => {
   it('says which lines have a list that has expired, or cannot take the newest', async () => {
     await publish()
     const report = (line: string, list: object) =>
-      bench.modem.report(line, { generation: 1, sequence: 1, protecting: true, list })
+      bench.modem.report(line, {
+        generation: 1,
+        sequence: 1,
+        protecting: true,
+        list: { name: 'securenet', ...list },
+      })
     await report('demo', { version: 1, names: 206, state: 'stale' })
     await report('demo-2', { version: 1, names: 206, state: 'verified', code: 'LIST_DISK_FULL' })
+    await discover()
     expect((await status()).troubles).toEqual({ stale: ['demo'], LIST_DISK_FULL: ['demo-2'] })
     expect((await bench.run('list', 'status')).out).toMatch(/trouble +LIST_DISK_FULL: 1 line \(demo-2\)/)
   })
@@ -318,7 +323,7 @@ describe('keys', () => {
     expect(exit).toBe(0)
     expect(json()).toMatchObject({
       number: 2,
-      again: { line: { signed: 1, foreign: [] }, list: { signed: 1, foreign: [] } },
+      again: { line: { documents: 1, signed: 1, foreign: [] }, list: { documents: 1, signed: 1 } },
     })
     const after = (await retained(topics.desired('demo'))).get(topics.desired('demo'))!
     expect(after.equals(before)).toBe(false)
@@ -336,9 +341,11 @@ describe('keys', () => {
   })
 
   it('does not sign again what is not ours', async () => {
+    // The line is known, and nothing was ordered for it.
+    await bench.register((register) => register.regroup(['demo'], { group: 'g', join: true, act: 'a' }))
     await bench.other((broker) => broker.publish(topics.desired('demo'), 'a.b.c', true))
     const { json } = await bench.run('keys', 'rotate', 'line', '--yes', '--json')
-    expect(json().again.line).toEqual({ signed: 0, foreign: [topics.desired('demo')] })
+    expect(json().again.line).toMatchObject({ documents: 1, signed: 0, foreign: [topics.desired('demo')] })
   })
 
   it('shows what is in force, and asks before it replaces', async () => {

@@ -1,9 +1,10 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { whyNotCompiled } from '../../scripts/compile-batch.mjs'
 import { freePort } from '../../scripts/free-port.ts'
 import { Backend } from '../../scripts/household/backend.ts'
 import { EmbeddedBroker } from '../../scripts/household/broker.ts'
@@ -13,6 +14,7 @@ import { writeModuleConfig } from '../../scripts/household/module-config.ts'
 import { ModuleProcess } from '../../scripts/household/module-process.ts'
 import { Parts } from '../../scripts/household/parts.ts'
 import { ModuleWatch } from '../../scripts/household/watch-module.ts'
+import { burst } from '../helpers/burst.ts'
 import { hookLimitMs } from '../helpers/limits.ts'
 
 const run = promisify(execFile)
@@ -77,6 +79,7 @@ describe.each(tried)('the $name package under qemu-user', (machine) => {
     const parts = new Parts()
     let dnsPort = 0
     let listedName = ''
+    let moduleLog = ''
     let failure: unknown
 
     beforeAll(async () => {
@@ -103,6 +106,7 @@ describe.each(tried)('the $name package under qemu-user', (machine) => {
       const [dns, page, mqtt] = [await freePort(), await freePort(), await freePort()]
       dnsPort = dns
       const home = prepareHome(join(folder, 'home'))
+      moduleLog = home.moduleLog
       const upstream = await parts.add(new DemoUpstream()).start()
       const brokerUrl = await parts
         .add(
@@ -171,6 +175,15 @@ describe.each(tried)('the $name package under qemu-user', (machine) => {
 
     it('answers a blocked name with the page', async () => {
       expect(await ask(listedName)).toBe('127.0.0.1')
+    })
+
+    const batchMissing = whyNotCompiled(target.startsWith('armv7') ? 'arm' : 'arm64')
+    if (batchMissing) console.log(`skipped: datagrams in batches on ${machine.name}, ${batchMissing}`)
+
+    it.skipIf(batchMissing)('answers a burst through its add-on', async () => {
+      const ids = await burst(dnsPort, listedName, 100)
+      expect(ids).toEqual(Array.from({ length: 100 }, (_, id) => id))
+      expect(readFileSync(moduleLog, 'utf8')).not.toContain('udp-batch-off')
     })
 
     it('answers an allowed name with the truth', async () => {

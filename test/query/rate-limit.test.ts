@@ -40,6 +40,14 @@ describe('errors are rate-limited (docs/dns.md, Limits)', () => {
     expect(errorsOf(ask, '2001:db8:1:3::8', 1)).toBe(1)
   })
 
+  it('counts link-local clients by address and network: a guest takes nothing from the LAN', () => {
+    const ask = guardOf(new FakeClock())
+    errorsOf(ask, 'fe80::7%br-guest', 200)
+    expect(errorsOf(ask, 'fe80::7%br-guest', 1)).toBe(0)
+    expect(errorsOf(ask, 'fe80::7%br-lan', 1)).toBe(1)
+    expect(errorsOf(ask, 'fe80::8%br-guest', 1)).toBe(1)
+  })
+
   it('limits the modem itself only where its questions are limited too', () => {
     expect(errorsOf(guardOf(new FakeClock()), '127.0.0.1', 1000)).toBe(1000)
     expect(errorsOf(guardOf(new FakeClock(), 1000), '127.0.0.1', 1000)).toBe(200)

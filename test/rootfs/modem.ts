@@ -75,10 +75,12 @@ export class StubModem {
 
   /** A configuration that the module accepts, data below our own root. */
   provision(): this {
-    this.uci('set', 'securenet.main.enabled=1')
-    this.uci('set', 'securenet.main.modem_id=modem-1')
-    this.uci('set', `securenet.main.data_dir=${this.root}/srv/securenet`)
-    this.uci('set', `securenet.trust.roots_file=${this.root}/etc/securenet/trust/roots.json`)
+    this.batch(
+      'set securenet.main.enabled=1',
+      'set securenet.main.modem_id=modem-1',
+      `set securenet.main.data_dir=${this.root}/srv/securenet`,
+      `set securenet.trust.roots_file=${this.root}/etc/securenet/trust/roots.json`,
+    )
     this.put('etc/securenet/trust/roots.json', '{}')
     return this
   }
@@ -103,6 +105,12 @@ export class StubModem {
     const { code, out, err } = this.run([join(this.root, 'stub-bin/uci'), ...args])
     if (code !== 0) throw new Error(`uci ${args.join(' ')}: ${err}`)
     return out.trim()
+  }
+
+  /** Commands of uci in one process: one each is most of the time of a test. */
+  batch(...commands: string[]): void {
+    const { code, err } = this.run([join(this.root, 'stub-bin/uci'), 'batch'], { input: commands.join('\n') })
+    if (code !== 0) throw new Error(`uci batch: ${err}`)
   }
 
   run(argv: readonly string[], options: { env?: NodeJS.ProcessEnv; input?: string } = {}): Ran {

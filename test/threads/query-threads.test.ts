@@ -9,7 +9,7 @@ import type {
   SharedSocket,
   ToQueryThread,
 } from '../../module/threads/messages.ts'
-import { QueryThreads, type ThreadHandle } from '../../module/threads/query-threads.ts'
+import { type QueryThreadHandle, QueryThreads } from '../../module/threads/query-threads.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 const clearAnswer = [192, 0, 2, 1]
@@ -22,7 +22,7 @@ const reply = (rcode: number, address: readonly number[]) =>
   Uint8Array.from([0, 0, 0x80, rcode, 0, 1, 0, 1, 0, 0, 0, 0, ...address])
 
 /** A thread that answers probes as it is told; it ends when it is told to stop, or terminated. */
-class StandIn implements ThreadHandle {
+class StandIn implements QueryThreadHandle {
   readonly told: ToQueryThread[] = []
   answers: (name: string) => Uint8Array | null | undefined = (name) =>
     name.startsWith('phishing') ? reply(0, blockAnswer) : reply(3, clearAnswer)

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, expect, it } from 'vitest'
+import { clientKey } from '../../module/base/client-key.ts'
 import { systemClock } from '../../module/base/clock.ts'
 import { createLog } from '../../module/base/log.ts'
 import { ModemUpstream } from '../../module/upstream/modem-upstream.ts'
@@ -24,7 +25,6 @@ async function inFlightOf(sharedBy: number): Promise<number> {
     inFlight: 5,
     sharedBy,
     byInterface: [],
-    localZones: ['lan'],
     clock: systemClock,
     log: createLog(() => undefined),
   })
@@ -42,7 +42,7 @@ async function inFlightOf(sharedBy: number): Promise<number> {
       {
         key: `q${i}`,
         message: query({ name: `q${i}.example`, tail: opt() }),
-        clientKey: '192.0.2.7',
+        clientKey: clientKey('192.0.2.7'),
         tcp: false,
       },
       () => undefined,
@@ -52,6 +52,7 @@ async function inFlightOf(sharedBy: number): Promise<number> {
   closing.push(() => marker.close())
   marker.send('mark', port, '127.0.0.1')
   await marked
+  expect(upstream.stats()).toMatchObject([{ exchanges: 6, inFlight: seen.length, wrongId: 0 }])
   return seen.length
 }
 

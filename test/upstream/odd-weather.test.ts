@@ -1,5 +1,6 @@
 // What one answer says of its server, and replies that are none.
 import { afterEach, describe, expect, it } from 'vitest'
+import { ownClientKey } from '../../module/base/client-key.ts'
 import type { Answer } from '../../module/dns/answer.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
 import type { ServersUpstream, UpstreamOptions } from '../../module/upstream/upstream.ts'
@@ -40,7 +41,7 @@ async function upstreamTo(servers: readonly HostileUpstream[], more: Partial<Ups
 
 let keys = 0
 function ask(upstream: ServersUpstream, name: string) {
-  const exchange = { key: `${keys++}`, message: queryFor(name), clientKey: 'c', tcp: false }
+  const exchange = { key: `${keys++}`, message: queryFor(name), clientKey: ownClientKey('test'), tcp: false }
   return new Promise<{ answer: Answer | null; failure: string | null }>((resolve) => {
     upstream.exchange(exchange, (answer, failure) => resolve({ answer, failure }))
   })

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ownClientKey } from '../../module/base/client-key.ts'
 import { cookieOf, endsInOpt, findOpt, fullRcode } from '../../module/dns/edns.ts'
 import { questionEndOf } from '../../module/dns/question.ts'
 import { matchReply } from '../../module/dns/reply-matcher.ts'
 import { FairQueue, type Queued } from '../../module/upstream/fair-queue.ts'
-import { localZones } from '../../module/upstream/local-zones.ts'
 import { SplitUpstream } from '../../module/upstream/split-upstream.ts'
 import { NO_TIMER, type Timed, TimerWheel } from '../../module/upstream/timer-wheel.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
@@ -100,39 +100,6 @@ describe('message parts', () => {
   })
 })
 
-describe('localZones', () => {
-  const isLocal = localZones(['lan', 'home.arpa'])
-  it.each<[string, number, boolean]>([
-    ['printer.LAN', 1, true],
-    ['lan', 6, true],
-    ['wlan', 6, false],
-    ['printer.wlan', 1, false],
-    ['x.home.arpa', 28, true],
-    ['arpa', 6, false],
-    ['1.0.168.192.in-addr.arpa', 12, true],
-    ['1.0.0.8.in-addr.arpa', 12, false],
-    ['1.0.31.172.in-addr.arpa', 12, true],
-    ['1.0.32.172.in-addr.arpa', 12, false],
-    ['1.d.f.ip6.arpa', 12, true],
-    ['1.2.ip6.arpa', 12, false],
-    ['printer', 1, true],
-    ['com', 43, false],
-    ['', 2, false],
-    ['www.proximus.be', 1, false],
-  ])('%s type %i -> %s', (name, type, expected) => {
-    expect(isLocal(queryFor(name, { type }))).toBe(expected)
-  })
-
-  it('a dot within a label is no boundary', () => {
-    const message = queryFor('evil-lan.example')
-    message[12 + 5] = 0x2e
-    expect(isLocal(message)).toBe(false)
-    const single = queryFor('evil-lan', { type: 6 })
-    single[12 + 5] = 0x2e
-    expect(isLocal(single)).toBe(false)
-  })
-})
-
 describe('SplitUpstream', () => {
   it('asks whose name it is, and the stock resolver while no other is known', () => {
     const asked: string[] = []
@@ -142,13 +109,16 @@ describe('SplitUpstream', () => {
       exchange: () => void asked.push('operator'),
       stats: () => ({}) as never,
     }
-    const split = new SplitUpstream({ stock, operator, isLocal: localZones(['lan']) })
-    const ask = (name: string) =>
-      split.exchange({ key: '', message: queryFor(name), clientKey: '', tcp: false }, () => {})
-    ask('a.example')
+    const split = new SplitUpstream({ stock, operator })
+    const ask = (name: string, local: boolean) =>
+      split.exchange(
+        { key: '', message: queryFor(name), clientKey: ownClientKey('c'), tcp: false, local },
+        () => {},
+      )
+    ask('a.example', false)
     operator.hasServers = true
-    ask('a.example')
-    ask('a.lan')
+    ask('a.example', false)
+    ask('a.lan', true)
     expect(asked).toEqual(['stock', 'operator', 'stock'])
   })
 })

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ownClientKey } from '../../module/base/client-key.ts'
 import { systemClock } from '../../module/base/clock.ts'
 import { type Answer, readAnswer } from '../../module/dns/answer.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
@@ -80,7 +81,12 @@ async function sameAsStraight(
       [1, 28, 16].map(async (type) => {
         const message = queryFor(name, { type })
         const ours = await new Promise<Answer | null>((resolve) => {
-          const exchange = { key: `${name}/${type}`, message, clientKey: name, tcp: more.tcp ?? false }
+          const exchange = {
+            key: `${name}/${type}`,
+            message,
+            clientKey: ownClientKey(name),
+            tcp: more.tcp ?? false,
+          }
           upstream.exchange(exchange, resolve)
         })
         return [rest(ours), rest(read(await straight(port, message), message))]

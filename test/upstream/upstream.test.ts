@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
+import { ownClientKey } from '../../module/base/client-key.ts'
 import type { Answer } from '../../module/dns/answer.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
 import type { ServersUpstream, UpstreamOptions } from '../../module/upstream/upstream.ts'
@@ -63,7 +64,7 @@ function ask(
       {
         key: more.key ?? `k${keys++}`,
         message: query,
-        clientKey: more.clientKey ?? 'c',
+        clientKey: ownClientKey(more.clientKey ?? 'c'),
         tcp: more.tcp ?? false,
       },
       (answer, failure) => {
@@ -634,7 +635,7 @@ describe('the in-flight limit', () => {
     const server = await hostile({ onUdp: () => {} })
     const upstream = await upstreamTo([server.at], { inFlight: 1 })
     const asked = Array.from({ length: 4000 }, (_, i) => ask(upstream, `n${i}.example`))
-    const thrower = { key: 'n0', message: queryFor('t.example'), clientKey: 'c', tcp: false }
+    const thrower = { key: 'n0', message: queryFor('t.example'), clientKey: ownClientKey('c'), tcp: false }
     upstream.exchange(thrower, () => {
       throw new Error('asker')
     })

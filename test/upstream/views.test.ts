@@ -1,5 +1,6 @@
 import type { NetworkInterfaceInfo } from 'node:os'
 import { describe, expect, it } from 'vitest'
+import { ownClientKey } from '../../module/base/client-key.ts'
 import { systemClock } from '../../module/base/clock.ts'
 import { createLog } from '../../module/base/log.ts'
 import { ModemUpstream } from '../../module/upstream/modem-upstream.ts'
@@ -82,7 +83,6 @@ describe('ModemUpstream', () => {
       timeoutMs: 300,
       inFlight: 10,
       sharedBy: 1,
-      localZones: ['lan'],
       clock: systemClock,
       log: createLog(() => {}),
     },
@@ -122,7 +122,7 @@ describe('ModemUpstream', () => {
     const ask = (view: number, name: string) =>
       new Promise<string>((resolve) =>
         upstream.exchange(
-          { key: `${view} ${name}`, message: queryFor(name), clientKey: 'c', tcp: false, view },
+          { key: `${view} ${name}`, message: queryFor(name), clientKey: ownClientKey('c'), tcp: false, view },
           (_reply, failure) => resolve(failure ?? 'answered'),
         ),
       )

@@ -1,4 +1,4 @@
-import { SecureNetError } from '../../base/error.ts'
+import { ListFault } from './list-fault.ts'
 
 /** Writes bits, the most significant first, into a buffer that grows. */
 export interface BitWriter {
@@ -118,8 +118,9 @@ export function peekBits(octets: Uint8Array, at: number, bits: number): number {
   return full >>> (32 - bits)
 }
 
-export function badCoding(what: string): SecureNetError {
-  return new SecureNetError(
+export function badCoding(what: string): ListFault {
+  return new ListFault(
+    'content',
     'LIST_CHUNK_CODING',
     `a chunk of the list cannot be decoded: ${what}`,
     'It is fetched again; if it stays so, publish the list anew.',

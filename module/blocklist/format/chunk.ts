@@ -1,6 +1,7 @@
 import { SecureNetError } from '../../base/error.ts'
 import { badCoding } from './bits.ts'
 import { MAX_TAG, type Tag } from './entries.ts'
+import { ListFault } from './list-fault.ts'
 
 /** No chunk is larger, header included (docs/list-format.md §3). */
 export const MAX_CHUNK_BYTES = 65_536
@@ -87,14 +88,16 @@ export function writeChunk(header: ChunkHeader, groups: readonly Group[]): Buffe
  */
 export function readChunk(chunk: Uint8Array): { header: ChunkHeader; groups: Group[] } {
   if (chunk.length > MAX_CHUNK_BYTES) {
-    throw new SecureNetError(
+    throw new ListFault(
+      'content',
       'LIST_CHUNK_TOO_LARGE',
       `a chunk of ${chunk.length} octets; the most is ${MAX_CHUNK_BYTES}`,
     )
   }
   const octets = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
   if (octets.length < 6 || !octets.subarray(0, 4).equals(MAGIC) || octets[4] !== CHUNK_FORMAT) {
-    throw new SecureNetError(
+    throw new ListFault(
+      'content',
       'LIST_CHUNK_FORMAT',
       `not a chunk of list format ${CHUNK_FORMAT}`,
       'A newer format needs newer firmware: publish in the format that the fleet reads.',

@@ -53,6 +53,20 @@ export function* decodeInSteps(
   return { header, additions: yield* mergeRuns(runs, room), removals }
 }
 
+/** @param rest between two steps */
+export async function decodeInTurns(
+  chunk: Uint8Array,
+  room: DecodeRoom,
+  rest: () => Promise<void>,
+): Promise<DecodedChunk> {
+  const steps = decodeInSteps(chunk, room)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    await rest()
+  }
+}
+
 const STEP_ENTRIES = 256
 
 function* readAdditions(

@@ -172,6 +172,23 @@ export function compareEntries(a: EntrySet, i: number, b: EntrySet, j: number): 
   )
 }
 
+/** The entries whose hash has the leading bits `index`: [first, end). */
+export function rangeOf(set: EntrySet, prefixBits: number, index: number): [number, number] {
+  const size = 2 ** (32 - prefixBits)
+  return [lowerBound(set, index * size), lowerBound(set, (index + 1) * size)]
+}
+
+function lowerBound(set: EntrySet, hi: number): number {
+  let low = 0
+  let high = set.count
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((set.hi[middle] as number) < hi) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 /** The result hash over a set, computed while its entries stream by in ascending order. */
 export interface ResultHash {
   update(set: EntrySet): void

@@ -1,6 +1,6 @@
-import { SecureNetError } from '../../base/error.ts'
 import { badCoding, createBitWriter, peekBits } from '../format/bits.ts'
 import type { EntrySet, Tag } from '../format/entries.ts'
+import { ListFault } from '../format/list-fault.ts'
 
 /**
  * One bucket of the store: the entries whose hash has the bucket's number as its leading bits, Elias-Fano coded.
@@ -230,8 +230,9 @@ export function decodeBucket(
   }
 }
 
-function damagedBucket(bucket: number): SecureNetError {
-  return new SecureNetError(
+function damagedBucket(bucket: number): ListFault {
+  return new ListFault(
+    'file',
     'LIST_STORE_FORMAT',
     `bucket ${bucket} of the store is not what was written`,
     'The file is made anew.',

@@ -1,22 +1,17 @@
 import { statSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
-import { codeOf, SecureNetError } from '../../base/error.ts'
 import type { ChunkHeader } from '../format/chunk.ts'
-import {
-  createDecodeRoom,
-  type DecodedChunk,
-  type DecodeRoom,
-  decodeInSteps,
-} from '../format/decode-chunk.ts'
-import { rangeOf, wrongBase } from '../format/encode.ts'
-import { createEntryBuffer, createResultHash, type EntrySet } from '../format/entries.ts'
+import { createDecodeRoom, type DecodedChunk, decodeInTurns } from '../format/decode-chunk.ts'
+import { createEntryBuffer, createResultHash, type EntrySet, rangeOf } from '../format/entries.ts'
 import type { Digest } from '../format/head.ts'
+import { blameOf, ListFault } from '../format/list-fault.ts'
 import { bucketBitsFor, createBucketRoom, encodeBucket } from './bucket.ts'
 import { type BuildOptions, freshProgress, jsonRecord, type Progress, resumed } from './build-progress.ts'
 import { clearTries, countTry } from './crash-count.ts'
 import { digestFileInTurns } from './digest-file.ts'
-import { openStoreFile, removeStore, type StoreFile, storageError } from './lmdb-file.ts'
-import { createMerge } from './merge.ts'
+import { openStoreFile, removeStore, type StoreFile } from './lmdb-file.ts'
+import { createMerge, startsFrom, wrongBase } from './merge.ts'
+import { isOfMedium, storageError } from './storage-error.ts'
 import { METADATA_KEY, readEntries, STORE_FORMAT, type StoreMetadata } from './store.ts'
 
 export type { BuildOptions } from './build-progress.ts'
@@ -53,6 +48,15 @@ export interface StoreBuilder {
   /** Stops and removes the file. */
   abort(): Promise<void>
 }
+
+/** What an update needs of a StoreBuilder, wherever it works. */
+export type StoreBuild = Pick<StoreBuilder, 'next' | 'append' | 'finish' | 'close'>
+
+/** @throws ListFault LIST_STORE_IO, LIST_STORE_FORMAT, LIST_DISK_FULL, LIST_BUILDER_DIED */
+export type OpenBuilder = (options: BuildOptions) => Promise<StoreBuild>
+
+/** On the caller's own thread, in slices of less than a millisecond on a PC. */
+export const buildHere: OpenBuilder = async (options) => createStoreBuilder(options)
 
 /** Between two rests: a fraction of a millisecond, a few on a slow modem, so that no query waits. */
 const STEP_ENTRIES = 256
@@ -130,7 +134,7 @@ class FileBuilder implements StoreBuilder {
       return await act()
     } catch (cause) {
       const error = isOfMedium(cause) ? storageError(cause, this.#options.path) : cause
-      if (codeOf(error) === 'LIST_DISK_FULL') await this.abort().catch(() => undefined)
+      if (blameOf(error) === 'room') await this.abort().catch(() => undefined)
       throw error
     }
   }
@@ -150,16 +154,14 @@ class FileBuilder implements StoreBuilder {
     const first = progress.names < 0
     const agrees = first || (progress.names === header.names && `${progress.tags}` === `${header.tags}`)
     if (!fits || !agrees) {
-      throw new SecureNetError(
+      throw new ListFault(
+        'content',
         'LIST_CHUNK_MISPLACED',
         `chunk ${header.index} of ${header.kind} ${header.version} of list ${header.list} came where chunk ${progress.next} of ${release.version} of ${list} was wanted`,
         'Publish the list again.',
       )
     }
-    if (base && (header.from !== base.metadata.version || header.key !== base.metadata.key)) {
-      throw wrongBase(header, base.metadata.names)
-    }
-    if (base && header.baseNames !== base.metadata.names) throw wrongBase(header, base.metadata.names)
+    if (base && !startsFrom(header, base)) throw wrongBase(header, base.metadata.names)
     if (first) {
       const bucketBits = Math.max(bucketBitsFor(header.names), header.prefixBits)
       Object.assign(progress, { names: header.names, bucketBits, tags: header.tags })
@@ -236,12 +238,14 @@ class FileBuilder implements StoreBuilder {
       await this.abort()
       // A bit may have flipped where it lay: that is not the version's fault, which would be given up for good.
       if (this.#isResumed)
-        throw new SecureNetError(
+        throw new ListFault(
+          'file',
           'LIST_DAMAGED',
           `${path} does not hold what was written`,
           'It is begun anew.',
         )
-      throw new SecureNetError(
+      throw new ListFault(
+        'content',
         'LIST_RESULT_MISMATCH',
         `version ${release.version} of list ${progress.list} came to ${progress.written} entries (${result}), not to ${progress.names} (${release.result})`,
         'The snapshot is taken instead of a delta; if that does not fit either, publish the list again.',
@@ -286,23 +290,5 @@ class FileBuilder implements StoreBuilder {
     this.#pending = []
     await this.#file.close().catch(() => undefined)
     removeStore(this.#options.path, this.#options.lockDirectory)
-  }
-}
-
-/** The system names its errors by text, LMDB by number. */
-function isOfMedium(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^E[A-Z]+$|^-?\d+$/.test(String(error.code))
-}
-
-async function decodeInTurns(
-  chunk: Uint8Array,
-  room: DecodeRoom,
-  rest: () => Promise<void>,
-): Promise<DecodedChunk> {
-  const steps = decodeInSteps(chunk, room)
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-    await rest()
   }
 }

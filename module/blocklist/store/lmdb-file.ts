@@ -5,19 +5,17 @@ import {
   existsSync,
   openSync,
   readFileSync,
-  readlinkSync,
   readSync,
   rmSync,
-  statfsSync,
   statSync,
-  symlinkSync,
-  writeFileSync,
 } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
-import { threadId } from 'node:worker_threads'
+import { basename, dirname, join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
-import { messageOf, SecureNetError } from '../../base/error.ts'
+import { ListFault } from '../format/list-fault.ts'
+import { prepareLock, prepareOwnLock } from './lock-file.ts'
+import { FIRST_PAGES_BYTES, gone, proveRoom, TRANSACTION_BYTES, writeNew } from './room.ts'
+import { storageError } from './storage-error.ts'
 
 /** LMDB as we use it: one file, one database, binary values under 32-bit numbers. */
 export interface StoreFile {
@@ -49,7 +47,8 @@ export function openStoreFile(path: string, readOnly: boolean, lockDirectory = d
   let opened: string
   try {
     if (!isSound(path) || (readOnly && statSync(path).size === 0))
-      throw new SecureNetError(
+      throw new ListFault(
+        'file',
         'LIST_STORE_FORMAT',
         `${path} is damaged or no store of ours`,
         'It is made anew.',
@@ -110,14 +109,6 @@ function openLmdb(path: string, readOnly: boolean): RootDatabase<Buffer, number>
   })
 }
 
-/** More than one transaction writes. */
-const ROOM_BYTES = 1 << 20
-/** What a transaction writes beside its values (measured: some 110 KiB). */
-const TRANSACTION_BYTES = 1 << 17
-const FIRST_PAGES_BYTES = 1 << 17
-const LOCK_BYTES = 4096
-const SCRATCH_BYTES = 4096
-
 /**
  * lmdb crashes the process where it cannot write a new file's first pages (ENOSPC, EIO: tried). So it makes them on the
  * tmpfs, where there is room or not and nothing else, and they are copied from there by calls that can fail.
@@ -141,88 +132,6 @@ const modelFiles = (model: string) => [model, `${model}-lock`, `${model}-room`]
 
 function removeModel(model: string): void {
   for (const file of modelFiles(model)) rmSync(file, gone)
-}
-
-/** Whatever is in a file's place, a folder too: it would be in the way for ever. */
-const gone = { recursive: true, force: true } as const
-
-/**
- * By what the file system says of itself, and by a small file that is gone before the kernel writes it back: one as large as
- * what is to come would be 10 MB for a million names, should it get there. Also before every transaction: where a write
- * of LMDB's own is refused, lmdb 3.5 tells it by a sprintf into 100 octets, which may be too few, and the heap is damaged
- * (tried).
- */
-function proveRoom(path: string, bytes: number): void {
-  const folder = dirname(path)
-  const { blocks, bavail, bsize } = statfsSync(folder)
-  // A tmpfs without a limit has no blocks.
-  if (blocks > 0 && bavail * bsize < bytes)
-    throw Object.assign(new Error(`${bavail * bsize} octets are left in ${folder}`), { code: 'ENOSPC', path })
-  const scratch = `${path}-room`
-  try {
-    writeNew(scratch, Buffer.alloc(SCRATCH_BYTES))
-  } finally {
-    rmSync(scratch, gone)
-  }
-}
-
-/** @throws Error with the path, which Node leaves out where it is the write that fails: data and lock folder are apart */
-function writeNew(path: string, octets: Uint8Array, flush = false): void {
-  try {
-    writeFileSync(path, octets, { flush })
-  } catch (error) {
-    throw Object.assign(error as Error, { path })
-  }
-}
-
-/**
- * The lock file is written through a mapping, which on a full disk is a SIGBUS: its octets are laid down before, or it
- * is kept on a tmpfs, behind a link there.
- * @returns the path to open
- */
-function prepareLock(path: string, lockDirectory: string): string {
-  const link = join(lockDirectory, basename(path))
-  layLock(`${link}-lock`)
-  if (resolve(lockDirectory) === resolve(dirname(path))) return path
-  layLink(link, path)
-  return link
-}
-
-let ownLocks = 0
-
-/**
- * Where a file cannot be opened for writing (a medium that has become read-only), lmdb does not see that another thread of
- * this process has it open, and the second would reset the lock table under the readers of the first: MDB_BAD_RSLOT at
- * their next read, and the process ends (tried). Nobody writes a finished file, so each may have a table of its own.
- * @returns the path to open; it and its lock file go with close()
- */
-function prepareOwnLock(path: string, lockDirectory: string): string {
-  ownLocks += 1
-  const link = join(lockDirectory, `${basename(path)}@${threadId}.${ownLocks}`)
-  layLock(`${link}-lock`)
-  layLink(link, path)
-  return link
-}
-
-function layLock(lock: string): void {
-  // lmdb does not throw on a lock that is no file, it crashes the process.
-  if (existsSync(lock) && !statSync(lock).isFile()) rmSync(lock, gone)
-  if (!existsSync(lock) || statSync(lock).size < LOCK_BYTES) writeNew(lock, Buffer.alloc(LOCK_BYTES))
-}
-
-function layLink(link: string, path: string): void {
-  // Left alone where it is right: another thread may be opening through it.
-  if (leadsTo(link, path)) return
-  rmSync(link, gone)
-  symlinkSync(resolve(path), link)
-}
-
-function leadsTo(link: string, path: string): boolean {
-  try {
-    return readlinkSync(link) === resolve(path)
-  } catch {
-    return false
-  }
 }
 
 const MAGIC = 0xbeefc0de
@@ -267,36 +176,6 @@ async function rejectionOf(error: unknown): Promise<unknown> {
     () => error,
     (cause: unknown) => cause,
   )
-}
-
-/** What the system, or LMDB, said of a file, under a code of ours. */
-export function storageError(error: unknown, path: string): SecureNetError {
-  if (error instanceof SecureNetError) return error
-  if (!isFull(error, path))
-    return new SecureNetError('LIST_STORE_IO', `${path}: ${messageOf(error)}`, 'Check the medium.', {
-      cause: error,
-    })
-  // The lock folder may be the one that is full.
-  const full = dirname(error instanceof Error && 'path' in error ? String(error.path) : path)
-  return new SecureNetError(
-    'LIST_DISK_FULL',
-    `no room left in ${full} to write ${basename(path)}`,
-    `Free space in ${full}.`,
-    { cause: error },
-  )
-}
-
-/** LMDB says EIO (5) where a disk is full: a write that came out short. */
-function isFull(error: unknown, path: string): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 28 || code === 122) return true
-  if (code !== 5) return false
-  try {
-    proveRoom(path, ROOM_BYTES)
-    return false
-  } catch {
-    return true
-  }
 }
 
 /** Removes a store, finished or not, and what lies beside it. */

@@ -1,5 +1,5 @@
+import type { ChunkHeader } from '../format/chunk.ts'
 import type { DecodedChunk } from '../format/decode-chunk.ts'
-import { addedTwice, wrongBase } from '../format/encode.ts'
 import {
   compareEntries,
   createEntryBuffer,
@@ -7,6 +7,7 @@ import {
   type EntrySetBuilder,
   emptySet,
 } from '../format/entries.ts'
+import { ListFault } from '../format/list-fault.ts'
 import type { Store } from './store.ts'
 
 export interface Merge {
@@ -73,4 +74,27 @@ function entriesBetween(base: Store, from: number, to: number, into: EntrySetBui
     lo: entries.lo.subarray(first, end),
     tag: entries.tag.subarray(first, end),
   }
+}
+
+export function startsFrom({ from, key, baseNames }: ChunkHeader, { metadata }: Store): boolean {
+  return from === metadata.version && key === metadata.key && baseNames === metadata.names
+}
+
+export function wrongBase(header: ChunkHeader, names: number): ListFault {
+  return new ListFault(
+    'content',
+    'LIST_DELTA_BASE',
+    `the delta ${header.from} to ${header.version} of list ${header.list} starts from ${header.baseNames} entries, not ${names}`,
+    'The snapshot is taken instead.',
+  )
+}
+
+/** Also where the delta removes that entry: one that stays is in neither group. */
+export function addedTwice(header: ChunkHeader): ListFault {
+  return new ListFault(
+    'content',
+    'LIST_DELTA_BASE',
+    `the delta ${header.from} to ${header.version} of list ${header.list} adds an entry that is there already`,
+    'The snapshot is taken instead.',
+  )
 }

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
-import { SecureNetError } from '../../base/error.ts'
 import { createEntryBuffer, type EntrySet, type EntrySetBuilder, type Tag } from '../format/entries.ts'
 import type { Digest } from '../format/head.ts'
+import { ListFault } from '../format/list-fault.ts'
 import { type BucketShape, decodeBucket, findInBucket, NOT_FOUND } from './bucket.ts'
 import { openStoreFile, type StoreFile } from './lmdb-file.ts'
 
@@ -47,12 +47,13 @@ export interface Store {
  */
 export function openStore(path: string, lockDirectory?: string): Store {
   if (!existsSync(path))
-    throw new SecureNetError('LIST_STORE_IO', `${path} is not there`, 'It is fetched again.')
+    throw new ListFault('medium', 'LIST_STORE_IO', `${path} is not there`, 'It is fetched again.')
   const file = openStoreFile(path, true, lockDirectory)
   const metadata = readMetadata(file)
   if (!metadata) {
     void file.close()
-    throw new SecureNetError(
+    throw new ListFault(
+      'file',
       'LIST_STORE_FORMAT',
       `${path} is no finished list of format ${STORE_FORMAT}`,
       'It is fetched again.',

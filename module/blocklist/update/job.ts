@@ -1,12 +1,10 @@
 import type { Clock } from '../../base/clock.ts'
-import { codeOf, SecureNetError } from '../../base/error.ts'
 import type { Release } from '../format/head.ts'
-import type { OpenBuilder } from '../store/builder-client.ts'
+import { type Blame, blameOf, ListFault } from '../format/list-fault.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { AcceptanceCheck } from './acceptance.ts'
 import type { Cancel } from './cancel.ts'
-import type { ChunkSource } from './chunk-source.ts'
-import { download, stepFile } from './download.ts'
+import { type Downloader, stepFile } from './downloader.ts'
 import type { ListFolder } from './list-folder.ts'
 import { type PlanStep, planUpdate } from './plan.ts'
 import { retryDelay, snapshotInstead, spoilsFile, worthRetrying } from './retry.ts'
@@ -17,12 +15,8 @@ export type JobPhase = 'waiting' | 'downloading' | 'verifying'
 
 export interface JobOptions {
   release: Release
-  list: string
-  quotaBytes: number
-  source: ChunkSource
-  openBuilder: OpenBuilder
+  downloader: Downloader
   clock: Clock
-  pauseMs: number
   gate: AcceptanceCheck
   random: () => number
   folder: ListFolder
@@ -63,7 +57,7 @@ export class UpdateJob {
 
   /**
    * @returns whether it serves now; if not, the version is remembered as failed
-   * @throws SecureNetError LIST_CANCELLED
+   * @throws Cancelled
    */
   async run(): Promise<boolean> {
     const { clock, cancel, random, onPhase, onError } = this.#options
@@ -76,16 +70,16 @@ export class UpdateJob {
       } catch (error) {
         cancel.check()
         onError(error)
-        const code = codeOf(error)
+        const blame = blameOf(error)
         // What is thrown away has not come nearer: a flaky medium would be asked for the whole list every few seconds.
-        const cameNearer = this.progress.done > reached && !spoilsFile(code)
+        const cameNearer = this.progress.done > reached && !spoilsFile(blame)
         failures = cameNearer ? 1 : failures + 1
-        const next = await this.#after(code, steps, failures)
+        const next = await this.#after(blame, steps, failures)
         if (next === 'give-up') return false
         if (next === 'snapshot') continue
         onPhase('waiting')
         this.#isBackingOff = true
-        await cancel.pause(clock, retryDelay(failures, code, random()))
+        await cancel.pause(clock, retryDelay(failures, blame, random()))
         this.#isBackingOff = false
       }
     }
@@ -97,16 +91,16 @@ export class UpdateJob {
   }
 
   async #after(
-    code: string,
+    blame: Blame | null,
     steps: readonly PlanStep[],
     failures: number,
   ): Promise<'retry' | 'snapshot' | 'give-up'> {
-    if (spoilsFile(code)) await this.#discard()
-    if (steps[0]?.kind === 'delta' && snapshotInstead(code, failures)) {
+    if (spoilsFile(blame)) await this.#discard()
+    if (steps[0]?.kind === 'delta' && snapshotInstead(blame, failures)) {
       this.#snapshotOnly = true
       return 'snapshot'
     }
-    if (worthRetrying(code)) return 'retry'
+    if (worthRetrying(blame)) return 'retry'
     await this.#giveUp()
     return 'give-up'
   }
@@ -134,20 +128,7 @@ export class UpdateJob {
   }
 
   async #attempt(steps: readonly PlanStep[]): Promise<void> {
-    const {
-      list,
-      source,
-      openBuilder,
-      folder,
-      keeper,
-      quotaBytes,
-      serving,
-      clock,
-      pauseMs,
-      cancel,
-      onPhase,
-    } = this.#options
-    const base = serving()
+    const { downloader, folder, keeper, serving, cancel, onPhase } = this.#options
     const files = new Set(steps.map(stepFile))
     folder.create()
     await folder.tidy(keeper.value, (file) => !this.#isSpoilt && files.has(file))
@@ -155,19 +136,11 @@ export class UpdateJob {
     this.progress.done = 0
     this.progress.of = steps.reduce((sum, { chunks }) => sum + chunks.length, 0)
     onPhase('downloading')
-    const built = await download({
-      source,
-      openBuilder,
-      list,
-      folder: folder.path,
-      locks: folder.locks,
+    const built = await downloader.run({
       release: this.release,
       steps,
-      base,
-      // A household without a list waits for it; one that is protected must not notice.
-      pauseMs: base ? pauseMs : 0,
-      clock,
-      room: quotaBytes - folder.used(keeper.value),
+      base: serving(),
+      used: folder.used(keeper.value),
       cancel,
       onChunk: (done) => {
         this.progress.done = done
@@ -185,7 +158,8 @@ export class UpdateJob {
     try {
       const why = gate(candidate)
       if (why !== null)
-        throw new SecureNetError(
+        throw new ListFault(
+          'acceptance',
           'LIST_GATE_FAILED',
           `version ${file.version} must not serve: ${why}`,
           'Publish a better one under a higher version.',

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf } from '../../base/error.ts'
 import { ranksBelow } from '../format/head.ts'
+import { blameOf } from '../format/list-fault.ts'
 import { clearTries, countTry } from '../store/crash-count.ts'
-import { storageError } from '../store/lmdb-file.ts'
+import { storageError } from '../store/storage-error.ts'
 import { openStore, removeStore, removeStoreAside, type Store, verifyFile } from '../store/store.ts'
 import { freshState, type ListFile, type UpdateState } from './state.ts'
 import { listStateFile, STATE_FILES, write } from './state-keeper.ts'
@@ -41,6 +41,9 @@ function straysAmong(names: readonly string[], state: UpdateState, keep: KeepFil
   return names.filter((name) => !named.has(ownerOf(name)) && !keep(ownerOf(name)))
 }
 
+/** `damaged`: it is not what was written. `blocked`: it is whole and cannot be mapped, for the lock folder is full or may not be written. */
+export type Opened = Store | 'damaged' | 'blocked'
+
 /** The folder of a list: the state, the files it names, and at most one half-built file. */
 export class ListFolder {
   readonly path: string
@@ -66,14 +69,12 @@ export class ListFolder {
   }
 
   /**
-   * @param onRefusal told where the medium refused what is of no account for serving
-   * @returns the file's store, once its octets are known to be what was written; else null
-   * @throws SecureNetError LIST_STORE_IO, LIST_DISK_FULL where a whole file cannot be mapped: the lock folder is to blame
+   * Maps a file, once its octets are known to be what was written.
+   * @param onRefusal told what the medium refused
    */
-  open(entry: ListFile | null, onRefusal: (error: unknown) => void): Store | null {
-    if (!entry) return null
-    const path = join(this.path, entry.file)
-    if (!verifyFile(path, entry.digest)) return null
+  open({ file, digest }: ListFile, onRefusal: (error: unknown) => void): Opened {
+    const path = join(this.path, file)
+    if (!verifyFile(path, digest)) return 'damaged'
     // On a full disk it is opened without: a try that cannot be counted is no reason not to serve.
     const attempt = (act: () => void) => {
       try {
@@ -83,15 +84,16 @@ export class ListFolder {
       }
     }
     attempt(() => countTry(path))
-    if (!existsSync(path)) return null
+    if (!existsSync(path)) return 'damaged'
     try {
       const store = openStore(path, this.locks)
       attempt(() => clearTries(path))
       return store
     } catch (error) {
       attempt(() => clearTries(path))
-      if (codeOf(error) === 'LIST_STORE_FORMAT') return null
-      throw error
+      if (blameOf(error) === 'file') return 'damaged'
+      onRefusal(error)
+      return 'blocked'
     }
   }
 

@@ -21,6 +21,13 @@ export function chooseRelease(head: Head, modemId: string, failed: ReadonlySet<n
   return candidate.release
 }
 
+/** A head that would take the list back; it is over once a head names what serves. */
+export class Rollback extends SecureNetError {
+  constructor(message: string, remedy: string) {
+    super('LIST_ROLLBACK', message, remedy)
+  }
+}
+
 /** A release against what serves: whether to fetch it, nothing to do, or why it is refused. */
 export function judgeRelease(
   { version, result }: Release,
@@ -29,8 +36,7 @@ export function judgeRelease(
 ): 'fetch' | 'serves' | SecureNetError {
   const sameEpoch = (current?.epoch ?? 0) === epoch
   if (current && version < current.version && sameEpoch) {
-    return new SecureNetError(
-      'LIST_ROLLBACK',
+    return new Rollback(
       `version ${version} is older than ${current.version}, which serves`,
       'To take content back, publish it under a higher version.',
     )
@@ -44,8 +50,7 @@ export function judgeRelease(
   }
   if (current?.version !== version) return 'fetch'
   if (current.result === result) return 'serves'
-  return new SecureNetError(
-    'LIST_ROLLBACK',
+  return new Rollback(
     `version ${version}, which serves, is to have another content`,
     'Publish it under a higher version.',
   )

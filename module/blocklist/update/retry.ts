@@ -1,45 +1,24 @@
 import { jitteredBackoff } from '../../base/backoff.ts'
-
-/** What the content itself is to blame for: the same bytes would fail again. */
-const contentFaults = new Set([
-  'LIST_RESULT_MISMATCH',
-  'LIST_DELTA_BASE',
-  'LIST_CHUNK_CODING',
-  'LIST_CHUNK_FORMAT',
-  'LIST_CHUNK_MISPLACED',
-  'LIST_CHUNK_TOO_LARGE',
-  'LIST_HEAD_WRONG',
-  'LIST_GATE_FAILED',
-])
+import type { Blame } from '../format/list-fault.ts'
 
 /** Whether time may heal it: the network, the broker, the disk. */
-export function worthRetrying(code: string): boolean {
-  return !contentFaults.has(code)
+export function worthRetrying(blame: Blame | null): boolean {
+  return blame !== 'content' && blame !== 'acceptance'
 }
 
 const deltaFailuresTolerated = 3
 
-/** Whether a delta gives way to the snapshot: its content is wrong, or it cannot be had. A failed gate is the set's. */
-export function snapshotInstead(code: string, failures: number): boolean {
-  if (code === 'LIST_GATE_FAILED') return false
-  if (contentFaults.has(code)) return true
-  return /^LIST_CHUNK_(BAD|MISSING)$/.test(code) && failures >= deltaFailuresTolerated
+/** Whether a delta gives way to the snapshot: its content is wrong, or it cannot be had. A refused set is the same by any way. */
+export function snapshotInstead(blame: Blame | null, failures: number): boolean {
+  return blame === 'content' || (blame === 'source' && failures >= deltaFailuresTolerated)
 }
 
-/** What a half-built file has no part in: it is gone on with. */
-const othersFaults = new Set([
-  'LIST_CHUNK_MISSING',
-  'LIST_CHUNK_BAD',
-  // It counts its own deaths (blocklist/store/crash-count.ts).
-  'LIST_BUILDER_DIED',
-])
-
 /**
- * Whether the half-built file must go: it takes the room, or cannot be trusted. Also for a code that nobody foresaw: gone
+ * Whether the half-built file must go: it takes the room, or cannot be trusted. Also for an error that nobody foresaw: gone
  * on with, the same file would bring it again for ever.
  */
-export function spoilsFile(code: string): boolean {
-  return !othersFaults.has(code)
+export function spoilsFile(blame: Blame | null): boolean {
+  return blame !== 'source' && blame !== 'builder'
 }
 
 const usual = { firstMs: 5_000, longestMs: 3_600_000 }
@@ -50,7 +29,7 @@ const fullDisk = { ...usual, firstMs: 300_000 }
  * @param random 0 <= x < 1
  * @returns milliseconds to wait
  */
-export function retryDelay(failures: number, code: string, random: number): number {
-  const range = /^LIST_(DISK_FULL|QUOTA)$/.test(code) ? fullDisk : usual
+export function retryDelay(failures: number, blame: Blame | null, random: number): number {
+  const range = blame === 'room' ? fullDisk : usual
   return jitteredBackoff(failures, range, random, range.firstMs / 5)
 }

@@ -1,6 +1,7 @@
-import { codeOf, messageOf, SecureNetError } from '../../base/error.ts'
+import { messageOf } from '../../base/error.ts'
 import { SerialQueue } from '../../base/serial-queue.ts'
 import { StateFile } from '../../platform/state-file.ts'
+import { storageError } from '../store/storage-error.ts'
 import { freshState, parseUpdateState, type UpdateState } from './state.ts'
 
 /** Beside each other in the list's folder; what is written to them is the same. */
@@ -111,12 +112,6 @@ export async function write(file: StateFile<UpdateState>, state: UpdateState): P
   try {
     await file.write(state)
   } catch (error) {
-    const full = codeOf(error) === 'STATE_DISK_FULL'
-    throw new SecureNetError(
-      full ? 'LIST_DISK_FULL' : 'LIST_STORE_IO',
-      `the state of the list cannot be written: ${messageOf(error)}`,
-      full ? 'Free space in the data directory.' : 'Check the medium.',
-      { cause: error },
-    )
+    throw storageError(error instanceof Error ? (error.cause ?? error) : error, file.path)
   }
 }

@@ -21,7 +21,8 @@ export interface UpdateState {
   epoch: number
   /** Of the newest head seen in this epoch. */
   sequence: number
-  /** Of the newest head seen, seconds since 1970; 0: none. */
+  /** Both of the newest head seen, seconds since 1970; 0: none. */
+  issuedAt: number
   expires: number
   allow: readonly string[]
   current: ListFile | null
@@ -31,18 +32,22 @@ export interface UpdateState {
   probation: { served: number; starts: number } | null
   /** Versions that are not tried again. */
   failed: readonly number[]
+  /** The list was found damaged or lost, and none has served since. */
+  damaged: boolean
 }
 
 export const freshState: UpdateState = {
   format: 1,
   epoch: 0,
   sequence: 0,
+  issuedAt: 0,
   expires: 0,
   allow: [],
   current: null,
   previous: null,
   probation: null,
   failed: [],
+  damaged: false,
 }
 
 /** A list on probation under which the process dies so often is taken for the cause. */
@@ -69,15 +74,16 @@ function isListFile(value: unknown): boolean {
 export function parseUpdateState(data: unknown): UpdateState {
   if (!isObject(data) || data['format'] !== 1) throw new Error('it is no state of format 1')
   const state = { ...freshState, ...data } as UpdateState
-  const { epoch, sequence, expires, allow, current, previous, probation, failed } = state
+  const { epoch, sequence, issuedAt, expires, allow, current, previous, probation, failed, damaged } = state
   const isWhole =
-    [epoch, sequence, expires].every(isCount) &&
+    [epoch, sequence, issuedAt, expires].every(isCount) &&
     [current, previous].every(isListFile) &&
     (probation === null || [probation.served, probation.starts].every(isCount)) &&
     Array.isArray(allow) &&
     allow.every(isText) &&
     Array.isArray(failed) &&
-    failed.every(isCount)
+    failed.every(isCount) &&
+    typeof damaged === 'boolean'
   if (!isWhole) throw new Error('a member of the state is not what it should be')
   return state
 }

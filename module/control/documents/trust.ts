@@ -109,11 +109,11 @@ export class Trust implements TrustedKeys {
   }
 
   /**
-   * @param leastEpoch the highest epoch that the line store knows: where the stored trust is lost, counting goes on there
+   * @param minEpoch the highest epoch that the line store knows: where the stored trust is lost, counting goes on there
    */
-  async load(leastEpoch = 1): Promise<void> {
+  async load(minEpoch = 1): Promise<void> {
     const { file, log } = this.#options
-    this.#state = this.#fresh(leastEpoch)
+    this.#state = this.#fresh(minEpoch)
     let stored: StoredTrust | undefined
     try {
       stored = (await file.read()).value

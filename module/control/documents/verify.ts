@@ -47,7 +47,7 @@ export interface Verified<K extends DocumentKind> {
   epoch: number
 }
 
-const day = 86_400
+const DAY = 86_400
 
 /**
  * JSON and shape of a payload.
@@ -84,7 +84,7 @@ const checks: Checks = {
   },
   request(request, target, now) {
     forUs('modem', request.modemId, target.modemId)
-    if (request.expires <= request.issuedAt || request.expires > request.issuedAt + day)
+    if (request.expires <= request.issuedAt || request.expires > request.issuedAt + DAY)
       refuseDocument('DOC_SCHEMA', 'request: expires must be within a day after issuedAt')
     if (request.expires <= now) refuseDocument('DOC_EXPIRED', `it expired ${now - request.expires} s ago`)
   },

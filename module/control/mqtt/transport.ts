@@ -14,7 +14,7 @@ export interface BrokerAddress {
 }
 
 /** @returns a function that opens the connection; certificates are read anew, so a renewed one counts at once */
-export type OpenTransport = (broker: BrokerAddress) => Promise<() => Duplex>
+export type OpenBrokerStream = (broker: BrokerAddress) => Promise<() => Duplex>
 
 /** A chunk of 64 KiB with its topic and properties, a document of 64 KiB likewise; nothing larger is of ours. */
 export const MAX_PACKET = 64 * 1024 + 4096
@@ -34,7 +34,7 @@ async function fileOf(path: string | undefined): Promise<Buffer | undefined> {
 }
 
 /** TLS 1.2 at least, with the modem's certificate; plain TCP for a broker on loopback. */
-export const openBroker: OpenTransport = async (broker) => {
+export const openBroker: OpenBrokerStream = async (broker) => {
   const { protocol, hostname, port } = new URL(broker.url)
   const host = hostname.replace(/^\[|\]$/g, '')
   if (protocol !== 'mqtts:') return () => connectTcp({ host, port: Number(port || 1883), noDelay: true })

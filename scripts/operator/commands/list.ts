@@ -9,6 +9,7 @@ import {
   headToGoOnFrom,
   heldHead,
   type ListReports,
+  lastHead,
   listReports,
   mustBe,
   nextHead,
@@ -17,10 +18,12 @@ import {
   publishHead,
   withoutCandidate,
 } from '../list-head.ts'
-import { buildAgain, publishVersion } from '../list-publish.ts'
+import { buildAgain, mustHaveStable, publishVersion } from '../list-publish.ts'
 import { releaseText, reportJson, reportRows } from '../list-report.ts'
-import { spentAbove } from '../orders.ts'
+import { spentAbove } from '../numbers.ts'
 import { bytesText, counted, linesText, table, timeText } from '../output.ts'
+import { someOf, sweepAll } from '../reports.ts'
+import { Slots } from '../slots.ts'
 import { addBuildFlags, type BuildFlags, build, whole } from './list-build.ts'
 
 interface PublishFlags extends BuildFlags, ManyLines {
@@ -33,23 +36,20 @@ interface PublishFlags extends BuildFlags, ManyLines {
 
 const archiveOf = ({ profile, list }: Context) => new Archive(profile.archiveDir, list)
 
-/** What is to be published: built now, or of the archive. */
+/** What is to be published: built now, or of the archive. `save` puts it there, once it is agreed to. */
 async function toPublish(context: Context, archive: Archive, flags: PublishFlags) {
   if ([flags.input?.length, flags.version, flags.again].filter(Boolean).length > 1)
     throw usage('one of --input, --version and --again')
   if (flags.input?.length) {
-    const { release, chunks, report } = await build(context, flags, flags.dryRun !== true)
-    for (const row of reportRows(report)) context.output.note(row)
-    return { release, chunks }
+    const built = await build(context, flags, false)
+    for (const row of reportRows(built.report)) context.output.note(row)
+    return built
   }
-  if (flags.again !== undefined && !flags.dryRun) {
-    const { release, chunks } = await buildAgain(archive, context.list, flags.again)
-    return { release, chunks: chunks.size }
-  }
-  const version = flags.version ?? flags.again ?? (await archive.latest())?.version
+  if (flags.again !== undefined) return buildAgain(archive, context.list, flags.again)
+  const version = flags.version ?? (await archive.latest())?.version
   if (version === undefined) throw usage('the archive is empty', 'Build a version, or name its --input here.')
   const { release, chunks } = await archive.load(version)
-  return { release, chunks: chunks.size }
+  return { release, chunks: chunks.size, save: async () => undefined }
 }
 
 /** Whether it is what is stable already: chunks that somebody took away are put back, and the head lives on. */
@@ -60,8 +60,7 @@ function isStable({ version, result }: Release, { stable }: HeadDocument): boole
 function refuseOlder(release: Release, before: HeadDocument, flags: PublishFlags): void {
   if (release.version > before.stable.version) return
   const named = flags.version !== undefined && flags.percent === undefined
-  // A dry run of --again shows the version that would be repeated.
-  if (flags.again !== undefined || (named && isStable(release, before))) return
+  if (named && isStable(release, before)) return
   throw refused(
     'OPERATOR_LIST_OLDER',
     `version ${release.version} is not above the stable one (${before.stable.version}); modems take higher ones only`,
@@ -72,14 +71,17 @@ function refuseOlder(release: Release, before: HeadDocument, flags: PublishFlags
 async function publish(context: Context, flags: PublishFlags): Promise<void> {
   const archive = archiveOf(context)
   const tools = await context.tools()
-  const before = await headToGoOnFrom(tools, archive, context.list, flags.sequence !== undefined)
-  const { release, chunks } = await toPublish(context, archive, flags)
+  const { head: before } = await headToGoOnFrom(tools, context.list, flags.sequence !== undefined)
+  mustHaveStable(before, flags.percent)
+  const { release, chunks, save } = await toPublish(context, archive, flags)
   const { version } = release
   if (before) refuseOlder(release, before, flags)
-  const lines = (await context.knownLines()).length
+  const lines = await context.lineCount()
   const share = flags.percent === undefined ? '' : `${flags.percent} % of `
   const what = `list ${context.list}: ${releaseText(release)}, for the modems of ${share}${linesText(lines)}`
   if (!(await context.agreed(what, flags, { lines, release, chunks }))) return
+  await context.act()
+  await save()
   const head = await publishVersion(tools, archive, {
     list: context.list,
     version,
@@ -94,10 +96,11 @@ async function publish(context: Context, flags: PublishFlags): Promise<void> {
   ])
 }
 
-function reportedRows({ versions, troubles }: ListReports): string[][] {
+function reportedRows({ lines, reported, versions, troubles }: ListReports): string[][] {
   const text = (lines: readonly string[]) =>
     `${counted(lines.length, 'line')} (${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''})`
   return [
+    ['reports', `of ${reported} of ${counted(lines, 'line')}`],
     ...[...versions].map(([version, lines]) => ['reported', `version ${version}: ${text(lines)}`]),
     ...[...troubles].map(([trouble, lines]) => ['trouble', `${trouble}: ${text(lines)}`]),
   ]
@@ -114,17 +117,37 @@ function besideLast({ sequence }: HeadDocument, last: HeadDocument | undefined):
 /** What modems obey, which is what our keys have signed: another head is no news of the list. */
 async function status(context: Context): Promise<void> {
   const tools = await context.tools()
-  const { broker } = tools
-  const reports = await listReports(broker)
+  const { failed } = await sweepAll(context)
+  const reports = listReports(await context.lines())
   const { ours, foreign } = await heldHead(tools, context.list)
   if (foreign) {
     for (const row of table(reportedRows(reports))) context.output.note(row)
-    await headToGoOnFrom(tools, archiveOf(context), context.list)
+    await headToGoOnFrom(tools, context.list)
   }
   const head = mustBe(ours, context.list)
-  const last = await archiveOf(context).head()
+  const { head: last } = await lastHead(tools, context.list)
+  context.output.result(
+    {
+      list: context.list,
+      head,
+      lines: { known: reports.lines, reported: reports.reported, unreadable: failed },
+      reported: Object.fromEntries(reports.versions),
+      troubles: Object.fromEntries(reports.troubles),
+    },
+    table([...headRows(context, head, last), ...reportedRows(reports)]),
+  )
+  const [first] = failed
+  if (first)
+    throw refused(
+      first.code,
+      `the reports of ${counted(failed.length, 'line')} could not be read: ${someOf(failed.map(({ lineId }) => lineId))}`,
+      'What is shown of them is what the register has. See the broker’s access list.',
+    )
+}
+
+function headRows(context: Context, head: HeadDocument, last: HeadDocument | undefined): string[][] {
   const stale = head.expires * 1000 < context.world.now() ? '  EXPIRED' : ''
-  const rows = [
+  return [
     ['list', context.list],
     ['stable', releaseText(head.stable)],
     [
@@ -140,17 +163,7 @@ async function status(context: Context): Promise<void> {
     ['issued', timeText(head.issuedAt)],
     ['expires', `${timeText(head.expires)}${stale}`],
     ['allowed', head.allow.join(', ') || 'none'],
-    ...reportedRows(reports),
   ]
-  context.output.result(
-    {
-      list: context.list,
-      head,
-      reported: Object.fromEntries(reports.versions),
-      troubles: Object.fromEntries(reports.troubles),
-    },
-    table(rows),
-  )
 }
 
 /** Signs a changed head; for what changes every modem at once. */
@@ -161,13 +174,13 @@ async function changeHead(
   change: (head: HeadDocument, nowMs: number) => HeadDocument,
 ): Promise<HeadDocument | undefined> {
   const tools = await context.tools()
-  const archive = archiveOf(context)
-  const before = mustBe(await headToGoOnFrom(tools, archive, context.list), context.list)
+  const from = await headToGoOnFrom(tools, context.list)
+  const before = mustBe(from.head, context.list)
   const head = change(before, context.world.now())
-  const lines = (await context.knownLines()).length
+  const lines = await context.lineCount()
   const what = `list ${context.list}: ${says}, for the modems of ${linesText(lines)}`
   if (!(await context.agreed(what, flags, { lines, head }))) return undefined
-  await publishHead(tools, archive, head)
+  await publishHead(tools, from, head)
   context.output.result({ head }, [`${says}; head sequence ${head.sequence}`])
   return before
 }
@@ -177,7 +190,8 @@ async function stop(context: Context, flags: ManyLines): Promise<void> {
   const before = await changeHead(context, flags, 'the candidate is withdrawn', withoutCandidate)
   const version = before?.candidate?.release.version
   if (!before || version === undefined) return
-  const keeping = (await listReports(await context.broker())).versions.get(String(version)) ?? []
+  await sweepAll(context)
+  const keeping = listReports(await context.lines()).versions.get(String(version)) ?? []
   if (keeping.length > 0)
     context.output.note(
       `version ${version} stays on ${counted(keeping.length, 'line')} until a higher one comes; \`list publish --again ${before.stable.version}\` gives every modem the content of version ${before.stable.version}`,
@@ -194,22 +208,25 @@ function allowed(head: HeadDocument, text: string, remove: boolean, nowMs: numbe
 }
 
 async function prune(context: Context, keep: number, dryRun: boolean | undefined): Promise<void> {
-  const broker = await context.broker()
+  const tools = await context.tools()
   const archive = archiveOf(context)
-  const head = mustBe(await headToGoOnFrom(await context.tools(), archive, context.list), context.list)
-  const obsolete = await obsoleteChunks(broker, head)
+  const head = mustBe((await headToGoOnFrom(tools, context.list)).head, context.list)
+  const published = (await archive.published()).map(({ release }) => release)
+  const obsolete = obsoleteChunks(published, head)
   if (dryRun)
     return context.output.result({ dryRun: true, obsolete }, [
-      `dry run, nothing is changed: ${counted(obsolete.length, 'chunk')} would be cleared`,
+      `dry run, nothing is changed: ${counted(obsolete.length, 'chunk')} of published versions would be cleared where they are`,
     ])
+  await context.act()
   const progress = context.output.progress('clear', obsolete.length)
-  for (const [i, topic] of obsolete.entries()) {
-    await broker.publish(topic, '', true)
-    progress(i + 1)
-  }
+  let done = 0
+  const slots = new Slots(16)
+  await Promise.all(
+    obsolete.map((topic) => slots.run(() => tools.broker.put(topic, '').then(() => progress(++done)))),
+  )
   const removed = await archive.prune(keep)
   context.output.result({ cleared: obsolete.length, removed }, [
-    `cleared ${counted(obsolete.length, 'chunk')} from the broker, removed ${counted(removed.length, 'version')} from the archive`,
+    `${counted(obsolete.length, 'chunk')} of published versions are not on the broker any more, removed ${counted(removed.length, 'version')} from the archive`,
   ])
 }
 

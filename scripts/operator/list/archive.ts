@@ -4,7 +4,7 @@ import { codeOf, messageOf, SecureNetError } from '../../../module/base/error.ts
 import type { EntrySet } from '../../../module/blocklist/format/entries.ts'
 import { resultOf } from '../../../module/blocklist/format/entries.ts'
 import type { Release } from '../../../module/blocklist/format/head.ts'
-import type { HeadDocument } from '../../../module/control/documents/kinds.ts'
+import { fileNotWritten } from '../exit.ts'
 import type { EarlierVersion, PublishedList } from './release.ts'
 
 /** One built version as the operator keeps it. */
@@ -40,13 +40,17 @@ function unpackSet(octets: Buffer): EntrySet {
 }
 
 async function writeFlushed(path: string, content: Uint8Array | string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  const file = await open(path, 'w', 0o600)
   try {
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
+    await mkdir(dirname(path), { recursive: true })
+    const file = await open(path, 'w', 0o600)
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw fileNotWritten(path, error)
   }
 }
 
@@ -137,36 +141,6 @@ export class Archive {
   async markPublished(version: number): Promise<void> {
     await writeFlushed(join(this.#path(version), 'published'), '')
     await flushFolder(this.#path(version))
-  }
-
-  /** The head that was published last from here: what to go on from where the broker holds none of ours any more. */
-  async head(): Promise<HeadDocument | undefined> {
-    const text = await readFile(this.#headPath, 'utf8').catch((error) => {
-      if (codeOf(error) === 'ENOENT') return undefined
-      throw error
-    })
-    if (text === undefined) return undefined
-    try {
-      return JSON.parse(text) as HeadDocument
-    } catch (error) {
-      throw new SecureNetError(
-        'LIST_ARCHIVE_DAMAGED',
-        `${this.#headPath}: ${messageOf(error)}`,
-        'Remove that file; the head on the broker is gone on from.',
-      )
-    }
-  }
-
-  /** Before the broker has it: modems must never have seen a number that is not remembered here. */
-  async rememberHead(head: HeadDocument): Promise<void> {
-    const half = `${this.#headPath}.tmp`
-    await writeFlushed(half, `${JSON.stringify(head)}\n`)
-    await rename(half, this.#headPath)
-    await flushFolder(this.#folder)
-  }
-
-  get #headPath(): string {
-    return join(this.#folder, 'head.json')
   }
 
   /** Removes all but the newest `keep` versions, and what interrupted saves left. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { ChunkRef } from '../../../module/blocklist/format/chunk-ref.ts'
-import { encodeDelta, encodeSnapshot } from '../../../module/blocklist/format/encode.ts'
 import { type EntrySet, resultOf } from '../../../module/blocklist/format/entries.ts'
 import type { Chunks, Delta, Release } from '../../../module/blocklist/format/head.ts'
 import { chunkTopic } from '../../../module/control/mqtt/topics.ts'
+import { encodeDelta, encodeSnapshot } from './encode.ts'
 import { checkSet } from './entry-rules.ts'
 
 /** A version that modems may have. */

@@ -13,6 +13,7 @@ import {
   roles,
 } from '../../../module/control/documents/kinds.ts'
 import { parseRootsFile } from '../../../module/control/documents/trust.ts'
+import { fileNotWritten } from '../exit.ts'
 import { readKeyFile, writeKeyFile } from './key-file.ts'
 import {
   allKids,
@@ -55,8 +56,12 @@ export interface RotateOptions {
 const documentName = /^keys-(\d+)\.jws$/
 
 async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.tmp`, text, { mode: 0o644, flush: true })
-  await rename(`${path}.tmp`, path)
+  try {
+    await writeFile(`${path}.tmp`, text, { mode: 0o644, flush: true })
+    await rename(`${path}.tmp`, path)
+  } catch (error) {
+    throw fileNotWritten(path, error)
+  }
 }
 
 async function keysDocuments(folder: string): Promise<KeysDocument[]> {

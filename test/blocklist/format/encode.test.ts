@@ -2,15 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SecureNetError } from '../../../module/base/error.ts'
 import { MAX_CHUNK_BYTES } from '../../../module/blocklist/format/chunk.ts'
-import {
-  applyDelta,
-  decodeChunk,
-  decodeSnapshot,
-  encodeDelta,
-  encodeSnapshot,
-} from '../../../module/blocklist/format/encode.ts'
 import { resultOf } from '../../../module/blocklist/format/entries.ts'
+import { encodeDelta, encodeSnapshot } from '../../../scripts/operator/list/encode.ts'
 import { listOf, manyEntries, setOf } from '../entries-of.ts'
+import { applyDelta, decodeChunk, decodeSnapshot } from './decode-list.ts'
 import { applyChunks, type Entry, readChunk, resultHash, sorted } from './reference-reader.ts'
 
 const options = { list: 'threats', version: 7, key: '0001020304050607' }

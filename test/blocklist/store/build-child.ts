@@ -1,4 +1,4 @@
-// Builds a store from chunks on disk, in a process of its own that builder-client.test.ts kills at any moment.
+// Builds a store from chunks on disk, in a process of its own that store.test.ts kills at any moment.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createStoreBuilder } from '../../../module/blocklist/store/builder.ts'

@@ -6,12 +6,11 @@ import { isMainThread } from 'node:worker_threads'
 import { systemClock } from '../../../module/base/clock.ts'
 import type { Head } from '../../../module/blocklist/format/head.ts'
 import { createMatcher } from '../../../module/blocklist/matcher.ts'
-import { buildOnThread, startBuilderThread } from '../../../module/blocklist/store/builder-client.ts'
-import { runBuilderThread } from '../../../module/blocklist/store/builder-worker.ts'
 import { createAcceptanceCheck } from '../../../module/blocklist/update/acceptance.ts'
 import { Updater } from '../../../module/blocklist/update/updater.ts'
 import { chunkTopic } from '../../../module/control/mqtt/topics.ts'
 import { nameFromText } from '../../../module/dns/name.ts'
+import { buildOnThread, startBuilderThread } from '../../../module/threads/builder-thread.ts'
 
 export interface Outcome {
   /** What served before anything was fetched. */
@@ -66,7 +65,7 @@ async function main(): Promise<void> {
   const alive = setInterval(() => {}, 1000)
   const atStart = updater.start()?.metadata.version ?? null
   const done = updater
-    .onHead(JSON.parse(readFileSync(headFile, 'utf8')) as Head)
+    .offerHead(JSON.parse(readFileSync(headFile, 'utf8')) as Head)
     .then(() => updater.settled())
   await Promise.race([done, enough])
   const blocks = (name: string) => matcher.verdict(nameFromText(name) as Buffer, 0) !== 0
@@ -83,4 +82,4 @@ async function main(): Promise<void> {
 }
 
 if (isMainThread) await main()
-else runBuilderThread()
+else await import('../../../module/list-builder.ts')

@@ -101,7 +101,7 @@ beforeAll(async () => {
     logLevel: 'error',
   })
   symlinkSync(join(process.cwd(), 'node_modules'), join(root, 'node_modules'))
-  const names = ['first.example', ...someNames(40_000)]
+  const names = ['first.example', ...someNames(10_000)]
   const source = new Publisher()
   const heads = {
     one: source.head(await source.version(1, names)),
@@ -177,7 +177,7 @@ function look(hurt: Ran, { version, fault, strange }: Expected): number | null {
 
 /**
  * lmdb 3.5 tells of a page that it could not write by a sprintf into too few octets: the heap is damaged, and glibc ends the
- * process. A disk that stays broken is seen before (blocklist/store/lmdb-file.ts); that one write alone is refused cannot be.
+ * process. A disk that stays broken is seen before (module/blocklist/store/room.ts); that one write alone is refused cannot be.
  */
 function diedOfLmdb({ signal, said }: Ran): boolean {
   return /^SIG(ABRT|SEGV)$/.test(signal ?? '') && /^failed: pwrite/.test(said.slice(said.indexOf('failed: ')))

@@ -19,7 +19,6 @@ import { setTimeout as turnOfTimers } from 'node:timers/promises'
 import { build as bundle } from 'esbuild'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { encodeDelta, encodeSnapshot } from '../../../module/blocklist/format/encode.ts'
 import { type EntrySet, resultOf } from '../../../module/blocklist/format/entries.ts'
 import { type BuildOptions, createStoreBuilder } from '../../../module/blocklist/store/builder.ts'
 import {
@@ -29,6 +28,7 @@ import {
   type Store,
   verifyFile,
 } from '../../../module/blocklist/store/store.ts'
+import { encodeDelta, encodeSnapshot } from '../../../scripts/operator/list/encode.ts'
 import { SeededRandom } from '../../helpers/seeded-random.ts'
 import { listOf, manyEntries, setOf } from '../entries-of.ts'
 import { type Entry, sorted } from '../format/reference-reader.ts'

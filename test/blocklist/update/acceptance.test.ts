@@ -26,7 +26,7 @@ describe(`${count} names`, () => {
   const listed = someNames(count)
   beforeAll(async () => {
     modem.updater.start()
-    await modem.updater.onHead(source.head(await source.version(1, listed)))
+    await modem.updater.offerHead(source.head(await source.version(1, listed)))
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
   }, longTestLimitMs)

@@ -13,8 +13,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Head } from '../../../module/blocklist/format/head.ts'
+import { listState } from '../../../module/blocklist/update/list-state.ts'
 import { SeededRandom } from '../../helpers/seeded-random.ts'
 import { keyB, Modem, Publisher, someNames } from './update-world.ts'
 
@@ -32,7 +33,7 @@ beforeAll(async () => {
   two = source.head(await source.version(2, [...names, 'added.example'], { key: keyB }))
   const modem = new Modem(source, { folder: base, probationSeconds: 0 })
   modem.updater.start()
-  await modem.updater.onHead(one)
+  await modem.updater.offerHead(one)
   await modem.updater.settled()
   await modem.updater.stop()
 })
@@ -51,7 +52,7 @@ function modemAfter(damage: (octets: Buffer) => Buffer, options: { lockFolder?: 
 async function repairs(modem: Modem): Promise<void> {
   expect(modem.updater.start()).toBeNull()
   expect(modem.updater.status()).toMatchObject({ version: null, lastError: 'LIST_DAMAGED' })
-  await modem.updater.onHead(one)
+  await modem.updater.offerHead(one)
   await modem.updater.settled()
   expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
   expect(modem.serving?.metadata.result).toBe(one.stable.result)
@@ -80,6 +81,67 @@ describe('the list file at start', () => {
   it('longer than it was', () => repairs(modemAfter((octets) => Buffer.concat([octets, Buffer.alloc(1)]))))
 })
 
+describe('damage without a broker', () => {
+  const withoutBroker = () => {
+    source.onFetch = () => undefined
+  }
+  afterEach(() => {
+    source.onFetch = (_, chunk) => chunk
+  })
+
+  const staysDamaged = async (modem: Modem) => {
+    withoutBroker()
+    for (const start of ['first', 'second']) {
+      await (start === 'first' ? modem.updater.start() : modem.restart())
+      await modem.updater.offerHead(one)
+      await modem.until(() => modem.updater.status().lastError === 'LIST_CHUNK_MISSING')
+      expect(listState(modem.updater.status()), `after the ${start} start`).toBe('damaged')
+    }
+    source.onFetch = (_, chunk) => chunk
+    await modem.until(() => modem.updater.status().version === 1, 60_000)
+    expect(modem.updater.status().damaged).toBe(false)
+    await modem.restart()
+    expect(modem.updater.status()).toMatchObject({ version: 1, damaged: false })
+    await modem.remove()
+  }
+
+  it('of the list is reported until a list serves, also after more starts', () =>
+    staysDamaged(modemAfter((octets) => octets.subarray(0, 40_000))))
+
+  it('of the states and the list likewise', () => {
+    const modem = modemAfter((octets) => octets)
+    for (const name of ['state.json', 'state-copy.json', '1-0.mdb-state'])
+      writeFileSync(join(modem.folder, name), 'no state')
+    return staysDamaged(modem)
+  })
+
+  it('is over where the list is not wanted any more', async () => {
+    const modem = modemAfter((octets) => octets.subarray(0, 40_000))
+    modem.updater.start()
+    expect(listState(modem.updater.status())).toBe('damaged')
+    await modem.updater.wipe()
+    expect(listState(modem.updater.status())).toBe('none')
+    await modem.restart()
+    expect(listState(modem.updater.status())).toBe('none')
+    await modem.remove()
+  })
+
+  it('is no state of a modem whose former list serves', async () => {
+    const modem = new Modem(source, { probationSeconds: 600 })
+    modem.updater.start()
+    for (const head of [one, two]) {
+      await modem.updater.offerHead(head)
+      await modem.until(() => modem.updater.status().version === head.stable.version, 60_000)
+      await modem.updater.settled()
+    }
+    await modem.updater.stop()
+    writeFileSync(join(modem.folder, '2-0.mdb'), 'no list')
+    await modem.restart()
+    expect(modem.updater.status()).toMatchObject({ version: 1, damaged: false, lastError: 'LIST_DAMAGED' })
+    await modem.remove()
+  })
+})
+
 describe('what is in the way at start', () => {
   const inPlaceOf = (path: (modem: Modem) => string) => async () => {
     const modem = modemAfter((octets) => octets)
@@ -106,7 +168,7 @@ describe('what is in the way at start', () => {
     rmSync(modem.folder, { recursive: true })
     writeFileSync(modem.folder, 'x')
     expect(modem.updater.start()).toBeNull()
-    await modem.updater.onHead(one)
+    await modem.updater.offerHead(one)
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
     await modem.remove()
@@ -119,7 +181,7 @@ describe('what is in the way at start', () => {
     const fetched = source.asked.length
     expect(modem.updater.start()).toBeNull()
     expect(modem.updater.status()).toMatchObject({ version: null, lastError: 'LIST_STORE_IO' })
-    await modem.updater.onHead(one)
+    await modem.updater.offerHead(one)
     await modem.updater.settled()
     expect(existsSync(join(modem.folder, '1-0.mdb'))).toBe(true)
 
@@ -155,7 +217,7 @@ describe('a wrong clock', () => {
     modem.clock.jumpTo(time)
     modem.updater.start()
     expect(modem.updater.status()).toMatchObject({ version: 1, stale, lastError: null })
-    await modem.updater.onHead({ ...two, spreadSeconds: 3600 })
+    await modem.updater.offerHead({ ...two, spreadSeconds: 3600 })
     await modem.until(() => modem.updater.status().version === 2, 60_000)
     expect(modem.blocks('added.example')).toBe(true)
     await modem.remove()
@@ -205,7 +267,7 @@ describe('a limit to the size of files', () => {
     const modem = new Modem(source, { folder, probationSeconds: 0 })
     modem.updater.start()
     expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
-    await modem.updater.onHead(two)
+    await modem.updater.offerHead(two)
     await modem.updater.settled()
     expect(modem.updater.status().version).toBe(2)
     await modem.updater.stop()

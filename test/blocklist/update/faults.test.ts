@@ -161,10 +161,10 @@ describe('death between the switch and the end of the former file', () => {
     const source = new Publisher()
     const modem = new Modem(source)
     modem.updater.start()
-    await modem.updater.onHead(source.head(await source.version(1, ['a.example'])))
+    await modem.updater.offerHead(source.head(await source.version(1, ['a.example'])))
     await modem.updater.settled()
     await modem.until(() => modem.updater.status().phase === 'idle', 60_000)
-    await modem.updater.onHead(source.head(await source.version(2, ['b.example'])))
+    await modem.updater.offerHead(source.head(await source.version(2, ['b.example'])))
     await modem.updater.settled()
     await modem.updater.stop()
     const files = STATE_FILES.map((name) => listStateFile(modem.folder, name))
@@ -201,7 +201,7 @@ describe('a full disk', () => {
     const modem = new Modem(source, { folder: join(disk.path, 'list'), probationSeconds: 0 })
     try {
       modem.updater.start()
-      await modem.updater.onHead(source.head(await source.version(1, names.slice(0, 5000))))
+      await modem.updater.offerHead(source.head(await source.version(1, names.slice(0, 5000))))
       await modem.updater.settled()
       expect(modem.updater.status().version).toBe(1)
       for (const left of [0, 40, 100, 180, 300]) {
@@ -213,7 +213,7 @@ describe('a full disk', () => {
         const release = await source.version(version, [...someNames(60_000, left), ...names.slice(0, 10)], {
           key: keyB,
         })
-        await modem.updater.onHead(source.head(release))
+        await modem.updater.offerHead(source.head(release))
         await modem.until(
           () =>
             modem.updater.status().lastError === 'LIST_DISK_FULL' &&
@@ -229,7 +229,7 @@ describe('a full disk', () => {
         rmSync(join(disk.path, 'ballast'))
       }
       const small = await source.version(1000, names.slice(0, 9000), { key: keyB })
-      await modem.updater.onHead(source.head(small))
+      await modem.updater.offerHead(source.head(small))
       await modem.until(() => modem.updater.status().version === 1000, 60_000)
     } finally {
       await modem.updater.stop()
@@ -243,7 +243,7 @@ describe('a power cut', () => {
     const source = new Publisher()
     const modem = new Modem(source, { probationSeconds: 0 })
     modem.updater.start()
-    await modem.updater.onHead(source.head(await source.version(1, names.slice(0, 100))))
+    await modem.updater.offerHead(source.head(await source.version(1, names.slice(0, 100))))
     await modem.updater.settled()
     await modem.updater.stop()
     const state = readFileSync(join(modem.folder, 'state.json'))

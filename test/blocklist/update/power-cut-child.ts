@@ -44,7 +44,7 @@ for await (const folder of createInterface({ input: process.stdin })) {
   modem.updater.start()
   const { version, lastError } = modem.updater.status()
   const wrong = wrongVerdicts(modem, version)
-  await modem.updater.onHead(world.head)
+  await modem.updater.offerHead(world.head)
   await modem.updater.settled()
   const repaired = modem.updater.status().version
   const wrongAfter = wrongVerdicts(modem, repaired)

@@ -19,8 +19,8 @@ function modemOn(source: Publisher, options: ConstructorParameters<typeof Modem>
   return modem
 }
 
-async function takes(modem: Modem, head: Parameters<Modem['updater']['onHead']>[0]): Promise<void> {
-  await modem.updater.onHead(head)
+async function takes(modem: Modem, head: Parameters<Modem['updater']['offerHead']>[0]): Promise<void> {
+  await modem.updater.offerHead(head)
   await modem.updater.settled()
 }
 
@@ -121,7 +121,7 @@ it.each(['of a chunk that never comes', 'of a chunk that is being built in', 'of
     }[_]
     source.onFetch = (ref, chunk) => (middle && ref.index === 3 ? middle() : chunk)
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(release))
+    await modem.updater.offerHead(source.head(release))
     if (_ === 'of a retry') await modem.until(() => modem.clock.waiting > 0)
     else await modem.until(() => source.asked.at(-1)?.index === 3)
     await modem.updater.wipe()
@@ -147,7 +147,8 @@ describe('a head', () => {
     await takes(modem, source.head(await source.version(1, many)))
     const two = source.head(await source.version(2, ['b.example']))
     const wiped = modem.updater.wipe()
-    const taken = modem.updater.onHead(two)
+    void modem.updater.setWanted(true)
+    const taken = modem.updater.offerHead(two)
     await wiped
     await taken
     await modem.updater.settled()
@@ -160,10 +161,10 @@ describe('a head', () => {
     const source = new Publisher()
     const modem = modemOn(source)
     const head = source.head(await source.version(1, ['a.example']))
-    const taken = modem.updater.onHead(head)
+    const taken = modem.updater.offerHead(head)
     await modem.updater.stop()
     await taken
-    await modem.updater.onHead(head)
+    await modem.updater.offerHead(head)
     await modem.updater.settled()
     expect(source.asked).toEqual([])
     expect(modem.serving).toBeNull()
@@ -177,7 +178,7 @@ describe('a head', () => {
       source.head(await source.version(2, many, { key: keyB })),
       source.head(await source.version(3, ['c.example'], { key: keyB })),
     ]
-    await Promise.all(heads.map((head) => modem.updater.onHead(head)))
+    await Promise.all(heads.map((head) => modem.updater.offerHead(head)))
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 3, sequence: 3, lastError: null })
     expect(listFiles(modem)).toEqual(['3-0.mdb'])
@@ -192,7 +193,7 @@ describe('a head', () => {
       snapshot: { ...release.snapshot, chunks: [first, 'A'.repeat(43), ...rest.slice(1)] },
     }
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(wrong))
+    await modem.updater.offerHead(source.head(wrong))
     await modem.until(() => modem.updater.status().lastError === 'LIST_CHUNK_BAD')
     await takes(modem, source.head(release))
     expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null, failedVersions: [] })
@@ -206,11 +207,11 @@ describe('a head', () => {
     source.onFetch = (ref, chunk) => (isMissing && ref.index === 2 ? undefined : chunk)
     const modem = modemOn(source)
     const head = source.head(release)
-    await modem.updater.onHead(head)
+    await modem.updater.offerHead(head)
     await modem.until(() => modem.updater.status().phase === 'waiting' && modem.clock.waiting > 0)
     isMissing = false
     const asked = source.asked.length
-    await modem.updater.onHead(head)
+    await modem.updater.offerHead(head)
     expect(source.asked.length).toBe(asked)
     await takes(modem, source.head(release))
     expect(modem.updater.status()).toMatchObject({ version: 1, sequence: 2, lastError: null })
@@ -230,9 +231,9 @@ describe('a head', () => {
       return chunk
     }
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(one, { candidate: { percent: 100, salt: 's', release } }))
+    await modem.updater.offerHead(source.head(one, { candidate: { percent: 100, salt: 's', release } }))
     await modem.until(() => source.asked.length === 3)
-    await modem.updater.onHead(source.head(release))
+    await modem.updater.offerHead(source.head(release))
     let2()
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 2, sequence: 2, lastError: null })
@@ -246,7 +247,7 @@ describe('a head', () => {
     await takes(modem, source.head(one))
     const release = await source.version(2, many, { key: keyB })
     source.onFetch = (ref, chunk) => (ref.index === 2 ? new Promise(() => {}) : chunk)
-    await modem.updater.onHead(source.head(one, { candidate: { percent: 100, salt: 's', release } }))
+    await modem.updater.offerHead(source.head(one, { candidate: { percent: 100, salt: 's', release } }))
     await modem.until(() => source.asked.at(-1)?.index === 2)
     await takes(modem, source.head(one))
     expect(modem.updater.status()).toMatchObject({ version: 1, phase: 'idle', failedVersions: [] })
@@ -258,7 +259,7 @@ describe('a head', () => {
     await takes(modem, source.head(await source.version(1, ['a.example'])))
     const two = source.head(await source.version(2, many, { key: keyB }), { spreadSeconds: 600 })
     const jump = () => modem.clock.jumpTo(modem.clock.now() + days * 86_400_000)
-    await modem.updater.onHead(two)
+    await modem.updater.offerHead(two)
     jump()
     await modem.until(() => source.asked.at(-1)?.version === 2, 1_000)
     jump()
@@ -284,7 +285,12 @@ describe('a medium that refuses', () => {
     await takes(modem, head)
     expect(modem.logged.join()).toContain('LIST_STORE_IO')
     await modem.restart()
-    expect(modem.updater.status()).toMatchObject({ version: 1, sequence: 1, expires: head.expires })
+    expect(modem.updater.status()).toMatchObject({
+      version: 1,
+      sequence: 1,
+      issuedAt: head.issuedAt,
+      expires: head.expires,
+    })
     expect(modem.allow).toEqual(['good.example'])
   })
 
@@ -294,7 +300,7 @@ describe('a medium that refuses', () => {
     const release = await source.version(2, ['google.com'])
     const modem = modemOn(source, { probationSeconds: 0 })
     mkdirSync(obstacle(modem))
-    await modem.updater.onHead(source.head(stable, { candidate: { percent: 100, salt: 's', release } }))
+    await modem.updater.offerHead(source.head(stable, { candidate: { percent: 100, salt: 's', release } }))
     await modem.until(() => source.asked.at(-1)?.version === 1 && modem.updater.status().phase === 'waiting')
     expect(modem.updater.status()).toMatchObject({ version: null, failedVersions: [2] })
     rmSync(obstacle(modem), { recursive: true })
@@ -328,7 +334,7 @@ describe('a medium that refuses', () => {
       },
     })
     let tries = 0
-    await modem.updater.onHead(source.head(release))
+    await modem.updater.offerHead(source.head(release))
     for (let hour = 0; hour < 12; hour += 1)
       for (let step = 0; step < 360; step += 1) {
         await modem.until(() => modem.clock.waiting > 0)
@@ -367,7 +373,7 @@ describe('a medium that refuses', () => {
     await takes(modem, source.head(await source.version(1, ['a.example', ...many.slice(0, 100)])))
     let isMissing = true
     source.onFetch = (ref, chunk) => (isMissing && ref.index === 3 ? undefined : chunk)
-    await modem.updater.onHead(source.head(await source.version(2, many, { key: keyB })))
+    await modem.updater.offerHead(source.head(await source.version(2, many, { key: keyB })))
     await modem.until(() => modem.updater.status().phase === 'waiting' && modem.clock.waiting > 0)
     expect(modem.updater.status()).toMatchObject({ version: 1, lastError: 'LIST_CHUNK_MISSING' })
     isMissing = false
@@ -384,7 +390,7 @@ describe('a medium that refuses', () => {
     expect(modem.blocks('a.example')).toBe(true)
     const asked = source.asked.length
     // A newer head, too, finds its way later.
-    await modem.updater.onHead(source.head(await source.version(3, [...many, 'c.example'], { key: keyB })))
+    await modem.updater.offerHead(source.head(await source.version(3, [...many, 'c.example'], { key: keyB })))
     await modem.until(() => modem.updater.status().phase === 'waiting' && modem.clock.waiting > 0)
     expect(source.asked.length).toBe(asked)
     medium.writable(true)
@@ -406,6 +412,7 @@ describe('a medium that refuses', () => {
     expect(modem.serving).toBeNull()
     expect(modem.updater.status()).toMatchObject({ version: null, sequence: 1, lastError: 'LIST_STORE_IO' })
     medium.writable(true)
+    await modem.updater.setWanted(true)
     await takes(modem, source.head(release))
     await modem.until(() => modem.updater.status().version === 1, 60_000)
     expect(modem.blocks('a.example')).toBe(true)
@@ -428,7 +435,7 @@ describe('a medium that refuses', () => {
     expect(modem.updater.status().version).toBe(1)
     expect(modem.blocks('a.example')).toBe(true)
     medium.writable(true)
-    await modem.updater.onHead(two)
+    await modem.updater.offerHead(two)
     await modem.until(() => modem.updater.status().version === 2, 60_000)
     await modem.updater.stop()
   })
@@ -444,7 +451,7 @@ describe('what is half built', () => {
     const three = source.head(await source.version(3, [...many, 'c.example'], direct))
     source.asked.length = 0
     source.onFetch = (ref, chunk) => (ref.version === 3 ? new Promise(() => {}) : chunk)
-    await modem.updater.onHead(three)
+    await modem.updater.offerHead(three)
     await modem.until(() => source.asked.at(-1)?.version === 3)
     expect(source.asked.map(({ kind, from, version }) => `${kind} ${from}-${version}`)).toEqual([
       'delta 1-2',

@@ -30,13 +30,13 @@ beforeAll(async () => {
   ] as const) {
     const modem = new Modem(source, { folder, probationSeconds })
     modem.updater.start()
-    await modem.updater.onHead(old.head, 2)
+    await modem.updater.offerHead(old.head, 2)
     await modem.updater.settled()
     await modem.until(() => modem.updater.status().phase === 'idle', 10_000)
-    await modem.updater.onHead(serving.head, 2)
+    await modem.updater.offerHead(serving.head, 2)
     await modem.updater.settled()
     if (folder === proven) {
-      await modem.updater.onHead(bad.head, 2)
+      await modem.updater.offerHead(bad.head, 2)
       await modem.updater.settled()
       expect(modem.updater.status()).toMatchObject({ version: 2, sequence: 3, failedVersions: [3] })
     } else expect(modem.updater.status()).toMatchObject({ version: 2, phase: 'probation' })
@@ -73,7 +73,7 @@ const gone = () => null
 
 async function ignores(modem: Modem, head: Head): Promise<void> {
   const { version, sequence } = modem.updater.status()
-  await modem.updater.onHead(head, 2)
+  await modem.updater.offerHead(head, 2)
   await modem.updater.settled()
   expect(modem.updater.status()).toMatchObject({ version, sequence })
 }
@@ -91,7 +91,7 @@ async function holds(modem: Modem, code: string | null): Promise<void> {
   const asked = source.asked.length
   await ignores(modem, old.head)
   await ignores(modem, serving.head)
-  await modem.updater.onHead(bad.head, 2)
+  await modem.updater.offerHead(bad.head, 2)
   await modem.updater.settled()
   expect(modem.updater.status()).toMatchObject({ version: 2, lastError: 'LIST_VERSION_FAILED' })
   expect(source.asked.length).toBe(asked)
@@ -112,7 +112,7 @@ async function remembersTheSwitch(modem: Modem): Promise<void> {
   })
   expect(modem.blocks('b.example')).toBe(true)
   await ignores(modem, old.head)
-  await modem.updater.onHead({ ...bad.head, sequence: 99, stable: old.head.stable }, 2)
+  await modem.updater.offerHead({ ...bad.head, sequence: 99, stable: old.head.stable }, 2)
   await modem.updater.settled()
   expect(modem.updater.status()).toMatchObject({ version: 2, lastError: 'LIST_ROLLBACK' })
   await modem.restart()
@@ -240,7 +240,7 @@ describe('both state files', () => {
     )
     expect(modem.updater.start()).toBeNull()
     expect(modem.updater.status()).toMatchObject({ version: null, sequence: 0, lastError: 'LIST_STATE_LOST' })
-    await modem.updater.onHead(serving.head, 2)
+    await modem.updater.offerHead(serving.head, 2)
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 2, lastError: null })
     await modem.remove()
@@ -255,7 +255,7 @@ describe('both state files', () => {
     )
     expect(modem.updater.start()).toBeNull()
     await ignores(modem, old.head)
-    await modem.updater.onHead(serving.head, 2)
+    await modem.updater.offerHead(serving.head, 2)
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 2, sequence: 2, lastError: null })
     await modem.remove()

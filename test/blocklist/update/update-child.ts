@@ -9,11 +9,10 @@ import { systemClock } from '../../../module/base/clock.ts'
 import { SecureNetError } from '../../../module/base/error.ts'
 import { createLog } from '../../../module/base/log.ts'
 import type { Head } from '../../../module/blocklist/format/head.ts'
-import { buildOnThread, startBuilderThread } from '../../../module/blocklist/store/builder-client.ts'
-import { runBuilderThread } from '../../../module/blocklist/store/builder-worker.ts'
 import { createAcceptanceCheck } from '../../../module/blocklist/update/acceptance.ts'
 import { Updater } from '../../../module/blocklist/update/updater.ts'
 import { chunkTopic } from '../../../module/control/mqtt/topics.ts'
+import { buildOnThread, startBuilderThread } from '../../../module/threads/builder-thread.ts'
 
 async function main(): Promise<void> {
   const [folder, published, headFile, probation, slowMs] = process.argv.slice(2) as [
@@ -53,7 +52,7 @@ async function main(): Promise<void> {
   // Unhandled, a timer of ours does not keep the process alive.
   const alive = setInterval(() => {}, 1000)
   updater.start()
-  await updater.onHead(JSON.parse(readFileSync(headFile, 'utf8')) as Head)
+  await updater.offerHead(JSON.parse(readFileSync(headFile, 'utf8')) as Head)
   await updater.settled()
   const { version, lastError } = updater.status()
   say(`done ${version} ${lastError}`)
@@ -62,4 +61,4 @@ async function main(): Promise<void> {
 }
 
 if (isMainThread) await main()
-else runBuilderThread()
+else await import('../../../module/list-builder.ts')

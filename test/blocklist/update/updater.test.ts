@@ -33,7 +33,7 @@ describe('an update', () => {
     const head = source.head(await source.version(1, many))
     const modem = modemOn(source)
     expect(modem.updater.status()).toMatchObject({ version: null, names: 0, phase: 'idle', stale: false })
-    await modem.updater.onHead(head)
+    await modem.updater.offerHead(head)
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({
       version: 1,
@@ -56,7 +56,7 @@ describe('an update', () => {
       return {
         release,
         take: async () => {
-          await modem.updater.onHead(source.head(release))
+          await modem.updater.offerHead(source.head(release))
           await modem.updater.settled()
           expect(modem.updater.status()).toMatchObject({ version, lastError: null })
           return source.asked.map(({ kind, from, version: to }) => `${kind} ${from ?? ''}-${to}`)
@@ -85,13 +85,13 @@ describe('an update', () => {
   it('takes its time between chunks while a list serves, and none where there is no list yet', async () => {
     const source = new Publisher()
     const modem = modemOn(source, { probationSeconds: 0, pauseMs: 150 })
-    await modem.updater.onHead(source.head(await source.version(1, many)))
+    await modem.updater.offerHead(source.head(await source.version(1, many)))
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 1 })
     source.asked.length = 0
     const release = await source.version(2, many, { key: keyB })
     expect(release.snapshot.chunks.length).toBeGreaterThan(2)
-    await modem.updater.onHead(source.head(release))
+    await modem.updater.offerHead(source.head(release))
     for (let chunk = 1; chunk <= 2; chunk++) {
       await modem.until(() => source.asked.length === chunk && modem.clock.waiting > 0)
       modem.clock.advance(149)
@@ -108,7 +108,7 @@ describe('an update', () => {
     let spoilt = 0
     source.onFetch = (ref, chunk) => (ref.index === 1 && spoilt++ === 0 ? flip(chunk) : chunk)
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(release))
+    await modem.updater.offerHead(source.head(release))
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
     expect(source.asked.map(({ index }) => index)).toEqual(
@@ -127,7 +127,7 @@ describe('an update', () => {
     let spoilt = true
     source.onFetch = (ref, chunk) => (spoilt && ref.index === 2 ? spoil(chunk as Buffer) : chunk)
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(release))
+    await modem.updater.offerHead(source.head(release))
     await modem.until(() => modem.updater.status().phase === 'waiting' && modem.clock.waiting > 0)
     expect(modem.updater.status()).toMatchObject({ version: null, lastError: code, progress: { done: 2 } })
     const asked = source.asked.length
@@ -145,7 +145,7 @@ describe('an update', () => {
     const release = await source.version(1, ['a.example'])
     source.onFetch = () => undefined
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(release))
+    await modem.updater.offerHead(source.head(release))
     const gaps: number[] = []
     for (let i = 0; i < 5; i += 1) {
       const asked = source.asked.length
@@ -163,7 +163,7 @@ describe('an update', () => {
   it('a delta that does not announce a tag that stays gives way to the snapshot', async () => {
     const source = new Publisher()
     const modem = modemOn(source, { probationSeconds: 0 })
-    await modem.updater.onHead(source.head(await source.version(1, many)))
+    await modem.updater.offerHead(source.head(await source.version(1, many)))
     await modem.updater.settled()
     const release = await source.version(2, [...many, 'new.example'])
     const topic = chunkTopic({ list: 'securenet', version: 2, kind: 'delta', from: 1, index: 0 })
@@ -176,7 +176,7 @@ describe('an update', () => {
     const [delta] = release.deltas
     const chunks = [createHash('sha256').update(chunk).digest('base64url')]
     source.asked.length = 0
-    await modem.updater.onHead(
+    await modem.updater.offerHead(
       source.head({ ...release, deltas: [{ ...delta, from: 1, chunks, bytes: chunk.length }] }),
     )
     await modem.updater.settled()
@@ -187,7 +187,7 @@ describe('an update', () => {
   it('a delta that leads elsewhere gives way to the snapshot', async () => {
     const source = new Publisher()
     const modem = modemOn(source, { probationSeconds: 0 })
-    await modem.updater.onHead(source.head(await source.version(1, many)))
+    await modem.updater.offerHead(source.head(await source.version(1, many)))
     await modem.updater.settled()
     const good = await source.version(2, [...many, 'b.example'])
     const stranger = new Publisher()
@@ -196,7 +196,7 @@ describe('an update', () => {
     for (const [topic, chunk] of stranger.retained)
       if (topic.includes('/delta/')) source.retained.set(topic, chunk)
     source.asked.length = 0
-    await modem.updater.onHead(source.head({ ...good, deltas: other.deltas }))
+    await modem.updater.offerHead(source.head({ ...good, deltas: other.deltas }))
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 2, failedVersions: [] })
     expect(modem.blocks('b.example')).toBe(true)
@@ -208,11 +208,11 @@ describe('an update', () => {
   it('a snapshot that is not what the head says fails for good; the old list serves on', async () => {
     const source = new Publisher()
     const modem = modemOn(source, { probationSeconds: 0 })
-    await modem.updater.onHead(source.head(await source.version(1, ['a.example'])))
+    await modem.updater.offerHead(source.head(await source.version(1, ['a.example'])))
     await modem.updater.settled()
     const release = await source.version(2, ['b.example'], { key: keyB })
     const wrong = { ...release, result: 'A'.repeat(43) }
-    await modem.updater.onHead(source.head(wrong))
+    await modem.updater.offerHead(source.head(wrong))
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({
       version: 1,
@@ -222,7 +222,7 @@ describe('an update', () => {
     expect(modem.blocks('a.example')).toBe(true)
     const asked = source.asked.length
     await modem.restart()
-    await modem.updater.onHead(source.head(wrong))
+    await modem.updater.offerHead(source.head(wrong))
     await modem.updater.settled()
     expect(source.asked.length).toBe(asked)
     expect(modem.updater.status().lastError).toBe('LIST_VERSION_FAILED')
@@ -236,7 +236,7 @@ describe('an update', () => {
     const release = await source.version(1, many)
     const snapshot = { ...release.snapshot, ...('snapshot' in understated ? understated.snapshot : {}) }
     const modem = modemOn(source, { quotaBytes: 150_000 })
-    await modem.updater.onHead(source.head({ ...release, ...understated, snapshot }))
+    await modem.updater.offerHead(source.head({ ...release, ...understated, snapshot }))
     await modem.until(() => modem.updater.status().lastError !== null)
     expect(modem.updater.status()).toMatchObject({ version: null, lastError: 'LIST_QUOTA' })
     expect(source.asked).toHaveLength(0)
@@ -246,9 +246,9 @@ describe('an update', () => {
     const source = new Publisher()
     const release = await source.version(1, many)
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head({ ...release, names: 4_000_000_000 }))
+    await modem.updater.offerHead(source.head({ ...release, names: 4_000_000_000 }))
     await modem.until(() => modem.updater.status().lastError === 'LIST_QUOTA' && modem.clock.waiting > 0)
-    await modem.updater.onHead(source.head(release))
+    await modem.updater.offerHead(source.head(release))
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
   })
@@ -257,7 +257,7 @@ describe('an update', () => {
     const source = new Publisher()
     const release = await source.version(1, many)
     const modem = modemOn(source, { quotaBytes: 200_000 })
-    await modem.updater.onHead(
+    await modem.updater.offerHead(
       source.head({ ...release, names: 10, snapshot: { ...release.snapshot, bytes: 1000 } }),
     )
     await modem.updater.settled()
@@ -279,7 +279,7 @@ describe('an update', () => {
     })
     const quotaBytes = 200_000
     const modem = modemOn(source, { quotaBytes })
-    await modem.updater.onHead(source.head({ ...release, names: 10, snapshot: { bytes: 1000, chunks } }))
+    await modem.updater.offerHead(source.head({ ...release, names: 10, snapshot: { bytes: 1000, chunks } }))
     await modem.until(() => modem.updater.status().lastError !== null && modem.clock.waiting > 0)
     expect(modem.updater.status()).toMatchObject({ version: null, lastError: 'LIST_QUOTA' })
     // Not all of them were fetched before it was seen.
@@ -295,10 +295,10 @@ describe('a head', () => {
     const two = await source.version(2, ['b.example'], { key: keyB })
     const early = source.head(two)
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(one))
+    await modem.updater.offerHead(source.head(one))
     await modem.updater.settled()
     await modem.restart()
-    await modem.updater.onHead(early)
+    await modem.updater.offerHead(early)
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 1, sequence: 2, lastError: null })
   })
@@ -308,9 +308,9 @@ describe('a head', () => {
     const one = await source.version(1, ['a.example'])
     const two = await source.version(2, ['b.example'])
     const modem = modemOn(source, { probationSeconds: 0 })
-    await modem.updater.onHead(source.head(two))
+    await modem.updater.offerHead(source.head(two))
     await modem.updater.settled()
-    await modem.updater.onHead(source.head(one))
+    await modem.updater.offerHead(source.head(one))
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 2, lastError: 'LIST_ROLLBACK' })
     expect(modem.blocks('b.example')).toBe(true)
@@ -319,7 +319,7 @@ describe('a head', () => {
   it('of another list changes nothing', async () => {
     const source = new Publisher()
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(await source.version(1, ['a.example']), { list: 'other' }))
+    await modem.updater.offerHead(source.head(await source.version(1, ['a.example']), { list: 'other' }))
     expect(modem.updater.status()).toMatchObject({ sequence: 0, lastError: 'LIST_WRONG_LIST' })
   })
 
@@ -331,7 +331,7 @@ describe('a head', () => {
     const versions: (number | null)[] = []
     for (let i = 0; i < 40; i += 1) {
       const modem = modemOn(source, { modemId: `modem-${i}` })
-      await modem.updater.onHead(head)
+      await modem.updater.offerHead(head)
       await modem.updater.settled()
       versions.push(modem.updater.status().version)
     }
@@ -346,7 +346,7 @@ describe('a head', () => {
     const stable = await source.version(1, ['a.example'])
     const release = await source.version(2, ['google.com'])
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(stable, { candidate: { percent: 100, salt: 's', release } }))
+    await modem.updater.offerHead(source.head(stable, { candidate: { percent: 100, salt: 's', release } }))
     await modem.until(() => modem.updater.status().version === 1)
     expect(modem.updater.status()).toMatchObject({ failedVersions: [2] })
     expect(modem.logged.join()).toContain('LIST_GATE_FAILED')
@@ -357,7 +357,7 @@ describe('a head', () => {
     let floor = 0
     const modem = modemOn(source, { floor: () => floor })
     const head = source.head(await source.version(1, ['a.example']))
-    await modem.updater.onHead(head)
+    await modem.updater.offerHead(head)
     await modem.updater.settled()
     expect(modem.updater.status().stale).toBe(false)
     modem.clock.jumpTo(0)
@@ -372,13 +372,13 @@ describe('a head', () => {
     const one = await source.version(1, ['a.example'])
     const two = await source.version(2, ['b.example'])
     const modem = modemOn(source, { probationSeconds: 0 })
-    await modem.updater.onHead(source.head(one, { spreadSeconds: 3600 }))
+    await modem.updater.offerHead(source.head(one, { spreadSeconds: 3600 }))
     await modem.updater.settled()
     expect(modem.updater.status().version).toBe(1)
     const asked = source.asked.length
     // A clock of 1970 must not make it wait for half a century.
     modem.clock.jumpTo(0)
-    await modem.updater.onHead(source.head(two, { spreadSeconds: 3600 }))
+    await modem.updater.offerHead(source.head(two, { spreadSeconds: 3600 }))
     await modem.until(() => modem.clock.waiting > 0)
     expect(modem.updater.status().phase).toBe('waiting')
     expect(source.asked.length).toBe(asked)
@@ -390,7 +390,7 @@ describe('a head', () => {
   it('keeps its allow list over a restart', async () => {
     const source = new Publisher()
     const modem = modemOn(source)
-    await modem.updater.onHead(
+    await modem.updater.offerHead(
       source.head(await source.version(1, ['a.example']), { allow: ['good.example'] }),
     )
     await modem.updater.settled()
@@ -411,9 +411,9 @@ describe('a head', () => {
           })
         : chunk
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(one))
+    await modem.updater.offerHead(source.head(one))
     await modem.until(() => source.asked.length === 2)
-    await modem.updater.onHead(source.head(two))
+    await modem.updater.offerHead(source.head(two))
     await modem.updater.settled()
     held()
     expect(modem.updater.status().version).toBe(2)
@@ -425,11 +425,11 @@ describe('probation', () => {
   async function onProbation() {
     const source = new Publisher()
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(await source.version(1, ['a.example'])))
+    await modem.updater.offerHead(source.head(await source.version(1, ['a.example'])))
     await modem.updater.settled()
     await modem.until(() => modem.updater.status().phase === 'idle', 10_000)
     const two = source.head(await source.version(2, ['b.example']))
-    await modem.updater.onHead(two)
+    await modem.updater.offerHead(two)
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 2, phase: 'probation' })
     expect(listFiles(modem)).toHaveLength(2)
@@ -464,11 +464,11 @@ describe('probation', () => {
     await modem.restart()
     check()
     const asked = source.asked.length
-    await modem.updater.onHead(two)
+    await modem.updater.offerHead(two)
     await modem.updater.settled()
     expect(source.asked.length).toBe(asked)
     expect(modem.updater.status().lastError).toBe('LIST_VERSION_FAILED')
-    await modem.updater.onHead(source.head(await source.version(3, ['c.example'])))
+    await modem.updater.offerHead(source.head(await source.version(3, ['c.example'])))
     await modem.updater.settled()
     expect(modem.updater.status().version).toBe(3)
   })
@@ -514,7 +514,7 @@ describe('probation', () => {
 
   it('the next version waits for its end', async () => {
     const { source, modem } = await onProbation()
-    await modem.updater.onHead(source.head(await source.version(3, ['c.example'])))
+    await modem.updater.offerHead(source.head(await source.version(3, ['c.example'])))
     const asked = source.asked.length
     let turns = 0
     await modem.until(() => ++turns > 200)
@@ -532,12 +532,12 @@ describe('what is on the disk', () => {
     expect(release.snapshot.chunks.length).toBeGreaterThanOrEqual(4)
     source.onFetch = (ref, chunk) => (ref.index < 3 ? chunk : new Promise(() => {}))
     const modem = modemOn(source)
-    await modem.updater.onHead(head)
+    await modem.updater.offerHead(head)
     await modem.until(() => modem.updater.status().progress.done === 3)
     await modem.restart()
     source.onFetch = (_, chunk) => chunk
     source.asked.length = 0
-    await modem.updater.onHead(head)
+    await modem.updater.offerHead(head)
     await modem.updater.settled()
     expect(source.asked[0]?.index).toBe(3)
     expect(modem.updater.status().version).toBe(1)
@@ -548,11 +548,11 @@ describe('what is on the disk', () => {
     for (const place of [0, 0.001, 0.3, 0.6, 0.999]) {
       const source = new Publisher()
       const modem = modemOn(source)
-      await modem.updater.onHead(source.head(await source.version(1, many)))
+      await modem.updater.offerHead(source.head(await source.version(1, many)))
       await modem.updater.settled()
       await modem.until(() => modem.updater.status().phase === 'idle', 60_000)
       const two = source.head(await source.version(2, [...many, 'b.example']))
-      await modem.updater.onHead(two)
+      await modem.updater.offerHead(two)
       await modem.updater.settled()
       const file = join(modem.folder, '2-1.mdb')
       await modem.updater.stop()
@@ -563,7 +563,7 @@ describe('what is on the disk', () => {
       await modem.restart()
       expect(modem.updater.status()).toMatchObject({ version: 1, lastError: 'LIST_DAMAGED' })
       expect(modem.blocks(many[0] as string)).toBe(true)
-      await modem.updater.onHead(two)
+      await modem.updater.offerHead(two)
       await modem.until(() => modem.updater.status().version === 2, 60_000)
       expect(modem.blocks('b.example')).toBe(true)
     }
@@ -573,14 +573,14 @@ describe('what is on the disk', () => {
     const source = new Publisher()
     const modem = modemOn(source)
     const head = source.head(await source.version(1, many))
-    await modem.updater.onHead(head)
+    await modem.updater.offerHead(head)
     await modem.updater.settled()
     await modem.updater.stop()
     truncateSync(join(modem.folder, '1-0.mdb'), 5000)
     expect(await modem.restart()).toBeNull()
     expect(modem.updater.status()).toMatchObject({ version: null, names: 0, lastError: 'LIST_DAMAGED' })
     expect(listFiles(modem)).toEqual([])
-    await modem.updater.onHead(head)
+    await modem.updater.offerHead(head)
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 1, lastError: null })
   })
@@ -588,7 +588,7 @@ describe('what is on the disk', () => {
   it('orphans go at start', async () => {
     const source = new Publisher()
     const modem = modemOn(source)
-    await modem.updater.onHead(source.head(await source.version(3, ['a.example'])))
+    await modem.updater.offerHead(source.head(await source.version(3, ['a.example'])))
     await modem.updater.settled()
     for (const name of ['2-0.mdb', '2-0.mdb-lock', 'state.json.tmp', 'x'])
       writeFileSync(join(modem.folder, name), 'x')
@@ -604,7 +604,7 @@ describe('what is on the disk', () => {
     const source = new Publisher()
     const modem = modemOn(source)
     const head = source.head(await source.version(1, many), { allow: ['excepted.example'] })
-    await modem.updater.onHead(head)
+    await modem.updater.offerHead(head)
     await modem.updater.settled()
     await modem.updater.wipe()
     const files = readdirSync(modem.folder).sort()
@@ -614,7 +614,8 @@ describe('what is on the disk', () => {
       expect(left).not.toContain(trace)
     expect(modem.serving).toBeNull()
     expect(modem.updater.status()).toMatchObject({ version: null, sequence: head.sequence, phase: 'idle' })
-    await modem.updater.onHead(head)
+    await modem.updater.setWanted(true)
+    await modem.updater.offerHead(head)
     await modem.updater.settled()
     expect(modem.updater.status().version).toBe(1)
   })
@@ -624,7 +625,7 @@ describe('what is on the disk', () => {
     const modem = modemOn(source)
     const old = source.head(await source.version(1, many))
     const head = source.head(await source.version(2, many))
-    await modem.updater.onHead(head, 3)
+    await modem.updater.offerHead(head, 3)
     await modem.updater.settled()
     await modem.updater.wipe()
     if (when === 'after a restart') await modem.restart()
@@ -632,13 +633,34 @@ describe('what is on the disk', () => {
       [old, 3],
       [{ ...old, sequence: 99 }, 2],
     ] as const) {
-      await modem.updater.onHead(replayed, epoch)
+      await modem.updater.offerHead(replayed, epoch)
       await modem.updater.settled()
       expect(modem.updater.status()).toMatchObject({ version: null, sequence: head.sequence })
     }
-    await modem.updater.onHead(head, 3)
+    await modem.updater.setWanted(true)
+    await modem.updater.offerHead(head, 3)
     await modem.updater.settled()
     expect(modem.updater.status().version).toBe(2)
+  })
+
+  it('while no line needs the list, the newest head is only remembered; it is taken once one does', async () => {
+    const source = new Publisher()
+    const modem = modemOn(source, { probationSeconds: 0 })
+    await modem.updater.setWanted(false)
+    const [older, newer] = [
+      source.head(await source.version(1, ['old.example'])),
+      source.head(await source.version(2, ['new.example'])),
+    ]
+    await modem.updater.offerHead(newer, 2)
+    await modem.updater.offerHead(older, 2)
+    await modem.updater.offerHead({ ...older, sequence: 99 }, 1)
+    await modem.updater.settled()
+    expect(readdirSync(modem.folder)).toEqual([])
+    expect(modem.updater.status()).toMatchObject({ version: null, sequence: 0 })
+    expect(modem.updater.head).toEqual(newer)
+    await modem.updater.setWanted(true)
+    await modem.updater.settled()
+    expect(modem.updater.status()).toMatchObject({ version: 2, sequence: newer.sequence })
   })
 
   it('wipe of a list that never was writes nothing', async () => {

@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { applyDelta, decodeSnapshot } from '../../../module/blocklist/format/encode.ts'
 import { resultOf } from '../../../module/blocklist/format/entries.ts'
 import type { Chunks } from '../../../module/blocklist/format/head.ts'
 import { Archive } from '../../../scripts/operator/list/archive.ts'
@@ -14,6 +13,7 @@ import {
   makeRelease,
   type PublishedList,
 } from '../../../scripts/operator/list/release.ts'
+import { applyDelta, decodeSnapshot } from '../../blocklist/format/decode-list.ts'
 
 const key = '0123456789abcdef'
 const root = mkdtempSync(join(tmpdir(), 'securenet-archive-'))

@@ -1,8 +1,18 @@
-import { SecureNetError } from '../../base/error.ts'
-import { badCoding, createBitWriter } from './bits.ts'
-import { type ChunkHeader, type Group, MAX_CHUNK_BYTES, MAX_PREFIX_BITS, writeChunk } from './chunk.ts'
-import { type DecodedChunk, decodeInSteps } from './decode-chunk.ts'
-import { compareEntries, createEntrySetBuilder, type EntrySet, type Tag } from './entries.ts'
+import { SecureNetError } from '../../../module/base/error.ts'
+import { createBitWriter } from '../../../module/blocklist/format/bits.ts'
+import {
+  type Group,
+  MAX_CHUNK_BYTES,
+  MAX_PREFIX_BITS,
+  writeChunk,
+} from '../../../module/blocklist/format/chunk.ts'
+import {
+  compareEntries,
+  createEntrySetBuilder,
+  type EntrySet,
+  rangeOf,
+  type Tag,
+} from '../../../module/blocklist/format/entries.ts'
 
 export interface SnapshotOptions {
   list: string
@@ -10,6 +20,7 @@ export interface SnapshotOptions {
   /** 16 hexadecimal digits: the key that the entries were hashed under. */
   key: string
 }
+
 export interface DeltaOptions extends SnapshotOptions {
   /** The version of the set it starts from. */
   from: number
@@ -41,92 +52,6 @@ export function encodeDelta(from: EntrySet, to: EntrySet, options: DeltaOptions)
   })
 }
 
-/**
- * Decodes one chunk of a snapshot or delta, alone; takes memory for its own entries only.
- * @throws SecureNetError LIST_CHUNK_FORMAT, LIST_CHUNK_CODING, LIST_CHUNK_TOO_LARGE
- */
-export function decodeChunk(chunk: Uint8Array): DecodedChunk {
-  const steps = decodeInSteps(chunk)
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
-}
-
-/** @throws SecureNetError as decodeChunk, and LIST_CHUNK_CODING where it is not a snapshot's */
-export function decodeSnapshotChunk(chunk: Uint8Array): { header: ChunkHeader; entries: EntrySet } {
-  const { header, additions } = decodeChunk(chunk)
-  if (header.kind !== 'snapshot') throw badCoding('it is not a chunk of a snapshot')
-  return { header, entries: additions }
-}
-
-/** All chunks of a snapshot, in order, in memory: for the operator and for tests; a modem streams (blocklist/store/builder.ts). */
-export function decodeSnapshot(chunks: readonly Uint8Array[]): EntrySet {
-  const set = createEntrySetBuilder()
-  let names = 0
-  for (const chunk of chunks) {
-    const { header, entries } = decodeSnapshotChunk(chunk)
-    names = header.names
-    for (let i = 0; i < entries.count; i += 1) {
-      set.add(entries.hi[i] as number, entries.lo[i] as number, entries.tag[i] as number)
-    }
-  }
-  const built = set.build()
-  if (built.count !== names) throw badCoding(`${built.count} entries where ${names} were announced`)
-  return built
-}
-
-/**
- * All chunks of a delta on a set in memory: for the operator and for tests.
- * @throws SecureNetError LIST_DELTA_BASE where the delta starts from another set
- */
-export function applyDelta(base: EntrySet, chunks: readonly Uint8Array[]): EntrySet {
-  const result = createEntrySetBuilder(base.count)
-  for (const chunk of chunks) {
-    const { header, additions, removals } = decodeChunk(chunk)
-    const [first, end] = rangeOf(base, header.prefixBits, header.index)
-    if (header.kind !== 'delta' || header.baseNames !== base.count) throw wrongBase(header, base.count)
-    if (removals.length > 0 && (removals.at(-1) as number) >= end - first) throw wrongBase(header, base.count)
-    let next = 0
-    if (meet(additions, base, first, end)) throw addedTwice(header)
-    for (let i = first; i < end; i += 1) {
-      if (removals[next] === i - first) next += 1
-      else result.add(base.hi[i] as number, base.lo[i] as number, base.tag[i] as number)
-    }
-    for (let i = 0; i < additions.count; i += 1) {
-      result.add(additions.hi[i] as number, additions.lo[i] as number, additions.tag[i] as number)
-    }
-  }
-  return result.build()
-}
-
-/** Whether any of the additions is among the base's entries [first, end). */
-function meet(additions: EntrySet, base: EntrySet, first: number, end: number): boolean {
-  let i = first
-  for (let j = 0; j < additions.count && i < end; j += 1) {
-    while (i < end && compareEntries(base, i, additions, j) < 0) i += 1
-    if (i < end && compareEntries(base, i, additions, j) === 0) return true
-  }
-  return false
-}
-
-export function wrongBase(header: ChunkHeader, names: number): SecureNetError {
-  return new SecureNetError(
-    'LIST_DELTA_BASE',
-    `the delta ${header.from} to ${header.version} of list ${header.list} starts from ${header.baseNames} entries, not ${names}`,
-    'The snapshot is taken instead.',
-  )
-}
-
-/** Also where the delta removes that entry: one that stays is in neither group. */
-export function addedTwice(header: ChunkHeader): SecureNetError {
-  return new SecureNetError(
-    'LIST_DELTA_BASE',
-    `the delta ${header.from} to ${header.version} of list ${header.list} adds an entry that is there already`,
-    'The snapshot is taken instead.',
-  )
-}
-
 /** Encodes with ever more chunks until none is too large; hashes are uniform, so all are of about one size. */
 function cut(estimate: number, encode: (prefixBits: number, index: number) => Buffer): Buffer[] {
   let prefixBits = 0
@@ -140,7 +65,7 @@ function cut(estimate: number, encode: (prefixBits: number, index: number) => Bu
     }
     if (chunks.length === 2 ** prefixBits) return chunks
   }
-  throw new SecureNetError('LIST_TOO_LARGE', 'the list does not fit into 65,536 chunks')
+  throw new SecureNetError('LIST_TOO_LARGE', 'the list does not fit into 65,536 chunks', 'Split the list.')
 }
 
 /** Tags by falling frequency, then by number: the store codes the frequent ones in fewer bits. */
@@ -151,23 +76,6 @@ function tagsOf(set: EntrySet): Tag[] {
     counts.set(tag, (counts.get(tag) ?? 0) + 1)
   }
   return [...counts].sort(([a, m], [b, n]) => n - m || a - b).map(([tag]) => tag)
-}
-
-/** The entries whose hash has the leading bits `index`: [first, end). */
-export function rangeOf(set: EntrySet, prefixBits: number, index: number): [number, number] {
-  const size = 2 ** (32 - prefixBits)
-  return [lowerBound(set, index * size), lowerBound(set, (index + 1) * size)]
-}
-
-function lowerBound(set: EntrySet, hi: number): number {
-  let low = 0
-  let high = set.count
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((set.hi[middle] as number) < hi) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 /** Of geometrically distributed gaps: the Rice parameter of the fewest bits, log2 of 0.48 of the mean, rounded up. */

@@ -1,9 +1,9 @@
-import type { UpdateStatus } from './update/update-options.ts'
+import type { UpdateStatus } from './updater.ts'
 
 /** `stale`: it serves, but its head has expired. */
 export type ListState = 'none' | 'damaged' | 'stale' | 'verified'
 
 export function listState(status: UpdateStatus | undefined): ListState {
   if (status?.version != null) return status.stale ? 'stale' : 'verified'
-  return /^LIST_(DAMAGED|STATE_LOST)$/.test(status?.lastError ?? '') ? 'damaged' : 'none'
+  return status?.damaged ? 'damaged' : 'none'
 }

@@ -3,24 +3,26 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { codeOf } from '../../../module/base/error.ts'
-import type { Release } from '../../../module/blocklist/format/head.ts'
+import { codeOf } from '../../module/base/error.ts'
+import type { Release } from '../../module/blocklist/format/head.ts'
+import { buildHere, type OpenBuilder } from '../../module/blocklist/store/builder.ts'
+import { openStore } from '../../module/blocklist/store/store.ts'
+import { chunkTopic } from '../../module/control/mqtt/topics.ts'
 import {
-  type BuilderThread,
-  buildHere,
+  type BuilderCall,
+  type BuilderData,
+  type BuilderHandle,
+  type BuilderReply,
   buildOnThread,
-  type OpenBuilder,
   startBuilderThread,
-} from '../../../module/blocklist/store/builder-client.ts'
-import type { BuilderData } from '../../../module/blocklist/store/builder-worker.ts'
-import { openStore } from '../../../module/blocklist/store/store.ts'
-import { chunkTopic } from '../../../module/control/mqtt/topics.ts'
-import { SeededRandom } from '../../helpers/seeded-random.ts'
-import { type Bundle, buildBundle } from '../../rootfs/bundle.ts'
-import { keyB, Modem, Publisher, someNames } from '../update/update-world.ts'
+} from '../../module/threads/builder-thread.ts'
+import { handleOf } from '../../module/threads/worker.ts'
+import { keyB, Modem, Publisher, someNames } from '../blocklist/update/update-world.ts'
+import { SeededRandom } from '../helpers/seeded-random.ts'
+import { type Bundle, buildBundle } from '../rootfs/bundle.ts'
 
 let bundle: Bundle
-let start: (data: BuilderData) => BuilderThread
+let start: (data: BuilderData) => BuilderHandle
 const source = new Publisher()
 const names = someNames(150_000)
 let release: Release
@@ -57,7 +59,7 @@ describe('the thread of the built bundle', () => {
     let exits = 0
     const counted = buildOnThread((data) => {
       const thread = start(data)
-      thread.on('exit', () => {
+      thread.onExit(() => {
         exits += 1
       })
       return thread
@@ -100,7 +102,9 @@ describe('the thread of the built bundle', () => {
 
 /** A thread that does nothing but this. */
 const doing = (code: string) => () =>
-  new Worker(code, { eval: true, stderr: true, resourceLimits: { maxOldGenerationSizeMb: 8 } })
+  handleOf<BuilderCall, BuilderReply>(
+    new Worker(code, { eval: true, stderr: true, resourceLimits: { maxOldGenerationSizeMb: 8 } }),
+  )
 const answering = `require('node:worker_threads').parentPort.on('message', act).postMessage({ next: 0 });`
 
 describe('a thread that dies', () => {
@@ -127,11 +131,11 @@ describe('a thread that dies', () => {
       probationSeconds: 0,
     })
     modem.updater.start()
-    await modem.updater.onHead(source.head(await source.version(10, ['first.example'], { key: keyB })))
+    await modem.updater.offerHead(source.head(await source.version(10, ['first.example'], { key: keyB })))
     await modem.updater.settled()
     expect(modem.updater.status()).toMatchObject({ version: 10, lastError: null })
     const next = source.head(await source.version(11, ['first.example', 'second.example']))
-    await modem.updater.onHead(next)
+    await modem.updater.offerHead(next)
     await modem.until(() => {
       const { phase, lastError } = modem.updater.status()
       return phase === 'waiting' && lastError !== null
@@ -149,20 +153,19 @@ describe('a thread that dies', () => {
       let threads = 0
       const modem = new Modem(source, {
         openBuilder: buildOnThread((data) => {
-          const thread = start(data) as Worker
+          const thread = start(data)
           if (++threads > 3) return thread
           let calls = random.below(12)
-          const posted = thread.postMessage.bind(thread)
-          thread.postMessage = (message) => {
-            posted(message)
-            if (calls-- === 0) setTimeout(() => void thread.terminate(), random.below(10))
+          const post = (call: BuilderCall) => {
+            thread.post(call)
+            if (calls-- === 0) setTimeout(() => thread.terminate('it was killed'), random.below(10))
           }
-          return thread
+          return { ...thread, post }
         }),
         probationSeconds: 0,
       })
       modem.updater.start()
-      await modem.updater.onHead(source.head(release))
+      await modem.updater.offerHead(source.head(release))
       await modem.until(() => modem.updater.status().version === 1, 60_000)
       expect(threads).toBeGreaterThan(1)
       expect(modem.serving?.metadata.result).toBe(release.result)
