@@ -20,6 +20,19 @@ const namesOf = (front: number) =>
   ])
 const SERVFAIL = 2
 
+/** AD set: the client wants to know whether it was validated (RFC 6840 §5.7). */
+const askAll = (client: WireClient, names: readonly string[], type: number) =>
+  Promise.all(
+    names.map(async (name) => {
+      const reply = await client.ask(query({ name, type, flags: 0x0120 }))
+      return {
+        name,
+        rcode: reply ? reply[3]! & 15 : -1,
+        isSecure: reply !== null && (reply[3]! & 0x20) !== 0,
+      }
+    }),
+  )
+
 describe.skipIf(missing !== '')('a validating unbound behind the module, odd weather behind both', () => {
   const bench = new Bench()
   let weather: OddWeather
@@ -39,23 +52,10 @@ describe.skipIf(missing !== '')('a validating unbound behind the module, odd wea
     await bench.stop()
   })
 
-  const ask = (names: readonly string[], type: number) =>
-    Promise.all(
-      names.map(async (name) => {
-        // AD set: the client wants to know whether it was validated (RFC 6840 §5.7).
-        const reply = await client.ask(query({ name, type, flags: 0x0120 }))
-        return {
-          name,
-          rcode: reply ? reply[3]! & 15 : -1,
-          isSecure: reply !== null && (reply[3]! & 0x20) !== 0,
-        }
-      }),
-    )
-
   it('one name says nothing of the next: what the weather spares is secure, nothing is ever insecure', async () => {
     for (let front = 0; front < FRONTS; front++) {
       weather.change()
-      const found = await ask(namesOf(front), A)
+      const found = await askAll(client, namesOf(front), A)
       const harmed = found.filter(({ name, isSecure }) => weather.spares(name) && !isSecure)
       const insecure = found.filter(({ rcode, isSecure }) => rcode !== SERVFAIL && !isSecure)
       expect({ front, harmed, insecure }).toEqual({ front, harmed: [], insecure: [] })
@@ -66,6 +66,25 @@ describe.skipIf(missing !== '')('a validating unbound behind the module, odd wea
   it('nothing stays of it in fair weather', async () => {
     weather.change(false)
     const all = Array.from({ length: FRONTS }, (_, front) => namesOf(front)).flat()
-    expect((await ask(all, AAAA)).filter(({ isSecure }) => !isSecure)).toEqual([])
+    expect((await askAll(client, all, AAAA)).filter(({ isSecure }) => !isSecure)).toEqual([])
+  })
+})
+
+describe.skipIf(missing !== '')('a validating systemd-resolved behind the module', () => {
+  const bench = new Bench()
+  afterAll(() => bench.stop())
+
+  it('finds every name secure', async (test) => {
+    const zone = makeSignedZone(bench.folder)
+    const port = await bench.resolvedBehind(await bench.bundle(await bench.resolver(zone)), zone)
+    if (port === null) {
+      console.log('skipped: systemd-resolved, for want of root or its Debian packages')
+      return test.skip()
+    }
+    const client = await new WireClient(port).start()
+    const all = Array.from({ length: FRONTS }, (_, front) => namesOf(front)).flat()
+    for (const type of [A, AAAA])
+      expect((await askAll(client, all, type)).filter(({ isSecure }) => !isSecure)).toEqual([])
+    client.stop()
   })
 })
