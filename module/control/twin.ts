@@ -188,6 +188,7 @@ export class Twin {
     const { trust, trustedTime, lineIds, onHead } = this.#options
     const context = { trust, target: flow.target, now: trustedTime.now() }
     flow.judgedBy = trust.number
+    const document = payload.toString('latin1')
     switch (flow.kind) {
       case 'keys': {
         const { payload: keys, outcome, replaced } = await trust.accept(payload)
@@ -207,13 +208,16 @@ export class Twin {
       case 'fleet': {
         const { payload: order, epoch } = await verifyDocument('fleet', payload, context)
         trustedTime.observe(order.issuedAt, 'role')
-        const reduced = withFleet(this.#book.candidate, order, { epoch, lineIds })
+        const reduced = withFleet(this.#book.candidate, order, { epoch, lineIds, document })
         return this.#reduced(flow, reduced)
       }
       case 'desired': {
         const { payload: order, epoch } = await verifyDocument('desired', payload, context)
         trustedTime.observe(order.issuedAt, 'role')
-        const reduced = withOrder(this.#book.candidate, { order, epoch, now: trustedTime.instant() })
+        const reduced = withOrder(this.#book.candidate, {
+          ...{ order, epoch, document },
+          now: trustedTime.instant(),
+        })
         return this.#reduced(flow, reduced)
       }
     }

@@ -73,7 +73,10 @@ export function modemStatus(sources: StatusSources) {
     ...measuredProtection(sources),
     activeLine: lines.active?.id ?? null,
     lines: Object.fromEntries(
-      config.lines.map(({ id }) => [id, { ...lineOf(lines.book, id), ...measureLine(sources, id) }]),
+      config.lines.map(({ id }) => {
+        const { document: _, ...line } = lineOf(lines.book, id)
+        return [id, { ...line, ...measureLine(sources, id) }]
+      }),
     ),
     list: { ...list.status, ageSeconds: list.ageSeconds },
     interception: interception.status(),

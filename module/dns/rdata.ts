@@ -8,7 +8,7 @@ const IPV6_BYTES = 16
 const SOA_NUMBERS_BYTES = 20
 const PARAM_HEADER_BYTES = 4
 
-/** Numbers of service parameters (RFC 9460 §14.3.2). */
+/** Keys of service parameters (RFC 9460 §14.3.2). */
 const SvcParam = { IPV4_HINT: 4, IPV6_HINT: 6 } as const
 
 /**

@@ -7,9 +7,9 @@ import { forwardable } from '../dns/query-message.ts'
 import { replyWith, tails } from '../dns/reply.ts'
 import type { AnswerInspector } from './answer-inspector.ts'
 import type { Cache } from './cache.ts'
-import { ClientReply, type ForwardFailure } from './client-reply.ts'
 import type { QueryPolicy } from './policy.ts'
 import { PENDING, type Query, type QueryStep } from './query.ts'
+import { type ForwardFailure, UpstreamAnswers } from './upstream-answers.ts'
 
 /** What this step needs of upstream/. */
 export interface UpstreamPort {
@@ -51,7 +51,8 @@ export interface Forward {
 
 export function createForward({ upstream, cache, policy, inspect, clock, observe }: ForwardOptions): Forward {
   const places = new ClientQuota({ perClient: IN_FLIGHT_PER_CLIENT })
-  const replies = new ClientReply({ cache, policy, inspect })
+
+  const answers = new UpstreamAnswers({ cache, policy, inspect })
 
   const ask = (
     query: Query,
@@ -81,14 +82,14 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
     }
     if (cache.get(query.key) !== undefined) {
       timer = clock.after(STALE_AFTER_MS, () => {
-        const stale = replies.stale(query)
+        const stale = answers.stale(query)
         if (stale !== null) finish(stale)
       })
     }
     ask(query, client, (answer, failure) => {
       if (isLimited) places.giveBack(client)
       // Late or not, a good reply is remembered.
-      finish(answer === null ? replies.failed(query, failure ?? 'network') : replies.answered(query, answer))
+      finish(answer === null ? answers.fail(query, failure ?? 'network') : answers.reply(query, answer))
     })
     return PENDING
   }
@@ -98,7 +99,7 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
     ask(query, clientKey(query.clientAddress), (answer) => {
       const entry = cache.get(query.key)
       if (entry) entry.refreshing = false
-      if (answer !== null) replies.answered(query, answer)
+      if (answer !== null) answers.reply(query, answer)
     })
   }
 

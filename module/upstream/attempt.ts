@@ -40,8 +40,6 @@ export class Attempt<T extends UpstreamQuery> {
   socket: UdpSocket<Attempt<T>> | null = null
   connection: UpstreamTcpConnection<Attempt<T>> | null = null
   id = 0
-  /** Questions in flight at the server when it went out, this one among them. */
-  inFlight = 0
   /** `connection.messages` when the question went out. */
   messagesBefore = 0
 

@@ -21,6 +21,8 @@ import type { ExchangeFailure, UpstreamCounts } from './upstream.ts'
 const GHOST_WINDOW_MS = 5000
 /** In flight at one server below this, it is not we who keep it busy. */
 const FEW_IN_FLIGHT = 8
+/** A refusal that comes so soon after it held many may still be due to that. */
+const BUSY_FOR_MS = 500
 
 export interface DispatcherParts {
   sender: Sender
@@ -123,19 +125,19 @@ export class Dispatcher {
   }
 
   /** What the retry policy must know after an error that is the server's. */
-  troubleOf(
-    { transaction, inFlight: then }: TransactionAttempt,
-    server: UpstreamServer,
-    rcode: number,
-  ): TroubleCase {
-    const { inFlight, servers, wheel } = this.#parts
+  troubleOf(transaction: Transaction, server: UpstreamServer, rcode: number): TroubleCase {
+    const { servers, wheel } = this.#parts
     return {
       rcode,
       another: servers.another(server, transaction),
-      // Those that were before it may have been answered since.
-      busy:
-        Math.max(then, server.held(wheel.tick, this.#ghostTicks)) > Math.max(FEW_IN_FLIGHT, inFlight >> 3),
+      // Replies come by several sockets: when this one is read, those that were sent after it may have been read already.
+      busy: this.#holdsMany(server) || wheel.tick - server.busyTick <= wheel.ticks(BUSY_FOR_MS),
     }
+  }
+
+  #holdsMany(server: UpstreamServer): boolean {
+    const { inFlight, wheel } = this.#parts
+    return server.held(wheel.tick, this.#ghostTicks) > Math.max(FEW_IN_FLIGHT, inFlight >> 3)
   }
 
   /** Its time is over: the pause's, or the attempt's. */
@@ -226,6 +228,7 @@ export class Dispatcher {
     if (transaction.fittedTo !== server) transaction.fitTo(server)
     transaction.server = server
     server.inFlight++
+    if (this.#holdsMany(server)) server.busyTick = this.#parts.wheel.tick
     this.#sendOn(transaction, server)
   }
 

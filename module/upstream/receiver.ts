@@ -213,7 +213,7 @@ export class Receiver {
     const { dispatcher, owner } = this.#parts
     const { transaction } = attempt
     if (answer.rcode === Rcode.REFUSED) server.refused++
-    const step = afterTrouble(dispatcher.troubleOf(attempt, server, answer.rcode))
+    const step = afterTrouble(dispatcher.troubleOf(transaction, server, answer.rcode))
     if (step !== 'accept') dispatcher.askAgain(step, transaction, answer)
     else if (isExtended(answer.rcode)) owner.settle(transaction, null, 'unusable')
     else this.#accept(server, attempt, answer)

@@ -31,7 +31,6 @@ export class Sender {
     const opt = !transaction.withoutOpt && knowledge.uses('opt', tick)
     attempt.fit(opt, this.#withCase(transaction, server), withCookie ? knowledge : null, random)
     attempt.setId(server.udp.freshId(socket))
-    attempt.inFlight = server.inFlight
     attempt.socket = socket
     socket.waiting.set(attempt.id, attempt)
     this.startTimer(transaction)
@@ -48,7 +47,6 @@ export class Sender {
     const opt = !transaction.withoutOpt && server.knowledge.uses('opt', wheel.tick)
     attempt.fit(opt, this.#withCase(transaction, server), null, random)
     attempt.setId(server.tcp.freshId(connection))
-    attempt.inFlight = server.inFlight
     attempt.connection = connection
     attempt.messagesBefore = connection.messages
     if (transaction.overTcp) this.startTimer(transaction)

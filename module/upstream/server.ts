@@ -19,6 +19,8 @@ export class Server<T> {
   readonly tcp: TcpConnections<T>
   readonly knowledge: ServerKnowledge
   inFlight = 0
+  /** When a question was last sent to it while it held many. */
+  busyTick = Number.NEGATIVE_INFINITY
   failures = 0
   healthy = true
   removed = false

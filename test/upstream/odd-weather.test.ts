@@ -41,7 +41,7 @@ async function upstreamTo(servers: readonly HostileUpstream[], more: Partial<Ups
 
 let keys = 0
 function ask(upstream: ServersUpstream, name: string) {
-  const exchange = { key: `${keys++}`, message: queryFor(name), clientKey: ownClientKey('test'), tcp: false }
+  const exchange = { key: `${keys++}`, message: queryFor(name), clientKey: ownClientKey('c'), tcp: false }
   return new Promise<{ answer: Answer | null; failure: string | null }>((resolve) => {
     upstream.exchange(exchange, (answer, failure) => resolve({ answer, failure }))
   })

@@ -43,7 +43,7 @@ export interface VerifyContext {
 
 export interface Verified<K extends DocumentKind> {
   payload: Payloads[K]
-  /** Counts complete replacements of the role's keys: guards against replay start anew with it (trust.ts). */
+  /** Number of the keys document since which the role's keys are all new: guards against replay start anew with it. */
   epoch: number
 }
 
@@ -117,4 +117,34 @@ export async function verifyDocument<K extends RoleKind>(
       `${kind}: issued ${context.now - payload.issuedAt} s ago, ${maxAge} s at most`,
     )
   return { payload, epoch: trusted.epoch }
+}
+
+/** What verification of a kept document needs to know of the keys. */
+export interface KnownKeys extends Pick<TrustedKeys, 'placeOf'> {
+  /** Newest first. */
+  past(role: Role): readonly { keys: RoleKeys; epoch: number }[]
+}
+
+/**
+ * A document that was verified when it came, and was kept since: signed by keys of its role, of any keys document, for its
+ * key may have been replaced while the modem was away. Age and addressee are not asked again.
+ * @throws SecureNetError DOC_* as verifyDocument
+ */
+export async function verifyAgain<K extends RoleKind>(
+  kind: K,
+  text: string,
+  trust: KnownKeys,
+): Promise<Verified<K>> {
+  const jws = readJws(kind, Buffer.from(text, 'latin1'))
+  let refusal: unknown
+  for (const { keys, epoch } of trust.past(roleOf[kind])) {
+    try {
+      await checkSignatures(jws, keys, trust.placeOf)
+      return { payload: parsePayload(kind, jws.payload), epoch }
+    } catch (error) {
+      refusal ??= error
+    }
+  }
+  if (refusal === undefined) refuseDocument('DOC_NO_KEYS', `${kind}: no keys document was accepted yet`)
+  throw refusal
 }

@@ -7,9 +7,6 @@ import { Archive } from '../list/archive.ts'
 import { normaliseName } from '../list/name.ts'
 import {
   headToGoOnFrom,
-  heldHead,
-  type ListReports,
-  lastHead,
   listReports,
   mustBe,
   nextHead,
@@ -21,10 +18,11 @@ import {
 import { buildAgain, mustHaveStable, publishVersion } from '../list-publish.ts'
 import { releaseText, reportJson, reportRows } from '../list-report.ts'
 import { spentAbove } from '../numbers.ts'
-import { bytesText, counted, linesText, table, timeText } from '../output.ts'
-import { someOf, sweepAll } from '../reports.ts'
+import { counted, linesText } from '../output.ts'
+import { sweepAll } from '../reports.ts'
 import { Slots } from '../slots.ts'
 import { addBuildFlags, type BuildFlags, build, whole } from './list-build.ts'
+import { listStatus } from './list-status.ts'
 
 interface PublishFlags extends BuildFlags, ManyLines {
   version?: number
@@ -96,76 +94,6 @@ async function publish(context: Context, flags: PublishFlags): Promise<void> {
   ])
 }
 
-function reportedRows({ lines, reported, versions, troubles }: ListReports): string[][] {
-  const text = (lines: readonly string[]) =>
-    `${counted(lines.length, 'line')} (${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''})`
-  return [
-    ['reports', `of ${reported} of ${counted(lines, 'line')}`],
-    ...[...versions].map(([version, lines]) => ['reported', `version ${version}: ${text(lines)}`]),
-    ...[...troubles].map(([trouble, lines]) => ['trouble', `${trouble}: ${text(lines)}`]),
-  ]
-}
-
-/** An older head of ours is a replayed one; a newer one is another operator's, or a thief's who has our key. */
-function besideLast({ sequence }: HeadDocument, last: HeadDocument | undefined): string {
-  if (!last || last.sequence === sequence) return ''
-  return last.sequence > sequence
-    ? `  OLDER than ${last.sequence}, published last from here`
-    : `  not published from here, where the last was ${last.sequence}`
-}
-
-/** What modems obey, which is what our keys have signed: another head is no news of the list. */
-async function status(context: Context): Promise<void> {
-  const tools = await context.tools()
-  const { failed } = await sweepAll(context)
-  const reports = listReports(await context.lines())
-  const { ours, foreign } = await heldHead(tools, context.list)
-  if (foreign) {
-    for (const row of table(reportedRows(reports))) context.output.note(row)
-    await headToGoOnFrom(tools, context.list)
-  }
-  const head = mustBe(ours, context.list)
-  const { head: last } = await lastHead(tools, context.list)
-  context.output.result(
-    {
-      list: context.list,
-      head,
-      lines: { known: reports.lines, reported: reports.reported, unreadable: failed },
-      reported: Object.fromEntries(reports.versions),
-      troubles: Object.fromEntries(reports.troubles),
-    },
-    table([...headRows(context, head, last), ...reportedRows(reports)]),
-  )
-  const [first] = failed
-  if (first)
-    throw refused(
-      first.code,
-      `the reports of ${counted(failed.length, 'line')} could not be read: ${someOf(failed.map(({ lineId }) => lineId))}`,
-      'What is shown of them is what the register has. See the broker’s access list.',
-    )
-}
-
-function headRows(context: Context, head: HeadDocument, last: HeadDocument | undefined): string[][] {
-  const stale = head.expires * 1000 < context.world.now() ? '  EXPIRED' : ''
-  return [
-    ['list', context.list],
-    ['stable', releaseText(head.stable)],
-    [
-      'deltas',
-      head.stable.deltas
-        .map((delta) => `${delta.from}→${delta.to ?? head.stable.version} ${bytesText(delta.bytes)}`)
-        .join(', ') || 'none',
-    ],
-    ...(head.candidate
-      ? [['candidate', `${head.candidate.percent} %: ${releaseText(head.candidate.release)}`]]
-      : []),
-    ['sequence', `${head.sequence}${besideLast(head, last)}`],
-    ['issued', timeText(head.issuedAt)],
-    ['expires', `${timeText(head.expires)}${stale}`],
-    ['allowed', head.allow.join(', ') || 'none'],
-  ]
-}
-
 /** Signs a changed head; for what changes every modem at once. */
 async function changeHead(
   context: Context,
@@ -232,6 +160,21 @@ async function prune(context: Context, keep: number, dryRun: boolean | undefined
 
 export const addListCommands: AddCommands = (program, world) => {
   const list = program.command('list').description('build, publish and watch the blocklist')
+  addMaking(list, world)
+  const showing = list.command('status').description('the head, and who reports which version')
+  showing.action(() => within(world, showing, listStatus))
+  addChanging(list, world)
+  const pruning = list
+    .command('prune')
+    .description('clear chunks that no head names, and old versions of the archive')
+    .option('--keep <n>', 'versions kept in the archive', whole(1, 1000), 10)
+    .option(...manyLines.dryRun)
+  pruning.action((flags: { keep: number; dryRun?: boolean }) =>
+    within(world, pruning, (context) => prune(context, flags.keep, flags.dryRun)),
+  )
+}
+
+const addMaking: AddCommands = (list, world) => {
   const building = addBuildFlags(
     list.command('build').description('read, check and put into the archive; nothing is published'),
   )
@@ -263,8 +206,9 @@ export const addListCommands: AddCommands = (program, world) => {
     .option(...manyLines.dryRun)
     .option(...manyLines.yes)
   publishing.action((flags: PublishFlags) => within(world, publishing, (context) => publish(context, flags)))
-  const showing = list.command('status').description('the head, and who reports which version')
-  showing.action(() => within(world, showing, status))
+}
+
+const addChanging: AddCommands = (list, world) => {
   for (const [verb, says, act] of [
     [
       'promote',
@@ -296,13 +240,5 @@ export const addListCommands: AddCommands = (program, world) => {
       const says = `${name} is ${flags.remove ? 'no longer ' : ''}allowed`
       await changeHead(context, flags, says, (head, now) => allowed(head, name, flags.remove === true, now))
     }),
-  )
-  const pruning = list
-    .command('prune')
-    .description('clear chunks that no head names, and old versions of the archive')
-    .option('--keep <n>', 'versions kept in the archive', whole(1, 1000), 10)
-    .option(...manyLines.dryRun)
-  pruning.action((flags: { keep: number; dryRun?: boolean }) =>
-    within(world, pruning, (context) => prune(context, flags.keep, flags.dryRun)),
   )
 }

@@ -12,7 +12,7 @@ import {
   roleOf,
   roles,
 } from '../../../module/control/documents/kinds.ts'
-import { parseRootsFile } from '../../../module/control/documents/trust.ts'
+import { parseRootsFile } from '../../../module/control/documents/roots.ts'
 import { fileNotWritten } from '../exit.ts'
 import { readKeyFile, writeKeyFile } from './key-file.ts'
 import {
