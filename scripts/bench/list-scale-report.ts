@@ -1,5 +1,4 @@
 import type { ServedFigures, TakenFigures } from './list-child.ts'
-import type { Waits } from './list-scale.ts'
 
 export interface ScaleRow {
   names: number
@@ -9,7 +8,13 @@ export interface ScaleRow {
   snapshot: TakenFigures
   delta: TakenFigures
   served: ServedFigures
-  /** Waits of a steady 500 questions a second, without and with an update under way. */
+  export interface Waits {
+  p99: number
+  longest: number
+  lost: number
+}
+
+/** Waits of a steady 500 questions a second, without and with an update under way. */
   idle: Waits
   updating: Waits
   /** Private memory of the process before the two updates, and the most of it in their course. */
