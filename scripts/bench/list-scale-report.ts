@@ -1,5 +1,11 @@
 import type { ServedFigures, TakenFigures } from './list-child.ts'
 
+export interface Waits {
+  p99: number
+  longest: number
+  lost: number
+}
+
 export interface ScaleRow {
   names: number
   storeBytes: number
@@ -8,13 +14,7 @@ export interface ScaleRow {
   snapshot: TakenFigures
   delta: TakenFigures
   served: ServedFigures
-  export interface Waits {
-  p99: number
-  longest: number
-  lost: number
-}
-
-/** Waits of a steady 500 questions a second, without and with an update under way. */
+  /** Waits of a steady 500 questions a second, without and with an update under way. */
   idle: Waits
   updating: Waits
   /** Private memory of the process before the two updates, and the most of it in their course. */
