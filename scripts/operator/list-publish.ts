@@ -4,8 +4,9 @@ import { neverBlockCore } from '../../module/blocklist/never-block.ts'
 import type { HeadDocument } from '../../module/control/documents/kinds.ts'
 import type { Broker } from './broker.ts'
 import { usage } from './exit.ts'
-import type { Archive } from './list/archive.ts'
-import { type BuildOptions, type BuildReport, buildList } from './list/build.ts'
+import type { Archive, ArchivedVersion } from './list/archive.ts'
+import { type BuildOptions, buildList } from './list/build.ts'
+import type { BuildReport } from './list/build-report.ts'
 import { makeRelease, type PublishedList } from './list/release.ts'
 import { type HeadBefore, headLifeSeconds, headToGoOnFrom, nextHead, publishHead } from './list-head.ts'
 import type { OrderTools } from './orders.ts'
@@ -26,16 +27,21 @@ export interface Built {
   save(): Promise<void>
 }
 
+async function beforeOf({ release, readSet, readOrigins }: ArchivedVersion) {
+  const origins = await readOrigins()
+  return { set: await readSet(), key: release.key, ...(origins && { origins }) }
+}
+
 /** Builds the next version into the archive; under the key of the last published one, so that deltas lead to it. */
 export async function buildInto(archive: Archive, list: string, options: BuildIntoOptions): Promise<Built> {
   const earlier = await archive.published()
   const last = earlier.at(-1)
   const key = (!options.newKey && last?.release.key) || randomBytes(8).toString('hex')
-  const previous = last ? { previous: { set: await last.readSet(), key: last.release.key } } : {}
-  const built = await buildList({ ...options, key, core: neverBlockCore, ...previous })
+  const previous = last && (await beforeOf(last))
+  const built = await buildList({ ...options, key, core: neverBlockCore, ...(previous && { previous }) })
   const version = await archive.nextVersion()
   const made = await makeRelease({ list, version, key, set: built.set, earlier })
-  const save = () => archive.save(built.set, made)
+  const save = () => archive.save(built.set, made, built.origins)
   if (options.keep !== false) await save()
   return { release: made.release, chunks: made.chunks.size, report: built.report, save }
 }
@@ -47,8 +53,9 @@ export async function buildAgain(
   version: number,
 ): Promise<Omit<Built, 'report'>> {
   const earlier = await archive.published()
-  const { release, readSet } = await archive.read(version)
+  const { release, readSet, readOrigins } = await archive.read(version)
   const set = await readSet()
+  const origins = await readOrigins()
   const made = await makeRelease({
     list,
     version: await archive.nextVersion(),
@@ -56,7 +63,7 @@ export async function buildAgain(
     set,
     earlier,
   })
-  return { release: made.release, chunks: made.chunks.size, save: () => archive.save(set, made) }
+  return { release: made.release, chunks: made.chunks.size, save: () => archive.save(set, made, origins) }
 }
 
 const atOnce = 8

@@ -1,6 +1,6 @@
 import type { Release } from '../../module/blocklist/format/head.ts'
 import { categories } from '../../module/category.ts'
-import type { BuildReport } from './list/build.ts'
+import { type BuildReport, changeText } from './list/build-report.ts'
 import type { InputReport } from './list/gather.ts'
 import type { Finding } from './list/guards.ts'
 import { bytesText, counted } from './output.ts'
@@ -56,7 +56,8 @@ export function reportRows(report: BuildReport): string[] {
   const { change } = report
   if (change)
     rows.push(
-      `against the version before: ${change.added} added, ${change.removed} removed, ${change.percent.toFixed(1)} %`,
+      `against the version before: ${changeText(change)}`,
+      ...change.parts.map((part) => `${part.kind} ${part.name}: ${changeText(part)}`),
     )
   return rows
 }

@@ -252,18 +252,35 @@ describe('list', () => {
     )
   })
 
-  it('an input of which nothing is taken is pointed at; a thousand slips of one kind are not all printed', async () => {
+  it('a source that answers with a page, or with nothing, withdraws nothing', async () => {
     const other = join(bench.folder, 'other.txt')
-    writeFileSync(other, '<html>\n<body>\n')
+    const both = ['--input', `${input}:phishing`, '--input', `${other}:malware`]
+    const again = () => bench.run('list', 'publish', ...both, '--yes')
+    writeFileSync(other, 'a.example\nb.example\n')
+    expect((await again()).exit).toBe(0)
+    for (const [text, code] of [
+      ['<html>\n<body>\n', 'LIST_INPUT'],
+      ['', 'LIST_EMPTY'],
+      ['Too many requests\n', 'LIST_EMPTY'],
+    ] as const) {
+      writeFileSync(other, text)
+      const { exit, err } = await again()
+      expect({ exit, err }).toMatchObject({ exit: 1, err: expect.stringContaining(code) })
+    }
+    const without = await publish()
+    expect(without.err).toMatch(/LIST_CHANGE: category malware: 2 of 3 names would go/)
+    expect((await status()).head.stable.version).toBe(1)
+  })
+
+  it('an input of which nothing is taken is pointed at; a thousand slips of one kind are not all printed', async () => {
     writeFileSync(input, `bad.example\n${Array.from({ length: 1000 }, (_, i) => `slip${i}`).join('\n')}\n`)
-    const { exit, out } = await bench.run(
-      ...['list', 'build', '--input', `${input}:phishing`, '--input', `${other}:malware`],
-    )
+    const { exit, out } = await bench.run('list', 'build', '--input', `${input}:phishing`)
     expect(exit).toBe(0)
-    expect(out).toContain('other.txt: domains, 2 lines, 0 names')
-    expect(out).toContain('nothing was taken: is it domains (FILE:CATEGORY:FORMAT)?')
     expect(out).toContain('guard bare-tld: 980 more: drop (--json has all)')
     expect(out.split('\n').length).toBeLessThan(30)
+    writeFileSync(input, 'Service Unavailable\n')
+    const empty = await bench.run('list', 'build', '--input', `${input}:phishing`)
+    expect(empty.err).toContain('nothing was taken: is it domains (FILE:CATEGORY:FORMAT)?')
   })
 
   it('build publishes nothing; publish then takes the newest of the archive', async () => {

@@ -1,5 +1,6 @@
 import { detectFormat, type Format, parserOf } from './formats.ts'
 import { lineBatches, type Source } from './lines.ts'
+import { onlyText } from './only-text.ts'
 import type { DropReason, Scope, Sink } from './rule.ts'
 
 /** One source of names. Where two inputs have the same name, the earlier input's category stands. */
@@ -25,6 +26,8 @@ export interface InputReport {
   name: string
   format: Format
   lines: number
+  /** Different names that its lines block, whoever else has them and whatever its exceptions say. */
+  names: number
   /** Names this input added or widened to a tree. */
   taken: number
   /** Names that were there already. */
@@ -126,7 +129,7 @@ export async function gather(
 
   let format = input.format
   let parse = format && parserOf(format)
-  for await (const batch of lineBatches(input.source)) {
+  for await (const batch of lineBatches(onlyText(input.name, input.source))) {
     format ??= detectFormat(batch)
     parse ??= parserOf(format)
     for (const line of batch) {
@@ -137,6 +140,7 @@ export async function gather(
     onLines(lines)
   }
 
+  const given = own.size
   const { excepted, unexpressed } =
     exceptions.size > 0 ? takeBack(own, exceptions, firm) : { excepted: 0, unexpressed: [] }
   let taken = 0
@@ -152,6 +156,7 @@ export async function gather(
     name: input.name,
     format: format ?? 'domains',
     lines,
+    names: given,
     taken,
     duplicates,
     excepted,

@@ -1,5 +1,6 @@
 import { parse } from 'tldts'
 import type { EntrySet } from '../../../module/blocklist/format/entries.ts'
+import { findHash } from './find-hash.ts'
 import { type Names, parents } from './gather.ts'
 import type { NameHasher } from './hasher.ts'
 
@@ -145,19 +146,6 @@ export function guardGate(names: Names, sample: readonly string[], policy: Guard
   }
   for (const finding of findings.values()) settle(names, finding)
   return [...findings.values()]
-}
-
-/** @returns the place of the first entry with this hash, or -1 */
-export function findHash({ count, hi, lo }: EntrySet, high: number, low: number): number {
-  let from = 0
-  let to = count
-  while (from < to) {
-    const middle = (from + to) >>> 1
-    const h = hi[middle] as number
-    if (h < high || (h === high && (lo[middle] as number) < low)) from = middle + 1
-    else to = middle
-  }
-  return from < count && hi[from] === high && lo[from] === low ? from : -1
 }
 
 /**

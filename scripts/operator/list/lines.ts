@@ -8,7 +8,8 @@ export type Source = string | AsyncIterable<string | Uint8Array>
 /** Longer lines are cut here, so that a file without line ends cannot fill memory; such a line fits no format. */
 export const longestLine = 4096
 
-async function* pieces(source: Source): AsyncGenerator<string> {
+/** @returns the text as it comes, decoded from UTF-8 */
+export async function* textPieces(source: Source): AsyncGenerator<string> {
   if (typeof source === 'string') {
     const step = 1 << 20
     for (let at = 0; at < source.length; at += step) yield source.slice(at, at + step)
@@ -25,7 +26,7 @@ async function* pieces(source: Source): AsyncGenerator<string> {
 export async function* lineBatches(source: Source): AsyncGenerator<string[]> {
   let rest = ''
   let first = true
-  for await (const piece of pieces(source)) {
+  for await (const piece of textPieces(source)) {
     const lines = (rest + piece).split('\n')
     rest = (lines.pop() ?? '').slice(0, longestLine + 1)
     if (first && lines[0] !== undefined) {

@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { categoryOf, scopeOf } from '../../../module/blocklist/format/entries.ts'
-import { type BuildOptions, BuildStopped, buildList, setOf } from '../../../scripts/operator/list/build.ts'
-import { collisions, findHash } from '../../../scripts/operator/list/guards.ts'
+import { type BuildOptions, buildList, setOf } from '../../../scripts/operator/list/build.ts'
+import { BuildStopped } from '../../../scripts/operator/list/build-report.ts'
+import { findHash } from '../../../scripts/operator/list/find-hash.ts'
+import { collisions } from '../../../scripts/operator/list/guards.ts'
 import { createHasher } from '../../../scripts/operator/list/hasher.ts'
 import { readList } from '../../../scripts/operator/list/lines.ts'
 
@@ -100,6 +102,36 @@ describe('a build', () => {
     const built = await build('$TTL 60\n*.good.example CNAME rpz-passthru.\nbad.good.example CNAME .')
     expect(entry(built, 'bad.good.example')).toBe('exact 1')
   })
+
+  it.each([
+    ['a page', '\n<!DOCTYPE html>\n<html>\nevil.example\n'],
+    ['a page behind a comment', '# list\n<html>\nevil.example\n'],
+    ['an XML error', '<?xml version="1.0"?>\n<Error/>\nevil.example'],
+    ['JSON', '{"error": "rate limit"}\nevil.example'],
+    ['JSON in a list', '[\n "evil.example"\n]\nevil.example'],
+    ['UTF-16', Buffer.from('evil.example\n', 'utf16le')],
+    ['a packed file without its ending', gzipSync('evil.example')],
+    ['a picture', Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0, 13])],
+  ])('%s is no list, whatever else it holds', async (_, content) => {
+    const source = (async function* () {
+      yield content
+    })()
+    const error = await build('good.example', {}, [{ name: 'other', source, category: 0 }]).catch(
+      (reason) => reason,
+    )
+    expect(error).toMatchObject({ code: 'LIST_INPUT', message: expect.stringContaining('other is no list') })
+  })
+
+  it.each(['Service Unavailable', '', '# no names today', '@@||fine.example^'])(
+    'an input of no names stops it, whatever the others have: %j',
+    async (text) => {
+      const extra = [{ name: 'other', source: text, category: 0 }]
+      expect(await stopped(build('good.example', { force: true }, extra))).toMatchObject({
+        code: 'LIST_EMPTY',
+        message: expect.stringContaining('other'),
+      })
+    },
+  )
 
   it('reads a stream, packed or not, in pieces that break lines and characters', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'securenet-list-'))
@@ -261,7 +293,7 @@ describe('the guards', () => {
 
   it('an entry below or beside a popular name is no hit, nor is an exact one above it', async () => {
     const built = await build('login.bank.example\nbank2.example', { popular: 'bank.example' }, [
-      { name: 'exact', source: 'example', category: 1, format: 'adblock' },
+      { name: 'exact', source: 'example\nother.example.org', category: 1, format: 'adblock' },
       { name: 'exact2', source: 'hosted.example', category: 1, format: 'rpz' },
     ])
     expect(built.report.findings.filter(({ guard }) => guard === 'popular')).toEqual([])
@@ -298,6 +330,71 @@ describe('the guards', () => {
       expect((await again(slightly)).report.change).toMatchObject({ removed: 5 })
       await stopped(again(slightly, { maxChangePercent: 2 }))
     }
+  })
+})
+
+describe('too much change', () => {
+  const many = (word: string, count: number) =>
+    Array.from({ length: count }, (_, i) => `${word}${i}.example`).join('\n')
+  const input = (name: string, category: number, source: string) => ({ name, category, source })
+  const base = [
+    input('big', 1, many('big', 3000)),
+    input('small', 0, many('small', 40)),
+    input('side', 1, many('side', 60)),
+  ]
+  const before = () => buildList({ inputs: base, key })
+  const next = async (inputs: BuildOptions['inputs'], options: Partial<BuildOptions> = {}) =>
+    buildList({ inputs, key, previous: await before(), ...options })
+  const replaced = (at: number, ...by: BuildOptions['inputs']) =>
+    base.flatMap((one, i) => (i === at ? by : [one]))
+
+  it.each<[string, BuildOptions['inputs'], string]>([
+    ['a category that is half gone', replaced(1, input('small', 0, many('small', 20))), 'category malware'],
+    ['a category without its input', replaced(1), 'category malware'],
+    ['a category that doubles', replaced(1, input('small', 0, many('small', 80))), 'category malware'],
+    [
+      'names that move to another category',
+      replaced(1, input('small', 4, many('small', 40))),
+      'category malware',
+    ],
+    ['an input that is gone', replaced(2), 'input side (phishing)'],
+    ['an input that is cut', replaced(2, input('side', 1, many('side', 30))), 'input side (phishing)'],
+    ['an input with other names', replaced(2, input('side', 1, many('other', 60))), 'input side (phishing)'],
+  ])('%s: said of which, though the list as a whole hardly changes', async (_, inputs, who) => {
+    const error = await stopped(next(inputs))
+    expect(error).toMatchObject({ code: 'LIST_CHANGE', message: expect.stringContaining(who) })
+    expect(error.report.change?.percent).toBeLessThan(10)
+    expect((await next(inputs, { force: true })).set.count).toBeGreaterThan(3000)
+    await stopped(next(inputs, { key: 'ffffffffffffffff' }))
+  })
+
+  it.each<[string, BuildOptions['inputs']]>([
+    ['an input under another name', replaced(2, input('renamed', 1, many('side', 60)))],
+    [
+      'an input that is cut in two',
+      replaced(2, input('a', 1, many('side', 30)), input('b', 1, many('side', 60))),
+    ],
+    [
+      'an input whose names another one has',
+      [input('all', 1, `${many('big', 3000)}\n${many('side', 60)}`), ...base.slice(1, 2)],
+    ],
+    ['the order of inputs', [...base].reverse()],
+    ['a few names of a small category', replaced(1, input('small', 0, many('small', 35)))],
+    ['a category that begins', [...base, input('new', 4, many('scam', 200))]],
+  ])('%s: no name is withdrawn, and nothing stops it', async (_, inputs) => {
+    await next(inputs)
+  })
+
+  it('is said in words', async () => {
+    const previous = await buildList({ inputs: [input('a', 1, many('a', 100))], key })
+    const grown = stopped(buildList({ inputs: [input('a', 1, many('a', 3174))], key, previous }))
+    expect((await grown).message).toBe(
+      'the list: 0 of 106 names would go (0 %), 3074 would come: 30 times as many, more than 10 %',
+    )
+    const cut = stopped(buildList({ inputs: [input('a', 1, many('a', 47))], key, previous }))
+    expect((await cut).message).toBe(
+      'the list: 53 of 106 names would go (50 %), 0 would come (0 %), more than 10 %',
+    )
   })
 })
 
