@@ -283,6 +283,14 @@ describe('list', () => {
     expect(empty.err).toContain('nothing was taken: is it domains (FILE:CATEGORY:FORMAT)?')
   })
 
+  it('says how far it is with a long list', async () => {
+    writeFileSync(input, `${names(250_000)}\n`)
+    const { err } = await bench.run('list', 'build', '--input', `${input}:phishing`)
+    expect(err).toMatch(/read 1\d{5} lines\n[\s\S]*checked 25\d{4} names\n[\s\S]*hashed 1\d{5} names/)
+    const json = await bench.run('list', 'build', '--input', `${input}:phishing`, '--json')
+    expect(json.err).not.toContain('lines')
+  })
+
   it('build publishes nothing; publish then takes the newest of the archive', async () => {
     expect((await bench.run('list', 'build', '--input', `${input}:phishing`)).out).toContain(
       'built version 1',

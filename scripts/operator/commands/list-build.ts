@@ -5,6 +5,7 @@ import { categories } from '../../../module/category.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
 import { Archive } from '../list/archive.ts'
+import type { BuildStep } from '../list/build.ts'
 import { type BuildReport, BuildStopped } from '../list/build-report.ts'
 import { DropsFile } from '../list/drops-file.ts'
 import { type Format, formats } from '../list/formats.ts'
@@ -13,6 +14,7 @@ import { readList } from '../list/lines.ts'
 import { normaliseName } from '../list/name.ts'
 import { type Built, buildInto } from '../list-publish.ts'
 import { reportRows } from '../list-report.ts'
+import type { Output } from '../output.ts'
 
 export interface BuildFlags {
   input?: InputSpec[]
@@ -73,6 +75,28 @@ function writeFindings(drops: DropsFile, { findings, inputs }: BuildReport): voi
     if (action === 'drop') drops.line(`${inputs[input]?.name ?? '?'}: guard ${guard}: ${name || '.'}`)
 }
 
+const stepsText: Readonly<Record<BuildStep, (done: number) => string>> = {
+  read: (done) => `read ${done} lines`,
+  guard: (done) => (done === 0 ? 'checking' : `checked ${done} names`),
+  hash: (done) => `hashed ${done} names`,
+}
+const noteEach = 100_000
+
+/** Of a long list a line each 100,000 lines or names: nobody must wonder whether anything happens. */
+function progressOf(output: Output): (step: BuildStep, done: number) => void {
+  let next = noteEach
+  let step: BuildStep | undefined
+  let isLong = false
+  return (at, done) => {
+    if (at !== step) next = noteEach
+    step = at
+    isLong ||= done >= noteEach
+    if (!isLong || (done < next && at !== 'guard')) return
+    next = done - (done % noteEach) + noteEach
+    output.note(stepsText[at](done))
+  }
+}
+
 /** Reads and checks; into the archive, unless `keep` says otherwise. */
 export async function build(context: Context, flags: BuildFlags, keep = true): Promise<Built> {
   if (!flags.input?.length)
@@ -91,6 +115,7 @@ export async function build(context: Context, flags: BuildFlags, keep = true): P
       force: flags.force === true,
       newKey: flags.newKey === true,
       keep,
+      onProgress: progressOf(context.output),
       ...(drops
         ? { onDrop: (drop) => drops.line(`${drop.input}:${drop.line}: ${drop.reason}: ${drop.text}`) }
         : {}),

@@ -31,6 +31,8 @@ export interface BuildOptions extends ChangeLimit {
   popular?: Source
   /** Under it `<category>.<testZone>` is listed for every category. */
   testZone?: string
+  /** More names than this are refused; 5,000,000 unless told. */
+  mostNames?: number
   guards?: Partial<GuardPolicy>
   /** The version before, under its own key. */
   previous?: Before & { key: string }
@@ -50,6 +52,8 @@ export interface BuiltList {
 }
 
 const keptDrops = 1000
+/** Measured on modems up to here (docs/list-format.md). */
+const mostNames = 5_000_000
 
 const inputTitle = ({ name, category }: ListInput) => `${name} (${categories[category] ?? category})`
 export const defaultTestZone = 'test.securenet.example'
@@ -85,6 +89,7 @@ async function gatherAll(names: Names, options: BuildOptions) {
   let before = 0
   for (const [index, input] of options.inputs.entries()) {
     const report = await gather(names, input, index, {
+      mostNames: options.mostNames ?? mostNames,
       onDrop(drop) {
         if (drops.length < keptDrops) drops.push(drop)
         options.onDrop?.(drop)

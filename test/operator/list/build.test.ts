@@ -133,6 +133,28 @@ describe('a build', () => {
     },
   )
 
+  it('a parenthesis that is never closed hides all that follows: refused, with its line', async () => {
+    const zone = 'a.example CNAME .\nb.example TXT (\nc.example CNAME .\n'
+    const input = (source: string) =>
+      buildList({ inputs: [{ name: 'zone', source, category: 1, format: 'rpz' }], key })
+    await expect(input(zone)).rejects.toMatchObject({
+      code: 'LIST_INPUT',
+      message: expect.stringContaining('line 2'),
+    })
+    const far = `${zone}${'c.example CNAME .\n'.repeat(20_000)})\n`
+    await expect(input(far)).rejects.toMatchObject({ code: 'LIST_INPUT' })
+  })
+
+  it('a banner or a few odd lines do not turn trees into single names; they are pointed at', async () => {
+    const plain = Array.from({ length: 3000 }, (_, i) => `bad${i}.example`)
+    const built = await build(['||odd.example^', '##BANNER', ...plain].join('\n'))
+    expect(entry(built, 'bad7.example')).toBe('tree 1')
+    expect(entry(built, 'odd.example')).toBe('tree 1')
+    expect(built.report.inputs[0]).toMatchObject({ format: 'domains', others: new Map([['adblock', 2]]) })
+    const late = await build([...Array(5000).fill('# licence'), '||bad.example^'].join('\n'))
+    expect(late.report.inputs[0]).toMatchObject({ format: 'adblock' })
+  })
+
   it('reads a stream, packed or not, in pieces that break lines and characters', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'securenet-list-'))
     const text = `\ufeff# x\n${Array.from({ length: 30_000 }, (_, i) => `bücher${i}.example`).join('\n')}`
@@ -154,7 +176,19 @@ describe('a build', () => {
       expect(error).toMatchObject({ code: 'LIST_INPUT' })
       expect(error.message).toContain(path)
     }
+    for (const file of [plain, packed])
+      await expect(
+        buildList({ inputs: [{ name: file, source: readList(file, 100_000), category: 1 }], key }),
+      ).rejects.toMatchObject({ code: 'LIST_INPUT_TOO_LARGE', message: expect.stringContaining(file) })
     rmSync(folder, { recursive: true })
+  })
+
+  it.each([2, 3])('more names than modems have room for are refused: %d', async (mostNames) => {
+    const extra = [{ name: 'other', source: 'c.example\nd.example', category: 0 }]
+    await expect(build('a.example\nb.example', { mostNames }, extra)).rejects.toMatchObject({
+      code: 'LIST_TOO_LARGE',
+    })
+    await build('a.example\nb.example', { mostNames: 4 }, extra)
   })
 
   it('without a name, or with a key that is none, is refused', async () => {
@@ -292,10 +326,14 @@ describe('the guards', () => {
   })
 
   it('an entry below or beside a popular name is no hit, nor is an exact one above it', async () => {
-    const built = await build('login.bank.example\nbank2.example', { popular: 'bank.example' }, [
-      { name: 'exact', source: 'example\nother.example.org', category: 1, format: 'adblock' },
-      { name: 'exact2', source: 'hosted.example', category: 1, format: 'rpz' },
-    ])
+    const built = await build(
+      'login.bank.example\nbank2.example',
+      { popular: 'bank.example\nshop.hosted.example' },
+      [
+        { name: 'exact', source: 'example\nother.example.org', category: 1, format: 'adblock' },
+        { name: 'exact2', source: 'hosted.example CNAME .', category: 1, format: 'rpz' },
+      ],
+    )
     expect(built.report.findings.filter(({ guard }) => guard === 'popular')).toEqual([])
   })
 
