@@ -59,6 +59,10 @@ export function reportRows(report: BuildReport): string[] {
     ...report.inputs.map(inputRow),
     ...findingRows(report.findings),
   ]
+  if (report.covered > 0)
+    rows.push(
+      `${counted(report.covered, 'name')} below a listed name of the same category: blocked with it, without an entry`,
+    )
   if (report.popular > 0) rows.push(`no entry may block one of ${counted(report.popular, 'popular name')}`)
   const { unexpressed } = report
   if (unexpressed.length > 0)

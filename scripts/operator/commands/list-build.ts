@@ -12,7 +12,7 @@ import { type Format, formats } from '../list/formats.ts'
 import type { ListInput } from '../list/gather.ts'
 import { readList } from '../list/lines.ts'
 import { normaliseName } from '../list/name.ts'
-import { type Built, buildInto } from '../list-publish.ts'
+import { type Built, buildNext } from '../list-publish.ts'
 import { reportRows } from '../list-report.ts'
 import type { Output } from '../output.ts'
 
@@ -97,24 +97,23 @@ function progressOf(output: Output): (step: BuildStep, done: number) => void {
   }
 }
 
-/** Reads and checks; into the archive, unless `keep` says otherwise. */
-export async function build(context: Context, flags: BuildFlags, keep = true): Promise<Built> {
+/** Reads and checks; the archive stays as it is until it is saved. */
+export async function build(context: Context, flags: BuildFlags): Promise<Built> {
   if (!flags.input?.length)
     throw usage('nothing to build from', 'Name at least one --input FILE:CATEGORY[:FORMAT].')
-  const archive = new Archive(context.profile.archiveDir, context.list)
+  const archive = context.isProfileThere ? new Archive(context.profile.archiveDir, context.list) : undefined
   const drops = flags.drops ? new DropsFile(flags.drops) : undefined
   const guard = flags.dropFindings
     ? ({ suffix: 'drop', hosting: 'demote', core: 'drop', popular: 'drop' } as const)
     : {}
   try {
-    const built = await buildInto(archive, context.list, {
+    const built = await buildNext(archive, context.list, {
       inputs: inputsOf(flags.input),
       guards: { ...guard, exempt: new Set((flags.exempt ?? []).map(exemptName)) },
       ...(flags.popular ? { popular: readList(mustExist(flags.popular)) } : {}),
       ...(flags.maxChange === undefined ? {} : { maxChangePercent: flags.maxChange }),
       force: flags.force === true,
       newKey: flags.newKey === true,
-      keep,
       onProgress: progressOf(context.output),
       ...(drops
         ? { onDrop: (drop) => drops.line(`${drop.input}:${drop.line}: ${drop.reason}: ${drop.text}`) }

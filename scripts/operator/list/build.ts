@@ -5,6 +5,7 @@ import { popularNames } from '../../../module/blocklist/update/popular-names.ts'
 import { categories } from '../../../module/category.ts'
 import { type BuildReport, type ChangeLimit, stopIfWrong } from './build-report.ts'
 import { type Before, changeBetween } from './change.ts'
+import { takeCovered } from './covered.ts'
 import { checkEntry } from './entry-rules.ts'
 import { type Drop, gather, type InputReport, type ListInput, type Names } from './gather.ts'
 import {
@@ -133,6 +134,8 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
     ...guardGate(names, popularNames, policy),
     ...guardPopular(names, popular, policy),
   ]
+  // After the guards: what they leave out, or make exact, covers nothing.
+  const covered = takeCovered(names)
   for (const { name, category } of testNames(options.testZone ?? defaultTestZone))
     if (!names.has(name)) names.set(name, { category, scope: 'exact', input: -1 })
   options.onProgress?.('guard', names.size)
@@ -147,10 +150,13 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
     drops,
     findings,
     names: set.count,
+    covered: covered.size,
     byCategory: categoryCounts(names),
     unexpressed: inputs.flatMap(({ unexpressed }) => unexpressed),
     popular: popular.length,
-    ...(previous && comparable ? { change: changeBetween(previous, comparable) } : {}),
+    ...(previous && comparable
+      ? { change: changeBetween(previous, comparable, setOf(covered, previous.key)) }
+      : {}),
   }
   stopIfWrong(report, options)
   return {
