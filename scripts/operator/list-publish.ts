@@ -11,11 +11,9 @@ import { makeRelease, type PublishedList } from './list/release.ts'
 import { type HeadBefore, headLifeSeconds, headToGoOnFrom, nextHead, publishHead } from './list-head.ts'
 import type { OrderTools } from './orders.ts'
 
-export interface BuildIntoOptions extends Omit<BuildOptions, 'core' | 'key' | 'previous'> {
+export interface BuildNextOptions extends Omit<BuildOptions, 'core' | 'key' | 'previous'> {
   /** A fresh hash key: every modem takes the snapshot, none a delta. */
   newKey?: boolean
-  /** False: the archive stays as it is. @default true */
-  keep?: boolean
 }
 
 export interface Built {
@@ -23,7 +21,7 @@ export interface Built {
   /** Of the release, snapshot and deltas. */
   chunks: number
   report: BuildReport
-  /** Into the archive, where `keep` was false: a version that was not agreed to is not used up. */
+  /** Into the archive: a version that was only looked at, or not agreed to, is not used up. */
   save(): Promise<void>
 }
 
@@ -32,17 +30,23 @@ async function beforeOf({ release, readSet, readOrigins }: ArchivedVersion) {
   return { set: await readSet(), key: release.key, ...(origins && { origins }) }
 }
 
-/** Builds the next version into the archive; under the key of the last published one, so that deltas lead to it. */
-export async function buildInto(archive: Archive, list: string, options: BuildIntoOptions): Promise<Built> {
-  const earlier = await archive.published()
+/**
+ * Builds the next version; under the key of the last published one, so that deltas lead to it.
+ * @param archive where none is there, the list is looked at as a first one, and cannot be saved
+ */
+export async function buildNext(
+  archive: Archive | undefined,
+  list: string,
+  options: BuildNextOptions,
+): Promise<Built> {
+  const earlier = (await archive?.published()) ?? []
   const last = earlier.at(-1)
   const key = (!options.newKey && last?.release.key) || randomBytes(8).toString('hex')
   const previous = last && (await beforeOf(last))
   const built = await buildList({ ...options, key, core: neverBlockCore, ...(previous && { previous }) })
-  const version = await archive.nextVersion()
+  const version = (await archive?.nextVersion()) ?? 1
   const made = await makeRelease({ list, version, key, set: built.set, earlier })
-  const save = () => archive.save(built.set, made, built.origins)
-  if (options.keep !== false) await save()
+  const save = async () => archive?.save(built.set, made, built.origins)
   return { release: made.release, chunks: made.chunks.size, report: built.report, save }
 }
 

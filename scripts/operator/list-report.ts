@@ -9,6 +9,14 @@ import { bytesText, counted } from './output.ts'
 export const releaseText = (release: Release) =>
   `version ${release.version}, ${counted(release.names, 'name')}, ${counted(release.snapshot.chunks.length, 'chunk')}, ${bytesText(release.snapshot.bytes)}`
 
+/** A wrong guess reads trees as single names, or nothing: said before anything else. */
+function guessRows({ name, format, others }: InputReport): string[] {
+  return [...others].map(
+    ([other, lines]) =>
+      `WARNING ${name} is read as ${format}, which most of its first lines look like; ${counted(lines, 'line')} of them ${lines === 1 ? 'looks' : 'look'} like ${other}. Name the format: FILE:CATEGORY:FORMAT`,
+  )
+}
+
 function inputRow({ name, format, lines, taken, duplicates, excepted, dropped }: InputReport): string {
   const parts = [format, counted(lines, 'line'), counted(taken, 'name'), counted(duplicates, 'duplicate')]
   if (excepted > 0) parts.push(`${excepted} taken back by exceptions`)
@@ -46,7 +54,15 @@ function findingRows(findings: readonly Finding[]): string[] {
 
 /** What the builder found, for a person. */
 export function reportRows(report: BuildReport): string[] {
-  const rows = [...report.inputs.map(inputRow), ...findingRows(report.findings)]
+  const rows = [
+    ...report.inputs.flatMap(guessRows),
+    ...report.inputs.map(inputRow),
+    ...findingRows(report.findings),
+  ]
+  if (report.covered > 0)
+    rows.push(
+      `${counted(report.covered, 'name')} below a listed name of the same category: blocked with it, without an entry`,
+    )
   if (report.popular > 0) rows.push(`no entry may block one of ${counted(report.popular, 'popular name')}`)
   const { unexpressed } = report
   if (unexpressed.length > 0)
@@ -65,7 +81,11 @@ export function reportRows(report: BuildReport): string[] {
 /** Maps as JSON has them. */
 export const reportJson = (report: BuildReport) => ({
   ...report,
-  inputs: report.inputs.map((input) => ({ ...input, dropped: Object.fromEntries(input.dropped) })),
+  inputs: report.inputs.map((input) => ({
+    ...input,
+    others: Object.fromEntries(input.others),
+    dropped: Object.fromEntries(input.dropped),
+  })),
   byCategory: Object.fromEntries(
     [...report.byCategory].map(([number, count]) => [categories[number] ?? number, count]),
   ),

@@ -34,12 +34,17 @@ interface PublishFlags extends BuildFlags, ManyLines {
 
 const archiveOf = ({ profile, list }: Context) => new Archive(profile.archiveDir, list)
 
+/** @throws OperatorError before a long build, and not after it */
+function mustHaveArchive(context: Context): void {
+  archiveOf(context)
+}
+
 /** What is to be published: built now, or of the archive. `save` puts it there, once it is agreed to. */
 async function toPublish(context: Context, archive: Archive, flags: PublishFlags) {
   if ([flags.input?.length, flags.version, flags.again].filter(Boolean).length > 1)
     throw usage('one of --input, --version and --again')
   if (flags.input?.length) {
-    const built = await build(context, flags, false)
+    const built = await build(context, flags)
     for (const row of reportRows(built.report)) context.output.note(row)
     return built
   }
@@ -176,14 +181,17 @@ export const addListCommands: AddCommands = (program, world) => {
 
 const addMaking: AddCommands = (list, world) => {
   const building = addBuildFlags(
-    list.command('build').description('read, check and put into the archive; nothing is published'),
-  )
-  building.action((flags: BuildFlags) =>
+    list.command('build').description('read and check, as publish would; needs no broker and no profile'),
+  ).option('--keep', 'put it into the archive as the next version, for `list publish`')
+  building.action((flags: BuildFlags & { keep?: boolean }) =>
     within(world, building, async (context) => {
-      const { release, report } = await build(context, flags)
-      context.output.result({ release, report: reportJson(report) }, [
+      if (flags.keep) mustHaveArchive(context)
+      const { release, report, save } = await build(context, flags)
+      if (flags.keep) await save()
+      const text = releaseText(release)
+      context.output.result({ kept: flags.keep === true, release, report: reportJson(report) }, [
         ...reportRows(report),
-        `built ${releaseText(release)}`,
+        flags.keep ? `built ${text}` : `would be ${text}; nothing is kept (--keep)`,
       ])
     }),
   )

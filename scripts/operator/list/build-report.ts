@@ -11,6 +11,8 @@ export interface BuildReport {
   /** Entries of the set, test names included. */
   names: number
   byCategory: ReadonlyMap<number, number>
+  /** Names without an entry: a listed tree of their category is above them. */
+  covered: number
   /** Exceptions that the list cannot express: for the head's `allow`. */
   unexpressed: readonly string[]
   /** Popular names that no entry may block. */

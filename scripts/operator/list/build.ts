@@ -5,6 +5,7 @@ import { popularNames } from '../../../module/blocklist/update/popular-names.ts'
 import { categories } from '../../../module/category.ts'
 import { type BuildReport, type ChangeLimit, stopIfWrong } from './build-report.ts'
 import { type Before, changeBetween } from './change.ts'
+import { takeCovered } from './covered.ts'
 import { checkEntry } from './entry-rules.ts'
 import { type Drop, gather, type InputReport, type ListInput, type Names } from './gather.ts'
 import {
@@ -31,6 +32,8 @@ export interface BuildOptions extends ChangeLimit {
   popular?: Source
   /** Under it `<category>.<testZone>` is listed for every category. */
   testZone?: string
+  /** More names than this are refused; 5,000,000 unless told. */
+  mostNames?: number
   guards?: Partial<GuardPolicy>
   /** The version before, under its own key. */
   previous?: Before & { key: string }
@@ -50,6 +53,8 @@ export interface BuiltList {
 }
 
 const keptDrops = 1000
+/** Measured on modems up to here (docs/list-format.md). */
+const mostNames = 5_000_000
 
 const inputTitle = ({ name, category }: ListInput) => `${name} (${categories[category] ?? category})`
 export const defaultTestZone = 'test.securenet.example'
@@ -85,6 +90,7 @@ async function gatherAll(names: Names, options: BuildOptions) {
   let before = 0
   for (const [index, input] of options.inputs.entries()) {
     const report = await gather(names, input, index, {
+      mostNames: options.mostNames ?? mostNames,
       onDrop(drop) {
         if (drops.length < keptDrops) drops.push(drop)
         options.onDrop?.(drop)
@@ -128,6 +134,8 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
     ...guardGate(names, popularNames, policy),
     ...guardPopular(names, popular, policy),
   ]
+  // After the guards: what they leave out, or make exact, covers nothing.
+  const covered = takeCovered(names)
   for (const { name, category } of testNames(options.testZone ?? defaultTestZone))
     if (!names.has(name)) names.set(name, { category, scope: 'exact', input: -1 })
   options.onProgress?.('guard', names.size)
@@ -142,10 +150,13 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
     drops,
     findings,
     names: set.count,
+    covered: covered.size,
     byCategory: categoryCounts(names),
     unexpressed: inputs.flatMap(({ unexpressed }) => unexpressed),
     popular: popular.length,
-    ...(previous && comparable ? { change: changeBetween(previous, comparable) } : {}),
+    ...(previous && comparable
+      ? { change: changeBetween(previous, comparable, setOf(covered, previous.key)) }
+      : {}),
   }
   stopIfWrong(report, options)
   return {

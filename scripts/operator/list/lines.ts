@@ -51,14 +51,32 @@ function unpackedFile(path: string): AsyncIterable<Uint8Array> {
   return file.pipe(unpacked)
 }
 
+/** Five million names of a hundred octets: what is larger, once unpacked, is no list but a bomb. */
+const mostBytes = 512 * 1024 * 1024
+
+function tooLarge(path: string, most: number): SecureNetError {
+  return new SecureNetError(
+    'LIST_INPUT_TOO_LARGE',
+    `${path} holds more than ${most} octets${path.endsWith('.gz') ? ', unpacked' : ''}`,
+    'Look at the file: is it the list? A longer one is given in several files.',
+  )
+}
+
 /**
  * A list's file, unpacked if its name ends in `.gz`.
- * @throws SecureNetError LIST_INPUT where it is read
+ * @param most octets, unpacked
+ * @throws SecureNetError LIST_INPUT, LIST_INPUT_TOO_LARGE where it is read
  */
-export async function* readList(path: string): AsyncGenerator<Uint8Array> {
+export async function* readList(path: string, most = mostBytes): AsyncGenerator<Uint8Array> {
+  let bytes = 0
   try {
-    yield* unpackedFile(path)
+    for await (const piece of unpackedFile(path)) {
+      bytes += piece.length
+      if (bytes > most) throw tooLarge(path, most)
+      yield piece
+    }
   } catch (error) {
+    if (error instanceof SecureNetError) throw error
     throw new SecureNetError(
       'LIST_INPUT',
       `${path} cannot be read: ${messageOf(error)}`,

@@ -3,14 +3,18 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { categoryOf, scopeOf } from '../../../module/blocklist/format/entries.ts'
 import { type BuildOptions, buildList, setOf } from '../../../scripts/operator/list/build.ts'
 import { BuildStopped } from '../../../scripts/operator/list/build-report.ts'
+import { takeCovered } from '../../../scripts/operator/list/covered.ts'
 import { findHash } from '../../../scripts/operator/list/find-hash.ts'
+import { type Names, parents } from '../../../scripts/operator/list/gather.ts'
 import { collisions } from '../../../scripts/operator/list/guards.ts'
 import { createHasher } from '../../../scripts/operator/list/hasher.ts'
 import { readList } from '../../../scripts/operator/list/lines.ts'
+import type { Scope } from '../../../scripts/operator/list/rule.ts'
 
 const key = '0123456789abcdef'
 type Options = Omit<BuildOptions, 'inputs' | 'key'>
@@ -133,6 +137,86 @@ describe('a build', () => {
     },
   )
 
+  it('what a tree of the same category covers needs no entry; another category, or an exact name, covers nothing', async () => {
+    const built = await build(
+      'evil.example\na.evil.example\nb.a.evil.example\nwww.mal.evil.example\nblogspot.com\nx.blogspot.com',
+      {},
+      [
+        { name: 'malware', source: 'mal.evil.example\nunder.mal.evil.example', category: 0 },
+        {
+          name: 'exact',
+          source: 'one.example CNAME .\nbelow.one.example CNAME .',
+          category: 1,
+          format: 'rpz',
+        },
+      ],
+    )
+    const has = (name: string) => entry(built, name)
+    expect(
+      ['evil', 'mal.evil', 'www.mal.evil', 'one', 'below.one'].map((name) => has(`${name}.example`)),
+    ).toEqual(['tree 1', 'tree 0', 'tree 1', 'exact 1', 'exact 1'])
+    expect(['a.evil', 'b.a.evil', 'under.mal.evil'].map((name) => has(`${name}.example`))).toEqual(
+      Array(3).fill(undefined),
+    )
+    // Made exact by its guard, it covers nothing.
+    expect(has('x.blogspot.com')).toBe('tree 1')
+    expect(built.report.covered).toBe(3)
+  })
+
+  it('every look-up has the same answer with what is covered as without', () => {
+    const label = fc.constantFrom('a', 'b', 'c')
+    const name = fc
+      .array(label, { minLength: 1, maxLength: 4 })
+      .map((labels) => `${labels.join('.')}.example`)
+    const listed = fc.record({
+      category: fc.integer({ min: 0, max: 2 }),
+      scope: fc.constantFrom<Scope>('tree', 'exact'),
+      input: fc.constant(0),
+    })
+    const answer = (names: Names, asked: string) => {
+      const own = names.get(asked)
+      const tree = parents(asked).find((parent) => names.get(parent)?.scope === 'tree')
+      return own?.category ?? (tree === undefined ? undefined : names.get(tree)?.category)
+    }
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, listed), { maxLength: 25 }), fc.array(name), (entries, asked) => {
+        const names: Names = new Map(entries)
+        const before = new Map(names)
+        takeCovered(names)
+        for (const one of [...asked, ...before.keys()]) expect(answer(names, one)).toBe(answer(before, one))
+      }),
+    )
+  })
+
+  it('a tree that comes to cover listed names withdraws none of them', async () => {
+    const below = Array.from({ length: 100 }, (_, i) => `n${i}.evil.example`).join('\n')
+    const previous = await build(below)
+    const built = await build(`${below}\nevil.example`, { previous })
+    expect(built.report.change).toMatchObject({ added: 1, removed: 0 })
+  })
+
+  it('a parenthesis that is never closed hides all that follows: refused, with its line', async () => {
+    const zone = 'a.example CNAME .\nb.example TXT (\nc.example CNAME .\n'
+    const input = (source: string) =>
+      buildList({ inputs: [{ name: 'zone', source, category: 1, format: 'rpz' }], key })
+    await expect(input(zone)).rejects.toMatchObject({
+      code: 'LIST_INPUT',
+      message: expect.stringContaining('line 2'),
+    })
+    const far = `${zone}${'c.example CNAME .\n'.repeat(20_000)})\n`
+    await expect(input(far)).rejects.toMatchObject({ code: 'LIST_INPUT' })
+  })
+
+  it('a banner or a few odd lines do not turn trees into single names; they are pointed at', async () => {
+    const plain = Array.from({ length: 3000 }, (_, i) => `bad${i}.example`)
+    const built = await build(['||odd.example^', '##BANNER', ...plain].join('\n'))
+    expect(entry(built, 'bad7.example')).toBe('tree 1')
+    expect(entry(built, 'odd.example')).toBe('tree 1')
+    expect(built.report.inputs[0]).toMatchObject({ format: 'domains', others: new Map([['adblock', 2]]) })
+    const late = await build([...Array(5000).fill('# licence'), '||bad.example^'].join('\n'))
+    expect(late.report.inputs[0]).toMatchObject({ format: 'adblock' })
+  })
+
   it('reads a stream, packed or not, in pieces that break lines and characters', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'securenet-list-'))
     const text = `\ufeff# x\n${Array.from({ length: 30_000 }, (_, i) => `bücher${i}.example`).join('\n')}`
@@ -154,7 +238,19 @@ describe('a build', () => {
       expect(error).toMatchObject({ code: 'LIST_INPUT' })
       expect(error.message).toContain(path)
     }
+    for (const file of [plain, packed])
+      await expect(
+        buildList({ inputs: [{ name: file, source: readList(file, 100_000), category: 1 }], key }),
+      ).rejects.toMatchObject({ code: 'LIST_INPUT_TOO_LARGE', message: expect.stringContaining(file) })
     rmSync(folder, { recursive: true })
+  })
+
+  it.each([2, 3])('more names than modems have room for are refused: %d', async (mostNames) => {
+    const extra = [{ name: 'other', source: 'c.example\nd.example', category: 0 }]
+    await expect(build('a.example\nb.example', { mostNames }, extra)).rejects.toMatchObject({
+      code: 'LIST_TOO_LARGE',
+    })
+    await build('a.example\nb.example', { mostNames: 4 }, extra)
   })
 
   it('without a name, or with a key that is none, is refused', async () => {
@@ -292,10 +388,14 @@ describe('the guards', () => {
   })
 
   it('an entry below or beside a popular name is no hit, nor is an exact one above it', async () => {
-    const built = await build('login.bank.example\nbank2.example', { popular: 'bank.example' }, [
-      { name: 'exact', source: 'example\nother.example.org', category: 1, format: 'adblock' },
-      { name: 'exact2', source: 'hosted.example', category: 1, format: 'rpz' },
-    ])
+    const built = await build(
+      'login.bank.example\nbank2.example',
+      { popular: 'bank.example\nshop.hosted.example' },
+      [
+        { name: 'exact', source: 'example\nother.example.org', category: 1, format: 'adblock' },
+        { name: 'exact2', source: 'hosted.example CNAME .', category: 1, format: 'rpz' },
+      ],
+    )
     expect(built.report.findings.filter(({ guard }) => guard === 'popular')).toEqual([])
   })
 
