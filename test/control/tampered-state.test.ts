@@ -124,7 +124,12 @@ describe('lines.state', () => {
   it('an order is verified again, also by keys that were replaced since', async () => {
     await protectedHousehold()
     const modem = await start()
-    expect(lineOf(modem.book, 'l1')).toMatchObject({ sequence: 5, service: 'enabled', notices: true, epoch: 1 })
+    expect(lineOf(modem.book, 'l1')).toMatchObject({
+      sequence: 5,
+      service: 'enabled',
+      notices: true,
+      epoch: 1,
+    })
     operator.of.line = generateSigningKey()
     await modem.trust.accept(Buffer.from(await operator.keys(2)))
     const again = await start()
