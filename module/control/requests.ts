@@ -8,6 +8,7 @@ import type { ReplayGuard } from './documents/replay-guard.ts'
 import { type TrustedKeys, verifyDocument } from './documents/verify.ts'
 import type { Message, Session } from './mqtt/session.ts'
 import { topics } from './mqtt/topics.ts'
+import { outgoingJson } from './outgoing-json.ts'
 
 /** What a request leads to; each result is answered as JSON. */
 export type RequestHandlers = Readonly<Record<RequestAction, (request: Request) => unknown>>
@@ -144,7 +145,7 @@ export class Requests {
     const correlated =
       correlationData && correlationData.length <= MAX_CORRELATION ? { correlationData } : undefined
     session
-      .publish(this.#topic, Buffer.from(JSON.stringify(response)), correlated)
+      .publish(this.#topic, Buffer.from(outgoingJson(response, { text: true })), correlated)
       .catch((error) => log.warn('response-lost', { code: codeOf(error), message: messageOf(error) }))
   }
 

@@ -56,6 +56,7 @@ export function measureLine(sources: StatusSources, lineId: string): LineMeasure
       state: listState(list),
       ...(list.issuedAt > 0 && { issuedAt: list.issuedAt }),
       ...(list.version !== null && { version: list.version, names: list.names }),
+      allow: list.allow,
       phase: list.phase,
       ...(list.lastError !== null && { code: list.lastError }),
     },

@@ -96,6 +96,8 @@ export interface AnnounceOptions {
   percent?: number
   /** Downloads start within so many seconds. */
   spreadSeconds: number
+  /** Modems may take it however many names it has: signed by the fleet key as well. */
+  largeChange?: boolean
   /** Of the head, instead of the next one: whatever the broker holds is replaced. */
   sequence?: number
 }
@@ -144,9 +146,13 @@ async function putHead(
   before: HeadBefore,
   release: Release,
 ): Promise<HeadDocument> {
-  const { sequence } = options
+  const { sequence, largeChange } = options
   const next = nextAfter(before.head, release, options, tools.now())
-  const signed = sequence === undefined ? next : { ...next, sequence }
+  const signed = {
+    ...next,
+    ...(largeChange && { largeChange: release.version }),
+    ...(sequence !== undefined && { sequence }),
+  }
   await publishHead(tools, before, signed)
   return signed
 }

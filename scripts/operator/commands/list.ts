@@ -1,4 +1,5 @@
 import type { Release } from '../../../module/blocklist/format/head.ts'
+import { isWide } from '../../../module/blocklist/wide-names.ts'
 import type { HeadDocument } from '../../../module/control/documents/kinds.ts'
 import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
@@ -30,6 +31,7 @@ interface PublishFlags extends BuildFlags, ManyLines {
   sequence?: number
   percent?: number
   spread?: number
+  largeChange?: boolean
 }
 
 const archiveOf = ({ profile, list }: Context) => new Archive(profile.archiveDir, list)
@@ -92,6 +94,7 @@ async function publish(context: Context, flags: PublishFlags): Promise<void> {
     // A head that only lives on does not bring those who still wait all at once.
     spreadSeconds: flags.spread ?? (before?.stable.version === version ? before.spreadSeconds : 0),
     ...(flags.sequence === undefined ? {} : { sequence: flags.sequence }),
+    largeChange: flags.largeChange ?? false,
     progress: context.output.progress('chunks', chunks),
   })
   context.output.result({ version, head }, [
@@ -134,6 +137,10 @@ async function stop(context: Context, flags: ManyLines): Promise<void> {
 function allowed(head: HeadDocument, text: string, remove: boolean, nowMs: number): HeadDocument {
   const name = normaliseName(text)
   if (!name.ok) throw usage(`${text} is no name (${name.fault})`)
+  if (!remove && isWide(name.name))
+    throw usage(
+      `${name.name} is a name under which strangers have theirs: modems refuse a head that excepts it`,
+    )
   const rest = head.allow.filter((each) => each !== name.name)
   if (remove && rest.length === head.allow.length)
     throw refused('OPERATOR_NOT_ALLOWED', `${name.name} is not among the exceptions`)
@@ -208,6 +215,10 @@ const addMaking: AddCommands = (list, world) => {
       '--sequence <n>',
       'of the head, instead of the next one; what the broker holds is replaced by what was published last from here',
       whole(1, spentAbove),
+    )
+    .option(
+      '--large-change',
+      'it has many more or fewer names than the one before; the fleet key signs as well',
     )
     .option('--percent <n>', 'as a candidate, for a share of the modems', whole(1, 100))
     .option('--spread <seconds>', 'downloads start within so many seconds (0)', whole(0, 86_400))
