@@ -37,6 +37,7 @@ export class ListService {
   readonly policy: ListPolicy
   /** When the serving list came to this modem, ms; null without one. */
   #since: number | null = null
+  #offeredAt: number | null = null
 
   constructor(options: ListServiceOptions) {
     const { config } = options
@@ -72,6 +73,11 @@ export class ListService {
     return Math.max(0, Math.round((this.#options.clock.now() - this.#since) / 1000))
   }
 
+  /** When a verified head came last, ms since 1970; null: not since the start. */
+  get offeredAt(): number | null {
+    return this.#offeredAt
+  }
+
   get protectionInput(): ProtectionInput['list'] {
     const state = listState(this.status)
     if (state === 'none') return 'missing'
@@ -80,6 +86,7 @@ export class ListService {
 
   /** @param epoch of the keys that signed the head */
   offer(head: Head, epoch: number): void {
+    this.#offeredAt = this.#options.clock.now()
     this.#updater.offerHead(head, epoch).catch((error) => this.#failed('head', error))
   }
 

@@ -5,7 +5,7 @@ import { categoryName } from '../category.ts'
 import type { Answer } from '../dns/answer.ts'
 import { Rcode, rcodeText, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, nameFromText, nameToText } from '../dns/name.ts'
-import { upstreamBlock } from '../query/upstream-block.ts'
+import { createUpstreamBlock, type WarningPage } from '../query/upstream-block.ts'
 import { addressesOf, ask } from '../upstream/ask.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 
@@ -41,6 +41,7 @@ export interface ExplainOptions {
   /** Whether a name is the stock resolver's own (query/local-names.ts). */
   isLocal: (name: Uint8Array, type: number) => boolean
   protection: () => { protecting: boolean; why: string }
+  warningPages?: readonly WarningPage[]
 }
 
 /** Links of an answer: where each CNAME leads. */
@@ -81,7 +82,10 @@ export async function explainName(text: string, options: ExplainOptions): Promis
   if (exempt)
     for (const link of chain)
       if (link.blocked) Object.assign(link, { blocked: false, by: exempt, suffix: nameToText(name) })
-  const behindUs = addresses.map((address) => upstreamBlock(address, 0)).find((category) => category >= 0)
+  const upstreamBlock = createUpstreamBlock(options.warningPages ?? [])
+  const behindUs = addresses
+    .map((address) => upstreamBlock(address, 0, address.length))
+    .find((category) => category >= 0)
   if (behindUs !== undefined)
     chain.push({ name: nameToText(name), blocked: true, by: 'upstream', category: categoryName(behindUs) })
   const { protecting, why } = protection()
