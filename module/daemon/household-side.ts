@@ -77,7 +77,7 @@ export function createHouseholdSide(
     onChange: () => control.changed(),
   })
   const page = createPage(context, {
-    ...{ list, blockedNames, interception, decision: () => decision.last },
+    ...{ list, blockedNames, interception, control, decision: () => decision.last },
     counters: answering.counts.counters,
     upstream: answering.upstream,
   })
@@ -123,7 +123,7 @@ function createDecision({ clock, log }: Context, deciding: Deciding): Decision {
     input: () => ({ ...lines.protectionInput, list: list.protectionInput, selfTest: health.state }),
     filter: (filtering) => {
       list.policy.filtering = filtering
-      answering.threads?.change({ filtering, notices: lines.noticedLine !== null })
+      answering.threads?.change({ filtering })
       if (filtering) void page.passthrough?.close()
     },
     intercept: (intercepting) => interception.set(intercepting),

@@ -39,6 +39,7 @@ export class ListService {
   readonly policy: ListPolicy
   /** When the serving list came to this modem, ms; null without one. */
   #since: number | null = null
+  #offeredAt: number | null = null
 
   constructor(options: ListServiceOptions) {
     const { config } = options
@@ -75,6 +76,11 @@ export class ListService {
     return Math.max(0, Math.round((this.#options.clock.now() - this.#since) / 1000))
   }
 
+  /** When a verified head came last, ms since 1970; null: not since the start. */
+  get offeredAt(): number | null {
+    return this.#offeredAt
+  }
+
   get protectionInput(): ProtectionInput['list'] {
     const state = listState(this.status)
     if (state === 'none') return 'missing'
@@ -86,6 +92,7 @@ export class ListService {
    * @param document the head as it was signed
    */
   offer(head: Head, epoch: number, document: string): void {
+    this.#offeredAt = this.#options.clock.now()
     this.#updater.offerHead(head, epoch, document).catch((error) => this.#failed('head', error))
   }
 

@@ -72,6 +72,7 @@ export function modemStatus(sources: StatusSources) {
     modemId: config.modemId,
     bootId,
     ...measuredProtection(sources),
+    since: Math.floor(sources.decision.last.since / 1000),
     activeLine: lines.active?.id ?? null,
     lines: Object.fromEntries(
       config.lines.map(({ id }) => {

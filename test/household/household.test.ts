@@ -54,20 +54,24 @@ async function retained(topic: string): Promise<Buffer> {
 const refusal = async (kind: string) => (await reported())?.refusals?.find((entry) => entry.kind === kind)
 
 describe('ready', () => {
-  it('is the last line, with what to try', () => {
-    const last = house.out.trimEnd().split('\n').at(-1)
-    expect(last).toMatch(/^ready/)
-    for (const part of [
+  it('is the last block, with what to try: a command a line', () => {
+    const lines = house.out
+      .slice(house.out.search(/^ready/m))
+      .trimEnd()
+      .split('\n')
+    expect(lines.at(-1)).toBe('Ctrl-C stops everything.')
+    for (const command of [
       `dig -p ${house.ports.dns} @127.0.0.1 ${listed}`,
       `http://127.0.0.1:${house.ports.page}/`,
       'npm run operator -- line disable demo',
       'npm run securenet -- status',
     ])
-      expect(last).toContain(part)
+      expect(lines).toContain(`    ${command}`)
   })
 
-  it('says what happened before: list, broker, connection, protection', () => {
-    for (const step of ['upstream', 'broker', 'list', 'module', 'connected', 'protecting'])
+  it('says what happened before, once: list, connection, protection', () => {
+    expect(house.out).not.toMatch(/dormant.*dormant|not yet.*not protecting/)
+    for (const step of ['upstream', 'list', 'connected', 'protecting'])
       expect(house.out).toMatch(new RegExp(`^${step}`, 'm'))
   })
 })
