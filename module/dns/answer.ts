@@ -54,8 +54,8 @@ function isTransactionSignature(reply: Buffer, { type, rdata, end }: RecordView)
   return type === Type.TSIG || (type === Type.SIG && end - rdata >= 2 && reply.readUInt16BE(rdata) === 0)
 }
 
-function capTtl(reply: Buffer, { ttlAt }: RecordView, most: number): void {
-  if (reply.readUInt32BE(ttlAt) > most) reply.writeUInt32BE(most, ttlAt)
+function capTtl(reply: Buffer, { ttlAt }: RecordView, max: number): void {
+  if (reply.readUInt32BE(ttlAt) > max) reply.writeUInt32BE(max, ttlAt)
 }
 
 /**

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { freePort } from '../../scripts/free-port.ts'
 import { waitLimitMs } from '../helpers/limits.ts'
 import { query } from '../helpers/wire.ts'
+import { resolvedCommand, unpackResolved } from './resolved.ts'
 import type { SignedZone } from './signed-zone.ts'
 import { zoneName } from './signed-zone.ts'
 import { WireClient } from './wire-client.ts'
@@ -58,17 +59,30 @@ export class Bench {
   }
 
   /** A validating resolver that has the zone as its upstream. */
-  resolver({ file, anchor }: SignedZone, more: readonly string[] = []): Promise<number> {
-    return this.unbound('resolver', [`trust-anchor: "${anchor}"`, 'ede: yes', ...more], authZone(file, false))
+  resolver({ file, anchor }: SignedZone): Promise<number> {
+    return this.unbound('resolver', [`trust-anchor: "${anchor}"`, 'ede: yes'], authZone(file, false))
   }
 
   /** A validator whose only way out is `port`. */
-  validatorBehind(port: number, { anchor }: SignedZone, more: readonly string[] = []): Promise<number> {
+  validatorBehind(port: number, { anchor }: SignedZone): Promise<number> {
     return this.unbound(
       'validator',
-      [`trust-anchor: "${anchor}"`, ...more],
+      [`trust-anchor: "${anchor}"`],
       ['forward-zone:', 'name: "."', `forward-addr: 127.0.0.1@${port}`],
     )
+  }
+
+  /**
+   * systemd-resolved, validating, whose only way out is `port`.
+   * @returns null where its packages are not to be had
+   */
+  async resolvedBehind(port: number, zone: SignedZone): Promise<number | null> {
+    const files = unpackResolved(this.folder)
+    if (files === null) return null
+    const stub = await freePort()
+    this.#spawn(...resolvedCommand(files, zone, port, stub))
+    await this.#answers(stub)
+    return stub
   }
 
   /** The built bundle without list: the line does not protect, every name resolves as if it were not there. */

@@ -4,7 +4,7 @@ import { type Source, textPieces } from './lines.ts'
 /** What precedes a list's first line: blanks and comments of any format. */
 const preamble = /^(?:\s|[#!;][^\n]*(?:\n|$)|\/\/[^\n]*(?:\n|$))*/
 
-/** HTML, XML, JSON, PDF, PostScript; `[Adblock Plus]` is none of them. */
+/** HTML, XML, JSON, and documents for printing; `[Adblock Plus]` is none of them. */
 const markup = /^(?:<|\{|\[\s*[[{"\]]|%PDF-|%!PS)/
 
 /** What binary files have, and no list: NUL also in UTF-16. FF, VT and SUB are in real text files. */
