@@ -14,7 +14,7 @@ export interface GuardPolicy {
   core: 'stop' | 'drop'
   /** An entry that blocks a popular name, be it of the file or of those that every modem asks its candidate for. */
   popular: 'stop' | 'drop'
-  /** An entry that blocks a host that very many share (shared-hosts.txt). */
+  /** An entry that blocks a host that very many share (hosts-of-all.ts). */
   shared: 'stop' | 'drop'
   /** Names that the operator means to block all the same, whatever public suffix, hosting, popular or shared guards find. */
   exempt: ReadonlySet<string>

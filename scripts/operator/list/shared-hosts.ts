@@ -1,17 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { hostsOfAll } from './hosts-of-all.ts'
+import { hostsOfBelgium } from './hosts-of-belgium.ts'
 
-/** Countries with a file of banks and authorities. */
-export const countries = ['be'] as const
-export type Country = (typeof countries)[number]
+const ofCountry = { be: hostsOfBelgium } as const
+export type Country = keyof typeof ofCountry
 
-function readHosts(file: string): string[] {
-  return readFileSync(join(import.meta.dirname, file), 'utf8')
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-}
+/** Countries whose banks and authorities are known. */
+export const countries = Object.keys(ofCountry) as readonly Country[]
 
 /** @returns hosts that very many share, and banks and authorities of a country: no list of threats has a reason to hold one */
-export function sharedHosts(country?: Country): string[] {
-  return [...readHosts('shared-hosts.txt'), ...(country ? readHosts(`shared-hosts-${country}.txt`) : [])]
+export function sharedHosts(country?: Country): readonly string[] {
+  return country ? [...hostsOfAll, ...ofCountry[country]] : hostsOfAll
 }

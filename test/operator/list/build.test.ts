@@ -378,7 +378,7 @@ describe('the guards', () => {
   })
 
   it('every shared host is a name that a list could hold, once, and none that many are given names under', () => {
-    const hosts = [...sharedHosts(), ...sharedHosts('be').slice(sharedHosts().length)]
+    const hosts = sharedHosts('be')
     expect(new Set(hosts).size).toBe(hosts.length)
     for (const host of hosts) expect(normaliseName(host)).toEqual({ ok: true, name: host })
     const suffixes = hosts.filter((host) => parse(host, { allowPrivateDomains: true }).publicSuffix === host)
