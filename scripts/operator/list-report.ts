@@ -63,7 +63,12 @@ export function reportRows(report: BuildReport): string[] {
     rows.push(
       `${counted(report.covered, 'name')} below a listed name of the same category: blocked with it, without an entry`,
     )
-  if (report.popular > 0) rows.push(`no entry may block one of ${counted(report.popular, 'popular name')}`)
+  const hosts = `${counted(report.shared, 'host')} that many share`
+  rows.push(
+    report.popular > 0
+      ? `no entry may block one of ${counted(report.popular, 'popular name')} or of ${hosts}`
+      : `WARNING no --popular FILE: no entry may block one of ${hosts}, but nothing guards the other sites that people need`,
+  )
   const { unexpressed } = report
   if (unexpressed.length > 0)
     rows.push(

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { categories } from '../../../module/category.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
@@ -12,6 +12,7 @@ import { type Format, formats } from '../list/formats.ts'
 import type { ListInput } from '../list/gather.ts'
 import { readList } from '../list/lines.ts'
 import { normaliseName } from '../list/name.ts'
+import { type Country, countries } from '../list/shared-hosts.ts'
 import { type Built, buildNext } from '../list-publish.ts'
 import { reportRows } from '../list-report.ts'
 import type { Output } from '../output.ts'
@@ -19,6 +20,7 @@ import type { Output } from '../output.ts'
 export interface BuildFlags {
   input?: InputSpec[]
   popular?: string
+  country?: Country
   exempt?: string[]
   dropFindings?: boolean
   drops?: string
@@ -104,13 +106,14 @@ export async function build(context: Context, flags: BuildFlags): Promise<Built>
   const archive = context.isProfileThere ? new Archive(context.profile.archiveDir, context.list) : undefined
   const drops = flags.drops ? new DropsFile(flags.drops) : undefined
   const guard = flags.dropFindings
-    ? ({ suffix: 'drop', hosting: 'demote', core: 'drop', popular: 'drop' } as const)
+    ? ({ suffix: 'drop', hosting: 'demote', core: 'drop', popular: 'drop', shared: 'drop' } as const)
     : {}
   try {
     const built = await buildNext(archive, context.list, {
       inputs: inputsOf(flags.input),
       guards: { ...guard, exempt: new Set((flags.exempt ?? []).map(exemptName)) },
       ...(flags.popular ? { popular: readList(mustExist(flags.popular)) } : {}),
+      ...(flags.country ? { country: flags.country } : {}),
       ...(flags.maxChange === undefined ? {} : { maxChangePercent: flags.maxChange }),
       force: flags.force === true,
       newKey: flags.newKey === true,
@@ -152,6 +155,11 @@ export function addBuildFlags(command: Command): Command {
       (text, before: InputSpec[] = []) => [...before, parseInput(text)],
     )
     .option('--popular <file>', 'popular names, one a line or a ranking as CSV: none may be blocked')
+    .addOption(
+      new Option('--country <code>', 'its banks and authorities may not be blocked either').choices(
+        countries,
+      ),
+    )
     .option('--exempt <name>', 'block it although a guard warns; may be given several times', collect)
     .option('--drop-findings', 'leave out what a guard finds, instead of stopping')
     .option('--drops <file>', 'write every line there that was not taken, and what guards left out')

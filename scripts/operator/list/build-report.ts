@@ -17,6 +17,8 @@ export interface BuildReport {
   unexpressed: readonly string[]
   /** Popular names that no entry may block. */
   popular: number
+  /** Hosts that very many share, which no entry may block. */
+  shared: number
   change?: Change
 }
 

@@ -14,6 +14,7 @@ import {
   guardCore,
   guardGate,
   guardPopular,
+  guardShared,
   guardSuffixes,
   strict,
 } from './guards.ts'
@@ -21,6 +22,7 @@ import { createHasher } from './hasher.ts'
 import type { Source } from './lines.ts'
 import { type Origins, originsOf } from './origins.ts'
 import { readPopular } from './popular.ts'
+import { type Country, sharedHosts } from './shared-hosts.ts'
 
 export interface BuildOptions extends ChangeLimit {
   inputs: readonly ListInput[]
@@ -30,6 +32,8 @@ export interface BuildOptions extends ChangeLimit {
   core?: readonly string[]
   /** Popular names, one a line or a ranking as CSV; no entry may block one. */
   popular?: Source
+  /** Whose banks and authorities no entry may block, beside the hosts that very many share. */
+  country?: Country
   /** Under it `<category>.<testZone>` is listed for every category. */
   testZone?: string
   /** More names than this are refused; 5,000,000 unless told. */
@@ -127,11 +131,13 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
       'no name was found in the file of popular names',
       'One name a line, or a ranking as CSV (rank,name).',
     )
+  const shared = sharedHosts(options.country)
   options.onProgress?.('guard', 0)
   const findings = [
     ...guardSuffixes(names, policy),
     ...guardCore(names, core, policy),
     ...guardGate(names, popularNames, policy),
+    ...guardShared(names, shared, policy),
     ...guardPopular(names, popular, policy),
   ]
   // After the guards: what they leave out, or make exact, covers nothing.
@@ -141,7 +147,9 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
   options.onProgress?.('guard', names.size)
 
   const set = setOf(names, options.key, (done) => options.onProgress?.('hash', done))
-  findings.push(...collisions(set, names, [...core, ...popularNames, ...popular], createHasher(options.key)))
+  findings.push(
+    ...collisions(set, names, [...core, ...popularNames, ...shared, ...popular], createHasher(options.key)),
+  )
   const { previous } = options
   // Under the key of the version before, or nothing could be compared.
   const comparable = previous && (previous.key === options.key ? set : setOf(names, previous.key))
@@ -154,6 +162,7 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
     byCategory: categoryCounts(names),
     unexpressed: inputs.flatMap(({ unexpressed }) => unexpressed),
     popular: popular.length,
+    shared: shared.length,
     ...(previous && comparable
       ? { change: changeBetween(previous, comparable, setOf(covered, previous.key)) }
       : {}),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
+import { parse } from 'tldts'
 import { describe, expect, it } from 'vitest'
 import { categoryOf, scopeOf } from '../../../module/blocklist/format/entries.ts'
 import { type BuildOptions, buildList, setOf } from '../../../scripts/operator/list/build.ts'
@@ -14,7 +15,9 @@ import { type Names, parents } from '../../../scripts/operator/list/gather.ts'
 import { collisions } from '../../../scripts/operator/list/guards.ts'
 import { createHasher } from '../../../scripts/operator/list/hasher.ts'
 import { readList } from '../../../scripts/operator/list/lines.ts'
+import { normaliseName } from '../../../scripts/operator/list/name.ts'
 import type { Scope } from '../../../scripts/operator/list/rule.ts'
+import { sharedHosts } from '../../../scripts/operator/list/shared-hosts.ts'
 
 const key = '0123456789abcdef'
 type Options = Omit<BuildOptions, 'inputs' | 'key'>
@@ -347,6 +350,42 @@ describe('the guards', () => {
   })
 
   it.each([
+    ...['docs.google.com', 'sites.google.com', 'storage.googleapis.com', 'bit.ly', 't.co', 's.id'],
+    ...['raw.githubusercontent.com', 'login.microsoftonline.com', 'www.gstatic.com', 'gstatic.com'],
+    ...['fonts.googleapis.com', 'sharepoint.com', 'cdn.jsdelivr.net', 'www.tinyurl.com', 'deb.debian.org'],
+  ])('%s is a host that many share: it stops the build', async (name) => {
+    const error = await stopped(build(`evil.example\n${name}`))
+    expect(error.code).toBe('LIST_GUARD')
+    expect(error.report.findings.map(({ guard }) => guard)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^(shared|gate)$/)]),
+    )
+    const built = await build(`evil.example\n${name}`, {
+      guards: { popular: 'drop', shared: 'drop', core: 'drop' },
+    })
+    expect(entry(built, name)).toBeUndefined()
+  })
+
+  it('what is below a shared host is listed, and a shared host that is meant too', async () => {
+    const built = await build('evil.sharepoint.com\ns.id', { guards: { exempt: new Set(['s.id']) } })
+    expect(['evil.sharepoint.com', 's.id'].map((name) => entry(built, name))).toEqual(['tree 1', 'tree 1'])
+    expect(built.report.findings).toEqual([])
+  })
+
+  it('banks and authorities of a country are guarded where that is asked for', async () => {
+    expect((await build('evil.example\nkeytradebank.be')).report.findings).toEqual([])
+    const error = await stopped(build('evil.example\nkeytradebank.be', { country: 'be' }))
+    expect(error.report.findings).toMatchObject([{ guard: 'shared', hits: 'keytradebank.be' }])
+  })
+
+  it('every shared host is a name that a list could hold, once, and none that many are given names under', () => {
+    const hosts = sharedHosts('be')
+    expect(new Set(hosts).size).toBe(hosts.length)
+    for (const host of hosts) expect(normaliseName(host)).toEqual({ ok: true, name: host })
+    const suffixes = hosts.filter((host) => parse(host, { allowPrivateDomains: true }).publicSuffix === host)
+    expect(suffixes).toEqual([])
+  })
+
+  it.each([
     '1,bank.example\r\n2,www.mail.example\r\n',
     'GlobalRank,TldRank,Domain,TLD\n1,1,bank.example,example,5\n2,2,www.mail.example,example,4\n',
     '"Rank","Domain","Open Page Rank"\n"1","bank.example","10.00"\n"2","www.mail.example","9.00"\n',
@@ -523,6 +562,7 @@ it('a real list of 13,752 names is built whole, but for what is no name', async 
   expect(left?.lines).toBe(13_752)
   const dropped = [...(left?.dropped.values() ?? [])].reduce((sum, n) => sum + n, 0)
   const guarded = built.report.findings.filter(({ action }) => action === 'drop').length
-  expect(built.set.count - 6 + (left?.duplicates ?? 0) + dropped + guarded).toBe(13_752)
+  const { covered } = built.report
+  expect(built.set.count - 6 + covered + (left?.duplicates ?? 0) + dropped + guarded).toBe(13_752)
   expect(dropped + guarded).toBeLessThan(10)
 })
