@@ -1,8 +1,6 @@
-/**
- * Names under which strangers register or host: an exception for one would be an exception for whoever rents a name there.
- * The modem has no public suffix list (11,000 rules that change weekly, and would need a signature of their own). It knows
- * what pays for an attacker: every top-level domain, the registries' second levels, and the hosts that phishing uses most.
- */
+// Names under which strangers register or host: an exception for one would be an exception for whoever rents a name there.
+// The modem has no public suffix list (11,000 rules that change weekly, and would need a signature of their own). It knows
+// what pays for an attacker: every top-level domain, the registries' second levels, and the hosts that phishing uses most.
 
 /** Second levels that registries of countries share out below (co.uk, com.br, gouv.fr). */
 const registryLabels = new Set(

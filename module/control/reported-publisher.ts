@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
+import { outgoingJson } from './mqtt/outgoing-json.ts'
 import type { Session } from './mqtt/session.ts'
 import { topics } from './mqtt/topics.ts'
-import { outgoingJson } from './outgoing-json.ts'
 import type { Reported } from './reported.ts'
 
 export interface ReportedPublisherOptions {

@@ -6,9 +6,9 @@ import type { TrustedTime } from '../platform/trusted-time.ts'
 import { type Request, type RequestAction, sizeLimits } from './documents/kinds.ts'
 import type { ReplayGuard } from './documents/replay-guard.ts'
 import { type TrustedKeys, verifyDocument } from './documents/verify.ts'
+import { outgoingJson } from './mqtt/outgoing-json.ts'
 import type { Message, Session } from './mqtt/session.ts'
 import { topics } from './mqtt/topics.ts'
-import { outgoingJson } from './outgoing-json.ts'
 
 /** What a request leads to; each result is answered as JSON. */
 export type RequestHandlers = Readonly<Record<RequestAction, (request: Request) => unknown>>

@@ -29,7 +29,7 @@ export const MAX_UNSETTLED = 32
 const PUBLISH_TIMEOUT_MS = 30_000
 const IMPLEMENTATION_ERROR = 0x83
 /** Some brokers take no more in one SUBSCRIBE (AWS IoT). */
-const MOST_FILTERS = 8
+const MAX_FILTERS = 8
 /** Reason codes of refusals begin here. */
 const REFUSED = 0x80
 
@@ -160,8 +160,8 @@ export class Link {
    */
   async subscribe(topicNames: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
     const failed = new Map<string, unknown>()
-    for (let at = 0; at < topicNames.length; at += MOST_FILTERS)
-      await this.#subscribe(topicNames.slice(at, at + MOST_FILTERS), failed)
+    for (let at = 0; at < topicNames.length; at += MAX_FILTERS)
+      await this.#subscribe(topicNames.slice(at, at + MAX_FILTERS), failed)
     return failed
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
-import { outgoingJson } from '../outgoing-json.ts'
+import { outgoingJson } from './outgoing-json.ts'
 import type { Session } from './session.ts'
 import { topics } from './topics.ts'
 

@@ -31,7 +31,7 @@ const PERSISTS_MS = 300_000
 /** What is denied for good is not worth a connection every five minutes, of every modem. */
 const LONGEST_PERSISTS_MS = 3_600_000
 /** A broker that does not answer twice is not there, though TCP be. */
-const MOST_UNANSWERED = 2
+const MAX_UNANSWERED = 2
 
 interface State {
   readonly code: string
@@ -120,14 +120,15 @@ export class UntilAnswered {
     const { clock, random, onPersists } = this.#options
     const persists = [...this.#troubles.values()].find(
       ({ since, unanswered }) =>
-        unanswered >= MOST_UNANSWERED || clock.monotonic() - since >= this.#persistsMs,
+        unanswered >= MAX_UNANSWERED || clock.monotonic() - since >= this.#persistsMs,
     )
     if (persists) {
       const now = clock.monotonic()
       for (const [topic, { code }] of this.#troubles)
         this.#troubles.set(topic, { code, since: now, unanswered: 0 })
       this.#persistsMs = Math.min(this.#persistsMs * 2, LONGEST_PERSISTS_MS)
-      return onPersists(persists.code)
+      onPersists(persists.code)
+      return
     }
     if (this.#timer) return
     this.#failures++

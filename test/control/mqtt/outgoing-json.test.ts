@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { outgoingJson } from '../../module/control/outgoing-json.ts'
+import { outgoingJson } from '../../../module/control/mqtt/outgoing-json.ts'
 
 const terminal = '\u001b]0;owned\u0007\u001b[2J\u009b31m\u007f\r\n\u2028\u202egnp.exe\u2066'
 
