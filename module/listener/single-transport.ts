@@ -36,7 +36,10 @@ export class SingleTransport implements UdpTransport {
   }
 
   answer(message: Buffer, { address, port }: RemoteInfo): void {
-    if (!isAnswerable(port)) return this.#options.onUnanswerable?.()
+    if (!isAnswerable(port)) {
+      this.#options.onUnanswerable?.()
+      return
+    }
     const query = new Query(message, address, 'udp')
     const outcome = this.#options.handle(query)
     if (typeof outcome !== 'symbol') this.send(outcome, port, address)

@@ -1,6 +1,7 @@
 import { isLoopback } from '../base/address-class.ts'
-import { type ClientKey, clientKey } from '../base/client-key.ts'
+import type { ClientKey } from '../base/client-key.ts'
 import { ClientQuota } from '../base/client-quota.ts'
+import type { Clients } from '../base/clients.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { type Answer, readAnswer } from '../dns/answer.ts'
 import { Ede, Rcode } from '../dns/constants.ts'
@@ -40,6 +41,7 @@ export interface ForwardOptions {
   cache: Cache
   policy: QueryPolicy
   inspect: AnswerInspector
+  clients: Clients
   clock: Clock
   /** Told of every query that has its answer. */
   observe: (query: Query) => void
@@ -91,7 +93,8 @@ function createReader(): (reply: Buffer, questionEnd: number) => Answer | null {
   }
 }
 
-export function createForward({ upstream, cache, policy, inspect, clock, observe }: ForwardOptions): Forward {
+export function createForward(options: ForwardOptions): Forward {
+  const { upstream, cache, policy, inspect, clients, clock, observe } = options
   const places = new ClientQuota({ perClient: IN_FLIGHT_PER_CLIENT })
   const answerIn = createReader()
 
@@ -156,8 +159,8 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
   }
 
   const step: QueryStep = (query) => {
-    const client = clientKey(query.clientAddress)
-    const isLimited = !isLoopback(query.clientAddress)
+    const { key: client, isOurs } = clients.of(query.clientAddress)
+    const isLimited = !isOurs && !isLoopback(query.clientAddress)
     if (isLimited && !places.take(client)) {
       query.reason = 'rate-limited'
       return replyWith(query, tails.serverFailure)
@@ -188,7 +191,7 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
 
   const refresh = (asked: Query): void => {
     const query = asked.copy()
-    ask(query, clientKey(query.clientAddress), (reply) => {
+    ask(query, clients.of(query.clientAddress).key, (reply) => {
       const entry = cache.get(query.key)
       if (entry) entry.refreshing = false
       if (reply !== null) replyTo(query, reply)

@@ -6,6 +6,7 @@ import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
 import { DROP, PENDING, Query } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
+import { clientsOf } from './clients.ts'
 import { FakeClock } from './fake-clock.ts'
 import { opt, option, query, type ReplyRecord, reply } from './wire.ts'
 import { decode, ipv6Bytes, rdataFromText, typeNumber } from './zone-text.ts'
@@ -238,10 +239,11 @@ export class ScenarioRun {
     const exempt = nameFromText('intranet.example')!
     return createChain({
       policy,
+      clients: clientsOf(),
       clock,
       blocked,
       cache: new Cache({ clock, bytes: 1 << 20 }),
-      rateLimit: createRateLimit({ clock, queriesPerSecond: qps, burst }),
+      rateLimit: createRateLimit({ clock, clients: clientsOf(), queriesPerSecond: qps, burst }),
       inspect: createAnswerInspector({
         policy,
         blocked,
