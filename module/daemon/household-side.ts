@@ -80,6 +80,7 @@ export function createHouseholdSide(
     ...{ list, blockedNames, interception, control, decision: () => decision.last },
     counters: answering.counts.counters,
     upstream: answering.upstream,
+    networks: answering.networks,
   })
   const history = createHistory(context, answering)
   const data = new HouseholdData({ ...answering, lines, list, history, blockedNames })

@@ -1,6 +1,7 @@
 import { isLoopback } from '../base/address-class.ts'
-import { type ClientKey, clientKey } from '../base/client-key.ts'
+import type { ClientKey } from '../base/client-key.ts'
 import { ClientQuota } from '../base/client-quota.ts'
+import type { Clients } from '../base/clients.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Answer } from '../dns/answer.ts'
 import { forwardable } from '../dns/query-message.ts'
@@ -31,6 +32,7 @@ export interface ForwardOptions {
   cache: Cache
   policy: QueryPolicy
   inspect: AnswerInspector
+  clients: Clients
   clock: Clock
   /** Told of every query that has its answer. */
   observe: (query: Query) => void
@@ -49,7 +51,8 @@ export interface Forward {
   refresh: (query: Query) => void
 }
 
-export function createForward({ upstream, cache, policy, inspect, clock, observe }: ForwardOptions): Forward {
+export function createForward(options: ForwardOptions): Forward {
+  const { upstream, cache, policy, inspect, clients, clock, observe } = options
   const places = new ClientQuota({ perClient: IN_FLIGHT_PER_CLIENT })
 
   const answers = new UpstreamAnswers({ cache, policy, inspect })
@@ -65,8 +68,8 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
   }
 
   const step: QueryStep = (query) => {
-    const client = clientKey(query.clientAddress)
-    const isLimited = !isLoopback(query.clientAddress)
+    const { key: client, isOurs } = clients.of(query.clientAddress)
+    const isLimited = !isOurs && !isLoopback(query.clientAddress)
     if (isLimited && !places.take(client)) {
       query.reason = 'rate-limited'
       return replyWith(query, tails.serverFailure)
@@ -96,7 +99,7 @@ export function createForward({ upstream, cache, policy, inspect, clock, observe
 
   const refresh = (asked: Query): void => {
     const query = asked.copy()
-    ask(query, clientKey(query.clientAddress), (answer) => {
+    ask(query, clients.of(query.clientAddress).key, (answer) => {
       const entry = cache.get(query.key)
       if (entry) entry.refreshing = false
       if (answer !== null) answers.reply(query, answer)

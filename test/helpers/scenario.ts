@@ -7,6 +7,7 @@ import { createChain } from '../../module/query/chain.ts'
 import type { UpstreamPort } from '../../module/query/forward.ts'
 import { DROP, PENDING, Query } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
+import { clientsOf } from './clients.ts'
 import { exchanged } from './exchanged.ts'
 import { FakeClock } from './fake-clock.ts'
 import { opt, option, query, type ReplyRecord, reply } from './wire.ts'
@@ -244,10 +245,11 @@ export class ScenarioRun {
     const exempt = nameFromText('intranet.example')!
     return createChain({
       policy,
+      clients: clientsOf(),
       clock,
       blocked,
       cache: new Cache({ clock, bytes: 1 << 20 }),
-      rateLimit: createRateLimit({ clock, queriesPerSecond: qps, burst }),
+      rateLimit: createRateLimit({ clock, clients: clientsOf(), queriesPerSecond: qps, burst }),
       inspect: createAnswerInspector({
         policy,
         blocked,
