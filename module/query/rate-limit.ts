@@ -33,19 +33,28 @@ const TCP_COST = 4
 /** More links than a modem has. */
 const LINKS = 64
 
+function ratesOf({ queriesPerSecond = LAN_DEFAULT, burst, sharedBy = 1 }: RateLimitOptions): {
+  readonly [rate in 'questions' | 'saved' | 'shared' | 'errors']: Rate
+} {
+  const perSecond = queriesPerSecond / sharedBy
+  // Less than one would admit no question ever.
+  const questions = { perSecond, burst: Math.max(1, burst / sharedBy) }
+  return {
+    questions,
+    saved: { perSecond: perSecond * SAVED, burst: Math.max(1, questions.burst * SAVED) },
+    shared: { perSecond: perSecond * POOL, burst: questions.burst * POOL },
+    errors: { perSecond: ERRORS.perSecond / sharedBy, burst: ERRORS.burst / sharedBy },
+  }
+}
+
 /**
  * A token bucket for each client, and one for each link that all its clients share. A device that turns through addresses is
  * a new client each time: a new one has saved nothing and lives from the share of its link, one that is here for some time
  * has its own. What is remembered is bounded.
  */
 export function createRateLimit(options: RateLimitOptions): RateLimit & Pace {
-  const { clock, clients, queriesPerSecond, sharedBy = 1 } = options
-  const perSecond = (queriesPerSecond ?? LAN_DEFAULT) / sharedBy
-  // Less than one would admit nobody ever.
-  const questions: Rate = { perSecond, burst: Math.max(1, options.burst / sharedBy) }
-  const saved: Rate = { perSecond: perSecond * SAVED, burst: Math.max(1, questions.burst * SAVED) }
-  const shared: Rate = { perSecond: perSecond * POOL, burst: questions.burst * POOL }
-  const errors: Rate = { perSecond: ERRORS.perSecond / sharedBy, burst: ERRORS.burst / sharedBy }
+  const { clock, clients, queriesPerSecond } = options
+  const { questions, saved, shared, errors } = ratesOf(options)
   const exemptLoopback = queriesPerSecond === undefined
   const buckets = new ClientBuckets({ clock, tokens: questions.burst, errors: errors.burst })
   const pools = new Map<string, TokenBucket>()
