@@ -1,7 +1,7 @@
 /** A browser that falls back to HTTP asks for the page at once; so long is left to a slow one. */
 const PAGE_WITHIN_MS = 30_000
 /** Names that wait for their page; a flood of them is decided early. */
-const MOST_WAITING = 256
+const MAX_WAITING = 256
 const HOUR_MS = 3_600_000
 const HOURS = 24
 
@@ -32,7 +32,7 @@ export class UnseenBlocks {
   blocked(name: string): void {
     this.#settle()
     if (this.#waiting.has(name)) return
-    if (this.#waiting.size >= MOST_WAITING) {
+    if (this.#waiting.size >= MAX_WAITING) {
       const [oldest] = this.#waiting
       if (oldest) this.#count(...oldest)
     }

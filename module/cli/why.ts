@@ -4,7 +4,7 @@ interface WhyText {
   readonly todo: string
 }
 
-const wait = 'nothing; it comes back by itself'
+const WAIT = 'nothing; it comes back by itself'
 
 /** By `why` of `securenet status` and `reported` (docs/line-life-cycle.md). */
 const whys: ReadonlyMap<string, WhyText> = new Map(
@@ -26,8 +26,8 @@ const whys: ReadonlyMap<string, WhyText> = new Map(
       why: 'the line is switched off',
       todo: 'enable the line at the operator: `operator line enable LINE`',
     },
-    suspended: { why: 'the line is suspended', todo: wait },
-    'fleet-paused': { why: 'the operator has paused all lines', todo: wait },
+    suspended: { why: 'the line is suspended', todo: WAIT },
+    'fleet-paused': { why: 'the operator has paused all lines', todo: WAIT },
     'list-missing': {
       why: 'there is no list yet',
       todo: 'see `broker` and `list` below: the list comes over the broker',
