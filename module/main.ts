@@ -17,16 +17,18 @@ const USAGE = 2
 const NOT_RUNNING = 3
 const FAILED = 1
 
-function exitCodeOf(code: string): number {
+/** 1 is an answer of `check`: not blocked. So what went wrong is another. */
+function exitCodeOf(code: string, verb: string | undefined): number {
   if (code === 'USAGE') return USAGE
-  return code === 'DAEMON_NOT_RUNNING' ? NOT_RUNNING : FAILED
+  if (code === 'DAEMON_NOT_RUNNING') return NOT_RUNNING
+  return verb === 'check' ? USAGE : FAILED
 }
 
-function explain(error: unknown): number {
+function explain(error: unknown, verb: string | undefined): number {
   const code = codeOf(error)
   process.stderr.write(`securenet: ${code}: ${messageOf(error)}\n`)
   if (error instanceof SecureNetError && error.remedy !== '') process.stderr.write(`  ${error.remedy}\n`)
-  return exitCodeOf(code)
+  return exitCodeOf(code, verb)
 }
 
 function readConfig(path: string): string {
@@ -81,6 +83,6 @@ async function main(argv: readonly string[]): Promise<number> {
 if (isMainThread)
   main(process.argv.slice(2)).then(
     (code) => process.exit(code),
-    (error) => process.exit(explain(error)),
+    (error) => process.exit(explain(error, process.argv[2])),
   )
 else runThread()

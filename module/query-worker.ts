@@ -132,7 +132,14 @@ export class QueryThread {
     const { sockets, takeSockets, addon, channel, log } = this.#options
     await this.#upstream.start()
     await takeSockets(sockets, (socket, { address, port }) => {
-      const listener = new UdpListener({ address, port, log, addon, handle: (query) => this.#handle(query) })
+      const listener = new UdpListener({
+        ...{ address, port, log, addon },
+        handle: (query) => this.#handle(query),
+        onUnanswerable: () => {
+          this.#reportSoon()
+          this.#counts.receiveUnanswerable()
+        },
+      })
       listener.serve(socket)
       this.#listeners.push(listener)
     })
@@ -140,8 +147,12 @@ export class QueryThread {
   }
 
   #handle(query: Query) {
-    this.#timer ??= this.#options.clock.after(REPORT_MS, () => this.#report())
+    this.#reportSoon()
     return this.#serving.handle(query)
+  }
+
+  #reportSoon(): void {
+    this.#timer ??= this.#options.clock.after(REPORT_MS, () => this.#report())
   }
 
   #onBlocked(query: Query): void {

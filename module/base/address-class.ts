@@ -69,12 +69,16 @@ const all4 = ofWidth(all, 4)
 const all6 = ofWidth(all, 16)
 const private6 = ofWidth(priv, 16)
 
-function isIn({ octets, bits }: Prefix, bytes: Uint8Array, at: number): boolean {
+/** Whether the first `bits` of both are the same. @param at where the address begins in `bytes` */
+export function isPrefixOf(octets: Uint8Array, bits: number, bytes: Uint8Array, at = 0): boolean {
   const whole = bits >> 3
   for (let i = 0; i < whole; i++) if (bytes[at + i] !== octets[i]) return false
   const rest = bits & 7
   return rest === 0 || (bytes[at + whole]! ^ octets[whole]!) >> (8 - rest) === 0
 }
+
+const isIn = ({ octets, bits }: Prefix, bytes: Uint8Array, at: number): boolean =>
+  isPrefixOf(octets, bits, bytes, at)
 
 function find(blocks: readonly AddressBlock[], bytes: Uint8Array, at: number): AddressBlock | null {
   for (let i = 0; i < blocks.length; i++) if (isIn(blocks[i]!, bytes, at)) return blocks[i]!

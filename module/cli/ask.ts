@@ -1,5 +1,6 @@
 import { messageOf } from '../base/error.ts'
 import type { NameExplanation } from '../diagnostics/explain-name.ts'
+import { hostNameText } from '../diagnostics/host-name.ts'
 import { rcodeText } from '../dns/constants.ts'
 import { askReference } from '../health/reference-client.ts'
 import { askDaemon } from '../local/socket.ts'
@@ -41,16 +42,18 @@ async function answersOf(name: string, listeners: readonly ListenerAddress[]): P
   )
 }
 
+/** As grep: 0 found (blocked), 1 not. */
 async function check(
-  { operands: [name = ''], runDir, json }: Arguments,
+  { operands: [text = ''], runDir, json }: Arguments,
   { out, colour }: Output,
 ): Promise<number> {
-  const found = (await askDaemon(runDir, `/check?name=${encodeURIComponent(name)}`)) as NameExplanation & {
+  const name = encodeURIComponent(hostNameText(text))
+  const found = (await askDaemon(runDir, `/check?name=${name}`)) as NameExplanation & {
     listeners: ListenerAddress[]
   }
   const answers = await answersOf(found.name, found.listeners)
   out(json ? jsonText({ ...found, answers }) : explanationText(found, answers, paintOf(colour)))
-  return 0
+  return found.blocked ? 0 : 1
 }
 
 const jsonText = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`

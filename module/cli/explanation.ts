@@ -2,6 +2,13 @@ import type { LinkVerdict, NameExplanation } from '../diagnostics/explain-name.t
 import { headline, type Paint, row } from './sheet.ts'
 import { whyText } from './why.ts'
 
+/** Before the list is asked (query/special-names.ts). */
+const ownNames = new Map<LinkVerdict['by'], string>([
+  ['special', 'a special name, answered by the modem itself; the list is not asked'],
+  ['canary', 'a canary: it does not exist while protecting, so that browsers and phones ask the modem'],
+  ['household', 'a name of the household, left to the stock resolver; the list is not asked'],
+])
+
 function linkLine(link: LinkVerdict): string {
   const where = link.version === undefined ? '' : `, list version ${link.version}`
   if (link.by === 'upstream')
@@ -10,6 +17,8 @@ function linkLine(link: LinkVerdict): string {
     const reach = link.scope === 'tree' ? `${link.suffix} and everything below it` : `${link.suffix} alone`
     return `${link.name}: listed as ${link.category} (entry: ${reach}${where})`
   }
+  const own = ownNames.get(link.by)
+  if (own !== undefined) return `${link.name}: ${own}`
   if (link.by === 'allow')
     return `${link.name}: on the list, but the operator's exception ${link.suffix ?? ''} lets it through`
   if (link.by === 'core') return `${link.name}: belongs to what is never blocked (${link.suffix ?? 'core'})`

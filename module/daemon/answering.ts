@@ -63,7 +63,10 @@ export function createAnswering(context: Context, options: AnsweringOptions): An
   })
   const { handle, cache } = createQueryPipeline({ config, policy, upstream, counts, clock })
   const addon = loadBatchAddon(addonBeside(program), (why) => log.info('udp-batch-off', { why }))
-  const udp = dns.listen.map(({ address, port }) => new UdpListener({ address, port, handle, log, addon }))
+  const onUnanswerable = () => counts.receiveUnanswerable()
+  const udp = dns.listen.map(
+    ({ address, port }) => new UdpListener({ address, port, handle, onUnanswerable, log, addon }),
+  )
   const tcp = dns.listen.map(
     ({ address, port }) =>
       new TcpListener({

@@ -1,4 +1,5 @@
 import type { StoredControl } from '../control/control.ts'
+import { HeadKeys } from '../control/head-keys.ts'
 import { StateFile } from '../platform/state-file.ts'
 import type { Uplink } from '../platform/uplink.ts'
 import { CounterHistory, parseStoredCounters } from '../telemetry/counter-history.ts'
@@ -33,7 +34,7 @@ export interface HouseholdSide {
 /** None of the parts acts before it is started, so a function given to one of them may name a part that is built below it. */
 export function createHouseholdSide(
   context: Context,
-  { book, trustedTime }: StoredControl,
+  { book, trust, trustedTime }: StoredControl,
   uplink: Uplink,
   control: ControlService,
 ): HouseholdSide {
@@ -42,6 +43,7 @@ export function createHouseholdSide(
     ...context,
     trustedTime,
     chunks: control.chunks,
+    heads: new HeadKeys(trust, trustedTime),
     share: (change) => answering.threads?.change(change),
     onSwitch: () => void decision.take(),
     onStatus: () => control.changed(),

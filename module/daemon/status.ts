@@ -56,6 +56,7 @@ export function measureLine(sources: StatusSources, lineId: string): LineMeasure
       state: listState(list),
       ...(list.issuedAt > 0 && { issuedAt: list.issuedAt }),
       ...(list.version !== null && { version: list.version, names: list.names }),
+      allow: list.allow,
       phase: list.phase,
       ...(list.lastError !== null && { code: list.lastError }),
     },
@@ -74,7 +75,10 @@ export function modemStatus(sources: StatusSources) {
     since: Math.floor(sources.decision.last.since / 1000),
     activeLine: lines.active?.id ?? null,
     lines: Object.fromEntries(
-      config.lines.map(({ id }) => [id, { ...lineOf(lines.book, id), ...measureLine(sources, id) }]),
+      config.lines.map(({ id }) => {
+        const { document: _, ...line } = lineOf(lines.book, id)
+        return [id, { ...line, ...measureLine(sources, id) }]
+      }),
     ),
     list: { ...list.status, ageSeconds: list.ageSeconds },
     interception: interception.status(),

@@ -1,8 +1,9 @@
+import { CONNTRACK_ZONE } from './ruleset.ts'
+
 /**
  * What a firewall does with a translated question on its way into the modem. An accept in our own table cannot open a
  * zone whose input is REJECT (a refusal in any base chain of the hook wins), so this is read before an interface is
- * armed. Works on `nft -j -t list ruleset`; what it cannot decide it calls open, and the lease's count of questions
- * that never arrive is the second net.
+ * armed. Works on `nft -j -t list ruleset`; what it cannot decide it calls open, until questions seem to get lost.
  */
 export interface InboundQuestion {
   interface: string
@@ -85,6 +86,8 @@ function fieldOf(left: unknown, packet: InboundQuestion): FieldValue {
     ['meta nfproto', packet.nfproto],
     ['ct state', 'new'],
     ['ct status', 'dnat'],
+    ['ct zone original', CONNTRACK_ZONE],
+    ['ct zone original', CONNTRACK_ZONE],
     ['ct proto-dst original', 53],
   ])
   if (isObject(meta)) return known.get(`meta ${meta['key']}`)
@@ -136,6 +139,8 @@ class RulesetWalk {
   readonly #packet: InboundQuestion
   /** A rule that might have accepted was passed by: a refusal after it is not certain. */
   doubtful = false
+  /** A rule that might have refused was passed by. */
+  mayRefuse = false
 
   constructor(chains: Map<string, Chain>, packet: InboundQuestion) {
     this.#chains = chains
@@ -162,6 +167,7 @@ class RulesetWalk {
       const verdict = this.#verdict(statement, chain, depth)
       if (verdict && certain) return verdict
       if (verdict === 'accept' || verdict === 'return') this.doubtful = true
+      if (verdict === 'refuse') this.mayRefuse = true
     }
     return 'next'
   }
@@ -201,12 +207,14 @@ class RulesetWalk {
 /**
  * @param listed what `nft -j -t list ruleset` printed
  * @param except table to leave out, e.g. `inet securenet`
- * @returns the base chain that certainly refuses the packet; null where none does
+ * @param doubt what a chain that cannot be decided is taken for
+ * @returns the base chain that refuses the packet; null where none does
  */
 export function inspectFirewall(
   listed: string,
   packet: InboundQuestion,
   except: string,
+  doubt: 'open' | 'refused' = 'open',
 ): FirewallRefusal | null {
   const chains = chainsOf(listed)
   const families = new Set(['inet', packet.nfproto === 'ipv4' ? 'ip' : 'ip6'])
@@ -217,7 +225,8 @@ export function inspectFirewall(
     const walk = new RulesetWalk(chains, packet)
     const verdict = walk.chain(chain)
     const refused = verdict === 'refuse' || (verdict === 'next' && chain.policy === 'drop')
-    if (refused && !walk.doubtful) return { table, chain: chain.name }
+    const isCertain = refused && !walk.doubtful
+    if (isCertain || (doubt === 'refused' && (refused || walk.mayRefuse))) return { table, chain: chain.name }
   }
   return null
 }

@@ -28,12 +28,16 @@ export interface Interceptor {
   prepare(): Promise<void>
   /** The first renewal: from here on the kernel intercepts until the lease runs out. */
   arm(interfaces: readonly string[]): Promise<InterfaceStates>
-  /** Restarts the kernel's clock without a gap; rebuilds what somebody else has wiped. */
-  renew(interfaces: readonly string[]): Promise<Renewed>
+  /**
+   * Restarts the kernel's clock without a gap; rebuilds what somebody else has wiped.
+   * @param look `all`: questions seem to get lost, so everything is looked at now, and a firewall that only may refuse
+   *   them is taken to do so
+   */
+  renew(interfaces: readonly string[], look?: 'all' | 'due'): Promise<Renewed>
   /** At once, and for good: nothing is left armed when it resolves. Safe to call at any time. */
   disarm(): Promise<void>
   /** Takes away everything of ours. */
   remove(): Promise<void>
-  /** Questions that the kernel has sent our way so far (UDP packets); null where the back-end cannot count. */
+  /** Questions that the kernel has let in to us so far: UDP, after routing, of a port that we answer; null where the back-end cannot count. */
   translated(): Promise<number | null>
 }

@@ -93,8 +93,9 @@ class Iptables implements Interceptor {
     return { armed, refused }
   }
 
-  renew(interfaces: readonly string[]): Promise<Renewed> {
+  renew(interfaces: readonly string[], look: 'all' | 'due' = 'due'): Promise<Renewed> {
     return this.#serial.add(async (signal) => {
+      if (look === 'all') this.#untilListing = 0
       const looked = await this.#lookNowAndThen(signal)
       const { armed, refused } = await this.#sort(interfaces, signal)
       const gone = this.#armed.filter((name) => !armed.includes(name))

@@ -6,6 +6,7 @@ import {
   count,
   decide,
   initialLeaseState,
+  isSuspicious,
   type LeaseState,
   lapse,
   type RenewalReason,
@@ -24,7 +25,7 @@ export interface LeaseOptions {
   renewMs: number
   /** renewMs where left out. */
   earnedTimeoutMs?: number
-  /** Questions that clients have sent to us so far, however malformed; without the self-test's own. */
+  /** Datagrams of clients that have come to us so far, refused ones too; without the self-test's own. */
   ownQuestions: () => number
   /** Called when what `status()` tells has changed in more than its times. */
   onChange?: (status: LeaseStatus) => void
@@ -58,6 +59,9 @@ export interface Lease {
   status(): LeaseStatus
 }
 
+/** From one look at everything that a suspicion has caused to the next. */
+const LOOK_AGAIN_MS = 30_000
+
 const nothing: InterfaceStates = { armed: [], refused: [] }
 
 class LeaseLoop implements Lease {
@@ -78,6 +82,7 @@ class LeaseLoop implements Lease {
   #dirty = false
   #timer: Timer | undefined
   #told = ''
+  #lookAgainAt = 0
 
   constructor(options: LeaseOptions) {
     this.#options = options
@@ -102,7 +107,6 @@ class LeaseLoop implements Lease {
     if (armed === this.#wanted) return
     this.#wanted = armed
     if (!armed) return this.#disarm()
-    this.#state = { ...this.#state, heldUntil: 0, lapses: 0 }
     await this.#round
     if (this.#running && this.#wanted) await this.#goRound()
   }
@@ -158,21 +162,32 @@ class LeaseLoop implements Lease {
     this.#lapse()
     const earned = await this.#earned()
     this.#lapse()
-    if (this.#state.unreached) this.#count(await interceptor.translated())
-    const now = clock.monotonic()
-    const { renew, why } = decide(this.#state, earned, now)
+    const { renew, why } = decide(this.#state, earned)
     if (!this.#wanted) return
     this.#state = { ...this.#state, why }
     if (!renew) return
-    const renewed = await interceptor.renew(interfaces)
+    const look = this.#looksAgain() ? 'all' : 'due'
+    // The kernel's clock starts between now and then: reckon with the earlier.
+    const now = clock.monotonic()
+    const renewed = await interceptor.renew(interfaces, look)
     if (!this.#wanted) return
     this.#last = { armed: renewed.armed, refused: renewed.refused }
     if (renewed.rebuilt) this.#rebuiltOnce()
-    // The kernel's clock started between then and now: reckon with the earlier.
     this.#state = { ...this.#state, renewedAt: renewed.armed.length > 0 ? now : null }
     await this.#countNowAndThen(renewed)
     this.#countBypass(renewed.bypassed ?? null)
     if (clock.monotonic() - now >= leaseMs) this.#lapse()
+  }
+
+  /** Devices cause this as they like: no more often than every `LOOK_AGAIN_MS`. */
+  #looksAgain(): boolean {
+    const { clock, log } = this.#options
+    const now = clock.monotonic()
+    if (!isSuspicious(this.#state) || now < this.#lookAgainAt) return false
+    this.#lookAgainAt = now + LOOK_AGAIN_MS
+    log.warn('questions-unseen', { count: this.#state.unseen })
+    this.#state = { ...this.#state, unseen: 0 }
+    return true
   }
 
   #lapse(): void {

@@ -66,6 +66,8 @@ const abilities = [
   ],
 ] as const
 
+const DOUBT_MS = 600_000
+
 const FRAGMENT = '/usr/share/nftables.d/chain-pre/input/securenet.nft'
 
 function firstLine(ran: CommandResult): string {
@@ -85,6 +87,8 @@ class Nftables implements Interceptor {
   #armed: readonly string[] | null = null
   #untilListing = 0
   #refusals = new Map<string, FirewallRefusal>()
+  /** Monotonic ms, by device. */
+  readonly #doubtedUntil = new Map<string, number>()
   #untilInspection = 0
 
   constructor(options: NftablesOptions) {
@@ -107,9 +111,13 @@ class Nftables implements Interceptor {
     return { armed, refused }
   }
 
-  renew(interfaces: readonly string[]): Promise<Renewed> {
+  renew(interfaces: readonly string[], look: 'all' | 'due' = 'due'): Promise<Renewed> {
     return this.#serial.add(async (signal) => {
-      await this.#inspectNowAndThen(interfaces, signal)
+      if (look === 'all') {
+        this.#untilInspection = 0
+        this.#untilListing = 0
+      }
+      await this.#inspectNowAndThen(interfaces, look === 'all' ? 'refused' : 'open', signal)
       const { armed, refused } = await this.#sort(interfaces, signal)
       const renewal = this.#mayRenew(armed) ? await this.#renewByDatagram() : 'not-taken'
       if (renewal !== 'not-taken') return { armed, refused, rebuilt: false, asked: renewal === 'asked' }
@@ -216,16 +224,21 @@ class Nftables implements Interceptor {
     return { armed, refused }
   }
 
-  async #inspectNowAndThen(interfaces: readonly string[], signal: AbortSignal): Promise<void> {
+  async #inspectNowAndThen(
+    interfaces: readonly string[],
+    doubt: 'open' | 'refused',
+    signal: AbortSignal,
+  ): Promise<void> {
     if (this.#untilInspection-- > 0) return
     this.#untilInspection = (this.#options.inspectEvery ?? 15) - 1
     this.#refusals = new Map()
     const listed = await this.#apply(['-j', '-t', 'list', 'ruleset'], '', signal)
-    // An nft built without JSON: nothing can be said; the lease's own counting is the second net.
+    // An nft built without JSON: nothing can be said.
     if (listed.code !== 0) return
     try {
       for (const name of interfaces) {
-        const found = this.#refusalOn(name, listed.stdout)
+        const found =
+          this.#refusalOn(name, listed.stdout, 'open') ?? this.#doubtOn(name, listed.stdout, doubt)
         if (found) this.#refusals.set(name, found)
       }
     } catch (error) {
@@ -233,7 +246,17 @@ class Nftables implements Interceptor {
     }
   }
 
-  #refusalOn(name: string, listed: string): FirewallRefusal | null {
+  /**
+   * A device that is refused for a doubt sends no questions that could clear it up: it stays refused for a while, lest
+   * its network lose its DNS again and again.
+   */
+  #doubtOn(name: string, listed: string, doubt: 'open' | 'refused'): FirewallRefusal | null {
+    const now = this.#options.clock.monotonic()
+    if (doubt === 'refused') this.#doubtedUntil.set(name, now + DOUBT_MS)
+    return now < (this.#doubtedUntil.get(name) ?? 0) ? this.#refusalOn(name, listed, 'refused') : null
+  }
+
+  #refusalOn(name: string, listed: string, doubt: 'open' | 'refused'): FirewallRefusal | null {
     const { dns4, dns6 } = this.#options.service
     for (const [nfproto, endpoint] of [
       ['ipv4', dns4],
@@ -241,7 +264,7 @@ class Nftables implements Interceptor {
     ] as const)
       for (const l4proto of ['udp', 'tcp'] as const) {
         const packet = endpoint && { interface: name, l4proto, nfproto, dport: endpoint.port }
-        const found = packet && inspectFirewall(listed, packet, SECURENET_TABLE)
+        const found = packet && inspectFirewall(listed, packet, SECURENET_TABLE, doubt)
         if (found) return found
       }
     return null

@@ -5,7 +5,7 @@ import { messageOf, SecureNetError } from '../base/error.ts'
 
 /**
  * What the kernel did with a renewal: `taken`: the lease's clock starts again; `asked`: likewise, and questions were
- * translated to us a moment ago; `not-taken`: the rule is not there, or somebody's firewall keeps it from being reached.
+ * let in to us a moment ago; `not-taken`: the rule is not there, or somebody's firewall keeps it from being reached.
  */
 export type Renewal = 'taken' | 'asked' | 'not-taken'
 

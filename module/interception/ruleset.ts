@@ -11,8 +11,10 @@ const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).jo
 const family = (address: string) => (address.includes(':') ? 'ip6' : 'ip')
 /** What every rule that intercepts asks first: an armed device, and a family whose lease has not run out. */
 const LEASED = 'iifname @armed meta nfproto @lease'
+/** Nothing is answered there (listener/udp-transport.ts): such a datagram asks nothing. */
+const ANSWERABLE = 'udp sport != { 0, 53 }'
 /** Longer than from one renewal to the next. */
-const recently = (set: 'asked' | 'translated') => `update @${set} { meta nfproto timeout 3s }`
+const recently = (set: 'asked' | 'translated' | 'arrived') => `update @${set} { meta nfproto timeout 3s }`
 /** How far through our own chains a renewal has come: one whose rules somebody flushed is noticed by the next. */
 const marks = { zone: '0x535a01', count: '0x535a02' } as const
 const host = (address: string) => (address.includes(':') ? `[${address}]` : address)
@@ -64,26 +66,33 @@ function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, 
   })
   return [
     `${LEASED} meta l4proto { tcp, udp } th dport 53 ct original zone set ${CONNTRACK_ZONE}`,
-    `${LEASED} udp dport 53 ${recently('asked')} delete @translated { meta nfproto }`,
+    `${LEASED} udp dport 53 ${ANSWERABLE} ${recently('asked')} delete @translated { meta nfproto }`,
     ...pages,
     ...renewing,
   ]
 }
 
-/** Per packet, and only what was translated: one of a wrong checksum never is, so that it cannot end the lease. */
-function countRules(service: ServiceEndpoints): string[] {
-  const counting = [service.dns4, service.dns6].flatMap((dns) => {
-    if (!dns) return []
-    const to = `${family(dns.address)} daddr ${dns.address} udp dport ${dns.port}`
-    return `iifname @armed ct status dnat ${to} counter name questions ${recently('translated')}`
-  })
-  return [...counting, `iifname "lo" meta mark ${marks.zone} meta mark set ${marks.count}`]
-}
+const toDns = ({ dns4, dns6 }: ServiceEndpoints): string[] =>
+  [dns4, dns6].flatMap((dns) =>
+    dns
+      ? [`iifname @armed ct status dnat ${family(dns.address)} daddr ${dns.address} udp dport ${dns.port}`]
+      : [],
+  )
+
+/** Per packet, and only what was translated: one of a wrong checksum never is. */
+const countRules = (service: ServiceEndpoints): string[] => [
+  ...toDns(service).map((question) => `${question} ${recently('translated')}`),
+  `iifname "lo" meta mark ${marks.zone} meta mark set ${marks.count}`,
+]
+
+/** After routing, which drops what no socket would get (source routes, martians): only these are expected at ours. */
+const arrivalRules = (service: ServiceEndpoints): string[] =>
+  toDns(service).map((question) => `${question} ${ANSWERABLE} counter name questions ${recently('arrived')}`)
 
 /**
  * The module's own datagram, from a loopback port to itself and with a nonce that nobody else knows, starts the clock of
  * its family again: no process, no tool and no capability is needed for it. The refusal is the acknowledgement
- * (renewal-datagram.ts), another one when questions were translated since the last. What is not acknowledged
+ * (renewal-datagram.ts), another one when questions arrived since the last. What is not acknowledged
  * comes back as it was sent: a chain on its way has lost its rules, the last question was asked and not translated, or
  * the set could not be updated.
  */
@@ -91,7 +100,7 @@ function renewRules(leaseMs: number): string[] {
   const renewed = `update @lease { meta nfproto timeout ${leaseMs}ms }`
   return [
     'meta nfproto @asked meta nfproto != @translated accept',
-    `${renewed} meta nfproto @translated delete @translated { meta nfproto } delete @asked { meta nfproto } reject with icmpx type admin-prohibited`,
+    `${renewed} meta nfproto @arrived delete @arrived { meta nfproto } reject with icmpx type admin-prohibited`,
     `${renewed} reject with icmpx type port-unreachable`,
   ]
 }
@@ -138,7 +147,7 @@ export function ruleset(options: RulesetOptions): string {
     '  counter bypass {\n  }\n',
     '  set armed {\n    type ifname\n  }\n',
     '  set passage {\n    type ifname\n    flags timeout\n  }\n',
-    ...['lease', 'asked', 'translated'].map(
+    ...['lease', 'asked', 'translated', 'arrived'].map(
       (name) => `  set ${name} {\n    type nf_proto\n    size 2\n    flags dynamic,timeout\n  }\n`,
     ),
     chain('zone', 'type filter hook prerouting priority raw; policy accept;', zoneRules(options, served)),
@@ -158,6 +167,7 @@ export function ruleset(options: RulesetOptions): string {
     chain('service', 'type filter hook input priority filter - 5; policy accept;', [
       `iifname "lo" meta mark ${marks.count} jump renew`,
       'iifname "lo" accept',
+      ...arrivalRules(service),
       ...serviceAddresses(service).map((address) => `${family(address)} daddr ${address} jump guard`),
     ]),
     '}\n',
@@ -187,7 +197,7 @@ export function fingerprint(listed: string): string {
   return listed.replace(/packets \d+ bytes \d+/g, '').replace(/\s+/g, ' ')
 }
 
-/** `questions`: translated to us; `bypass`: packets to port 853 that were refused. */
+/** `questions`: let in to us; `bypass`: packets to port 853 that were refused. */
 export type CounterName = 'questions' | 'bypass'
 
 /** @returns packets of the counter in what `nft list` printed; null where it is not there */

@@ -26,7 +26,7 @@ function unchanged(state: LineState): Reduced {
 }
 
 /** What `then` says, under the order's own numbers, so that a repeat of the order stays a repeat. */
-function ended(state: LineState): LineState {
+export function ended(state: LineState): LineState {
   const { countdown: _, then, until: __, ...rest } = state
   return { ...rest, service: then ?? 'enabled', reason: 'suspension-ended', by: 'modem' }
 }

@@ -83,7 +83,10 @@ export class BatchTransport implements UdpTransport {
   #answer(slot: number): void {
     const { from, addressWords, received, receivedLengths, outgoing } = this.#batch
     const at = slot * addressWords
-    if (!isAnswerable(portOf(from, at))) return
+    if (!isAnswerable(portOf(from, at))) {
+      this.#options.onUnanswerable?.()
+      return
+    }
     if (this.#filled === outgoing.length) this.#flush()
     const query = this.#query
     const reply = outgoing[this.#filled]!

@@ -8,6 +8,8 @@ import { isAnswerable, type UdpTransport } from './udp-transport.ts'
 export interface UdpTransportOptions {
   socket: Socket
   handle: Handler
+  /** Something came of a port that nothing is answered at: it is counted all the same, as the kernel may have. */
+  onUnanswerable?: (() => void) | undefined
   log: Log
 }
 
@@ -34,7 +36,10 @@ export class SingleTransport implements UdpTransport {
   }
 
   answer(message: Buffer, { address, port }: RemoteInfo): void {
-    if (!isAnswerable(port)) return
+    if (!isAnswerable(port)) {
+      this.#options.onUnanswerable?.()
+      return
+    }
     const query = new Query(message, address, 'udp')
     const outcome = this.#options.handle(query)
     if (typeof outcome !== 'symbol') this.send(outcome, port, address)

@@ -7,13 +7,14 @@ import { descriptorOf, rawSocketOf } from '../platform/datagram-sender.ts'
 import { BatchTransport } from './batch-transport.ts'
 import type { Handler, Listener } from './handler.ts'
 import { listenError } from './listen-error.ts'
-import { SingleTransport } from './single-transport.ts'
+import { SingleTransport, type UdpTransportOptions } from './single-transport.ts'
 import type { UdpTransport } from './udp-transport.ts'
 
 export interface UdpOptions {
   address: string
   port: number
   handle: Handler
+  onUnanswerable?: UdpTransportOptions['onUnanswerable']
   log: Log
   /** Datagrams in batches; null: one by one. */
   addon: BatchAddon | null
@@ -50,10 +51,10 @@ export class UdpListener implements Listener {
 
   /** In the place of `start`, where the socket is bound already. */
   serve(socket: Socket): void {
-    const { address, log, handle, addon } = this.#options
+    const { address, log, handle, addon, onUnanswerable } = this.#options
     socket.on('error', (error) => log.debug('udp-error', { address, message: error.message }))
     const raw = addon && rawSocketOf(socket)
-    const options = { socket, handle, log }
+    const options = { socket, handle, log, onUnanswerable }
     const transport = raw ? new BatchTransport(addon, raw, options) : new SingleTransport(options)
     transport.start()
     this.#socket = socket

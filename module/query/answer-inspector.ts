@@ -3,6 +3,7 @@ import { type Answer, withoutSectionOf } from '../dns/answer.ts'
 import { Ede, Rcode, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, skipName } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
+import { eachHint, nameOffset } from '../dns/rdata.ts'
 import type { RecordView } from '../dns/record.ts'
 import { emptyTail, negativeTail, replyWith } from '../dns/reply.ts'
 import type { BlockedReply } from './blocked.ts'
@@ -38,42 +39,25 @@ const tooLong = emptyTail(Rcode.SERVFAIL, [{ code: Ede.OTHER, text: 'more than 1
 /** Where the target name of a record that leads elsewhere starts; -1 for all others. */
 function targetOffset(record: RecordView): number {
   if (record.type === Type.CNAME || record.type === Type.DNAME) return record.rdata
-  // RFC 9460 §2.2: priority, then TargetName.
-  if (record.type === Type.SVCB || record.type === Type.HTTPS) return record.rdata + 2
+  if (record.type === Type.SVCB || record.type === Type.HTTPS) return record.rdata + nameOffset(record.type)
   return -1
-}
-
-const IPV4_HINT = 4
-const IPV6_HINT = 6
-
-type AddressTest = (bytes: Uint8Array, at: number) => boolean
-
-function anyPrivate(bytes: Buffer, from: number, end: number, width: number, test: AddressTest): boolean {
-  for (let at = from; at + width <= end; at += width) if (test(bytes, at)) return true
-  return false
 }
 
 /** The addresses of an SVCB or HTTPS record are as good as those of A and AAAA (RFC 9460 §7.3). */
 function hintsArePrivate(bytes: Buffer, from: number, end: number): boolean {
-  let at = from
-  while (at + 4 <= end) {
-    const key = bytes.readUInt16BE(at)
-    const next = at + 4 + bytes.readUInt16BE(at + 2)
-    if (next > end) return false
-    if (key === IPV4_HINT && anyPrivate(bytes, at + 4, next, 4, isPrivate4)) return true
-    if (key === IPV6_HINT && anyPrivate(bytes, at + 4, next, 16, isPrivate6)) return true
-    at = next
-  }
-  return false
+  return !eachHint(bytes, from, end, (start, last, width) => {
+    for (let at = start; at < last; at += width)
+      if (width === 4 ? isPrivate4(bytes, at) : isPrivate6(bytes, at)) return false
+    return true
+  })
 }
 
 function isPrivateRecord(bytes: Buffer, record: RecordView): boolean {
   const { type, rdata, end } = record
-  if (type === Type.A) return end - rdata === 4 && isPrivate4(bytes, rdata)
-  if (type === Type.AAAA) return end - rdata === 16 && isPrivate6(bytes, rdata)
+  if (type === Type.A) return isPrivate4(bytes, rdata)
+  if (type === Type.AAAA) return isPrivate6(bytes, rdata)
   if (type !== Type.SVCB && type !== Type.HTTPS) return false
-  const hints = skipName(bytes, rdata + 2, end)
-  return hints > 0 && hintsArePrivate(bytes, hints, end)
+  return hintsArePrivate(bytes, skipName(bytes, rdata + nameOffset(type), end), end)
 }
 
 /** The category under which the resolver behind us has blocked it already, or -1. */

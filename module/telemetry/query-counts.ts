@@ -37,9 +37,14 @@ export class QueryCounts {
     this.counters = new Counters(() => options.clock.now())
   }
 
-  /** Queries of clients so far, however malformed. */
+  /** Datagrams and messages of clients so far, however malformed. */
   get received(): number {
     return this.#received
+  }
+
+  /** What came and is not even looked at (listener/udp-transport.ts). */
+  receiveUnanswerable(): void {
+    this.#received++
   }
 
   /** Before the chain. */

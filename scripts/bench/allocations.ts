@@ -7,6 +7,8 @@ import { ListPolicy } from '../../module/blocklist/list-policy.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
 import { createStoreBuilder } from '../../module/blocklist/store/builder.ts'
 import { openStore, type Store } from '../../module/blocklist/store/store.ts'
+import { readAnswer } from '../../module/dns/answer.ts'
+import { questionEndOf } from '../../module/dns/question.ts'
 import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
@@ -62,7 +64,9 @@ function chainOver(store: Store) {
     rateLimit: createRateLimit({ clock, queriesPerSecond: 1e9, burst: 1e9 }),
     inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
     // Answers at once: what upstream itself allocates has its own sockets and is not counted here.
-    upstream: { exchange: (exchange, done) => done(demoAnswer(exchange.message), null) },
+    upstream: {
+      exchange: ({ message }, done) => done(readAnswer(demoAnswer(message)!, questionEndOf(message)), null),
+    },
     localZones: ['lan'],
     refuseBypass: true,
     observe: () => undefined,

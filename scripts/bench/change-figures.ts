@@ -13,6 +13,22 @@ const STILL_SECONDS = 30
 /** Longer than the change: what is measured is all of it, and little else. */
 const CHANGE_SECONDS = 70
 
+/** @throws Error where the module has not reported the version by the end of the drive that began at `from` */
+async function untilReported(
+  watch: ModuleWatch,
+  version: number,
+  from: number,
+  ours: { log(): string },
+): Promise<void> {
+  while (watch.reported?.list?.version !== version) {
+    if (performance.now() - from > CHANGE_SECONDS * 1000)
+      throw new Error(
+        `the list did not change within ${CHANGE_SECONDS} s (${household.lineId}):\n${ours.log()}`,
+      )
+    await sleep(50)
+  }
+}
+
 /** The whole list is replaced by a snapshot under another key while the household goes on asking. */
 export async function measureChange(bench: Bench): Promise<void> {
   const { broker, url, stop } = await openBroker()
@@ -33,13 +49,7 @@ export async function measureChange(bench: Bench): Promise<void> {
     const driven = drive(ours, { ...options, seconds: CHANGE_SECONDS })
     const from = performance.now()
     await announce(bench.prepared.home, broker, 2)
-    while (watch.reported?.list?.version !== 2) {
-      if (performance.now() - from > CHANGE_SECONDS * 1000)
-        throw new Error(
-          `the list did not change within ${CHANGE_SECONDS} s (${household.lineId}):\n${ours.log()}`,
-        )
-      await sleep(50)
-    }
+    await untilReported(watch, 2, from, ours)
     const changeMs = performance.now() - from
     const changing = await driven
     const found = (figure: string, share: number) =>

@@ -1,5 +1,10 @@
 import type { ServedFigures, TakenFigures } from './list-child.ts'
-import type { Waits } from './list-scale.ts'
+
+export interface Waits {
+  p99: number
+  longest: number
+  lost: number
+}
 
 export interface ScaleRow {
   names: number

@@ -12,7 +12,7 @@ import { projectRoot } from '../household/settings.ts'
 import type { Asked } from './list-asker.ts'
 import type { ServedFigures, TakenFigures } from './list-child.ts'
 import { publishVersions } from './list-published.ts'
-import { type ScaleRow, scalePlot, scaleTable } from './list-scale-report.ts'
+import { type ScaleRow, scalePlot, scaleTable, type Waits } from './list-scale-report.ts'
 
 /** As the init script starts the module (docs/adr/0005). */
 const { flags, env } = modemRuntime()
@@ -62,12 +62,6 @@ function watchMemory(pid: number): { before: number; stop(): number } {
       return most
     },
   }
-}
-
-export interface Waits {
-  p99: number
-  longest: number
-  lost: number
 }
 
 function waitsBetween(asked: readonly Asked[], windows: readonly (readonly [number, number])[]): Waits {

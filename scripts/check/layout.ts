@@ -84,7 +84,7 @@ export const layout: Layout = {
     room(
       'daemon',
       'base blocklist blocklist/format blocklist/store blocklist/update blockpage/** ' +
-        'category.ts config control control/mqtt diagnostics dns health interception line listener local passthrough ' +
+        'category.ts config control control/documents control/mqtt diagnostics dns health interception line listener local passthrough ' +
         'platform platform/batch query query-pipeline.ts telemetry threads upstream version.ts',
     ),
     room('main.ts', 'base cli config daemon diagnostics platform query-worker.ts version.ts'),

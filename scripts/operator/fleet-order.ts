@@ -6,7 +6,7 @@ import type { FleetOrder } from '../../module/line/types.ts'
 import { refused } from './exit.ts'
 import { isSpent } from './numbers.ts'
 import { claimsOf, type OrderTools } from './orders.ts'
-import type { DocumentRecord } from './register/records.ts'
+import type { DocumentRecord, LineRecord } from './register/records.ts'
 import { parseReported, type Reported } from './reported.ts'
 import { sweepReports } from './reports.ts'
 
@@ -78,7 +78,7 @@ export interface FleetCount {
 }
 
 /** Counts from the newest report of each line, whenever that came. */
-export class FleetCounter {
+class FleetCounter {
   readonly #order: FleetOrder
   readonly #digest: string
   readonly #lines: ReadonlySet<string>
@@ -122,8 +122,8 @@ export class FleetCounter {
 const roundMs = 2000
 
 /**
- * Publishes and counts until every line that a modem serves obeys, or the time is over: by what is heard, and by what is
- * retained, topic by topic, since a broker drops what it cannot queue.
+ * Publishes and counts until every line that a modem serves obeys, or the time is over: by what is heard, and then by what is
+ * retained, topic by topic, since a broker drops what it cannot queue. What is missing in the end was read after that time.
  */
 export async function countFleet(
   tools: OrderTools,
@@ -131,9 +131,9 @@ export async function countFleet(
   options: { timeoutMs: number; publish: () => Promise<void>; progress: (done: number) => void },
 ): Promise<FleetCount> {
   const { broker, register } = tools
-  const lineIds: string[] = []
-  for await (const { lineId } of register.lines()) lineIds.push(lineId)
-  const counter = new FleetCounter(order, lineIds)
+  const lines: LineRecord[] = []
+  for await (const line of register.lines()) lines.push(line)
+  const counter = counterOf(order, lines)
   const hear = (topic: string, payload: Buffer) => {
     const lineId = topic.split('/').at(-2) ?? ''
     const reported = parseReported(payload, lineId)
@@ -144,15 +144,37 @@ export async function countFleet(
     await options.publish()
     const until = performance.now() + options.timeoutMs
     for (;;) {
+      const left = until - performance.now()
+      await Promise.race([heardEnough(counter, Math.min(roundMs, left)), broker.lost])
+      const isLast = performance.now() >= until
       const swept = await sweepReports(tools, counter.missing())
       for (const [lineId, reported] of swept.reported) counter.hear(lineId, reported)
-      const { served, obeys } = counter.count()
-      options.progress(obeys)
-      const left = until - performance.now()
-      if (obeys === served || left <= 0) return counter.count()
-      await Promise.race([sleep(Math.min(roundMs, left)), broker.lost])
+      const count = counter.count()
+      options.progress(count.obeys)
+      if (count.obeys === count.served || isLast) return count
     }
   } finally {
     await end().catch(() => undefined)
   }
+}
+
+/** All, or as long as the next reports come within `ms`: reading topic by topic meanwhile would only compete with them. */
+async function heardEnough(counter: FleetCounter, ms: number): Promise<void> {
+  let heardAt = performance.now()
+  for (let missing = counter.missing().length; missing > 0 && performance.now() - heardAt < ms; ) {
+    await sleep(Math.max(10, Math.min(100, ms)))
+    const now = counter.missing().length
+    if (now < missing) heardAt = performance.now()
+    missing = now
+  }
+}
+
+/** With what the register knows to begin with: whom a modem serves. */
+export function counterOf(order: FleetOrder, lines: readonly LineRecord[]): FleetCounter {
+  const counter = new FleetCounter(
+    order,
+    lines.map(({ lineId }) => lineId),
+  )
+  for (const { lineId, report } of lines) if (report) counter.hear(lineId, report.reported)
+  return counter
 }

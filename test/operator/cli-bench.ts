@@ -130,7 +130,7 @@ export class CliBench {
   readonly profileFile = join(this.folder, 'operator.json')
   readonly modem = new FakeModem('modem-1')
   url = ''
-  readonly now = Date.UTC(2026, 10, 22)
+  now = Date.UTC(2026, 10, 22)
   answer: string | null = null
   asked: string[] = []
   /** When the number of an order is chosen, and not yet claimed. */
@@ -141,6 +141,7 @@ export class CliBench {
   interrupt = () => {}
   /** What the run that started last has printed so far. */
   shown = ''
+  env: NodeJS.ProcessEnv = {}
   #isEmbedded = true
   readonly #broker = new EmbeddedBroker({
     what: 'MQTT',
@@ -200,7 +201,7 @@ export class CliBench {
         },
         live: false,
       },
-      env: { SECURENET_PROFILE: this.profileFile },
+      env: { SECURENET_PROFILE: this.profileFile, ...this.env },
       now: () => this.now,
       connect: connectBroker,
       openRegister: async ({ register }) => new Register(await openStore(register), () => this.now),

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, it, test } from 'vitest'
 import { OriginConnector } from '../../module/passthrough/origin-connector.ts'
 import type { Exchange, OnExchanged } from '../../module/upstream/upstream.ts'
+import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { rdata, reply } from '../helpers/wire.ts'
 
@@ -27,7 +28,8 @@ function upstreamOf(a: string[] | null, aaaa: string[] = []) {
           ? a.map((address) => ({ owner: 'cdn.example', type: 1, rdata: rdata.a(address) }))
           : aaaa.map((address) => ({ owner: 'cdn.example', type: 28, rdata: sixteen(address) }))
       const chain = { type: 5, rdata: rdata.name('cdn.example') }
-      queueMicrotask(() => done(reply(exchange.message, { answers: [chain, ...records] }), null))
+      const said = reply(exchange.message, { answers: [chain, ...records] })
+      queueMicrotask(() => exchanged(exchange.message, said, done))
     },
   }
 }

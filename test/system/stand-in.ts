@@ -34,8 +34,6 @@ interface StandIn {
   inspectEvery?: number
   /** Says so when the lease has been renewed so often. */
   tellRenewals?: number
-  /** Answers only those who ask from the modem itself: LAN questions vanish before they are counted. */
-  deaf?: boolean
 }
 
 const options: StandIn = JSON.parse(process.argv[2]!)
@@ -73,7 +71,7 @@ async function listen(address: string, type: 'udp4' | 'udp6'): Promise<void> {
   const udp = createSocket({ type, ipv6Only: type === 'udp6' })
   udp.on('message', (question, from) => {
     const local = from.address === service4 || from.address === service6
-    if (own.broken || (options.deaf && !local)) return
+    if (own.broken) return
     if (!local) own.questions++
     udp.send(reply(question), from.port, from.address)
   })
@@ -125,8 +123,8 @@ function told(interceptor: Interceptor, renewed: () => void): Interceptor {
     name: interceptor.name,
     prepare: () => interceptor.prepare(),
     arm: (interfaces) => interceptor.arm(interfaces),
-    async renew(interfaces) {
-      const outcome = await interceptor.renew(interfaces)
+    async renew(interfaces, look) {
+      const outcome = await interceptor.renew(interfaces, look)
       renewed()
       return outcome
     },

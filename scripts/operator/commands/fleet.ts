@@ -6,7 +6,7 @@ import { mustNotBeBehind } from '../clock.ts'
 import { type AddCommands, type ManyLines, manyLines, timeoutOption, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { exitCodes, OperatorError } from '../exit.ts'
-import { countFleet, type FleetCount, FleetCounter, fleetNow, nextFleetSequence } from '../fleet-order.ts'
+import { counterOf, countFleet, type FleetCount, fleetNow, nextFleetSequence } from '../fleet-order.ts'
 import { spentAbove } from '../numbers.ts'
 import { counted, linesText, timeText } from '../output.ts'
 import { someOf, sweepAll } from '../reports.ts'
@@ -133,13 +133,7 @@ async function showFleet(context: Context): Promise<void> {
   if (!order)
     return context.output.result({ order: null, onBroker }, ['run (nothing was ever ordered)', ...said])
   await sweepAll(context)
-  const lines = await context.lines()
-  const counter = new FleetCounter(
-    order,
-    lines.map(({ lineId }) => lineId),
-  )
-  for (const { lineId, report } of lines) if (report) counter.hear(lineId, report.reported)
-  const count = counter.count()
+  const count = counterOf(order, await context.lines()).count()
   const share = (order.percent ?? 100) === 100 ? '' : ` (${order.percent} %)`
   context.output.result({ order, onBroker, count }, [
     `${order.mode}${share}: ${order.reason}, sequence ${order.sequence}, ${timeText(order.issuedAt)}`,

@@ -1,4 +1,5 @@
 import type { Release } from '../../../module/blocklist/format/head.ts'
+import { isWide } from '../../../module/blocklist/wide-names.ts'
 import type { HeadDocument } from '../../../module/control/documents/kinds.ts'
 import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
@@ -7,9 +8,6 @@ import { Archive } from '../list/archive.ts'
 import { normaliseName } from '../list/name.ts'
 import {
   headToGoOnFrom,
-  heldHead,
-  type ListReports,
-  lastHead,
   listReports,
   mustBe,
   nextHead,
@@ -21,10 +19,11 @@ import {
 import { buildAgain, mustHaveStable, publishVersion } from '../list-publish.ts'
 import { releaseText, reportJson, reportRows } from '../list-report.ts'
 import { spentAbove } from '../numbers.ts'
-import { bytesText, counted, linesText, table, timeText } from '../output.ts'
-import { someOf, sweepAll } from '../reports.ts'
+import { counted, linesText } from '../output.ts'
+import { sweepAll } from '../reports.ts'
 import { Slots } from '../slots.ts'
 import { addBuildFlags, type BuildFlags, build, whole } from './list-build.ts'
+import { listStatus } from './list-status.ts'
 
 interface PublishFlags extends BuildFlags, ManyLines {
   version?: number
@@ -32,16 +31,22 @@ interface PublishFlags extends BuildFlags, ManyLines {
   sequence?: number
   percent?: number
   spread?: number
+  largeChange?: boolean
 }
 
 const archiveOf = ({ profile, list }: Context) => new Archive(profile.archiveDir, list)
+
+/** @throws OperatorError before a long build, and not after it */
+function mustHaveArchive(context: Context): void {
+  archiveOf(context)
+}
 
 /** What is to be published: built now, or of the archive. `save` puts it there, once it is agreed to. */
 async function toPublish(context: Context, archive: Archive, flags: PublishFlags) {
   if ([flags.input?.length, flags.version, flags.again].filter(Boolean).length > 1)
     throw usage('one of --input, --version and --again')
   if (flags.input?.length) {
-    const built = await build(context, flags, false)
+    const built = await build(context, flags)
     for (const row of reportRows(built.report)) context.output.note(row)
     return built
   }
@@ -89,81 +94,12 @@ async function publish(context: Context, flags: PublishFlags): Promise<void> {
     // A head that only lives on does not bring those who still wait all at once.
     spreadSeconds: flags.spread ?? (before?.stable.version === version ? before.spreadSeconds : 0),
     ...(flags.sequence === undefined ? {} : { sequence: flags.sequence }),
+    largeChange: flags.largeChange ?? false,
     progress: context.output.progress('chunks', chunks),
   })
   context.output.result({ version, head }, [
     `published ${releaseText(release)}; head sequence ${head.sequence}`,
   ])
-}
-
-function reportedRows({ lines, reported, versions, troubles }: ListReports): string[][] {
-  const text = (lines: readonly string[]) =>
-    `${counted(lines.length, 'line')} (${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''})`
-  return [
-    ['reports', `of ${reported} of ${counted(lines, 'line')}`],
-    ...[...versions].map(([version, lines]) => ['reported', `version ${version}: ${text(lines)}`]),
-    ...[...troubles].map(([trouble, lines]) => ['trouble', `${trouble}: ${text(lines)}`]),
-  ]
-}
-
-/** An older head of ours is a replayed one; a newer one is another operator's, or a thief's who has our key. */
-function besideLast({ sequence }: HeadDocument, last: HeadDocument | undefined): string {
-  if (!last || last.sequence === sequence) return ''
-  return last.sequence > sequence
-    ? `  OLDER than ${last.sequence}, published last from here`
-    : `  not published from here, where the last was ${last.sequence}`
-}
-
-/** What modems obey, which is what our keys have signed: another head is no news of the list. */
-async function status(context: Context): Promise<void> {
-  const tools = await context.tools()
-  const { failed } = await sweepAll(context)
-  const reports = listReports(await context.lines())
-  const { ours, foreign } = await heldHead(tools, context.list)
-  if (foreign) {
-    for (const row of table(reportedRows(reports))) context.output.note(row)
-    await headToGoOnFrom(tools, context.list)
-  }
-  const head = mustBe(ours, context.list)
-  const { head: last } = await lastHead(tools, context.list)
-  context.output.result(
-    {
-      list: context.list,
-      head,
-      lines: { known: reports.lines, reported: reports.reported, unreadable: failed },
-      reported: Object.fromEntries(reports.versions),
-      troubles: Object.fromEntries(reports.troubles),
-    },
-    table([...headRows(context, head, last), ...reportedRows(reports)]),
-  )
-  const [first] = failed
-  if (first)
-    throw refused(
-      first.code,
-      `the reports of ${counted(failed.length, 'line')} could not be read: ${someOf(failed.map(({ lineId }) => lineId))}`,
-      'What is shown of them is what the register has. See the broker’s access list.',
-    )
-}
-
-function headRows(context: Context, head: HeadDocument, last: HeadDocument | undefined): string[][] {
-  const stale = head.expires * 1000 < context.world.now() ? '  EXPIRED' : ''
-  return [
-    ['list', context.list],
-    ['stable', releaseText(head.stable)],
-    [
-      'deltas',
-      head.stable.deltas
-        .map((delta) => `${delta.from}→${delta.to ?? head.stable.version} ${bytesText(delta.bytes)}`)
-        .join(', ') || 'none',
-    ],
-    ...(head.candidate
-      ? [['candidate', `${head.candidate.percent} %: ${releaseText(head.candidate.release)}`]]
-      : []),
-    ['sequence', `${head.sequence}${besideLast(head, last)}`],
-    ['issued', timeText(head.issuedAt)],
-    ['expires', `${timeText(head.expires)}${stale}`],
-    ['allowed', head.allow.join(', ') || 'none'],
-  ]
 }
 
 /** Signs a changed head; for what changes every modem at once. */
@@ -201,6 +137,10 @@ async function stop(context: Context, flags: ManyLines): Promise<void> {
 function allowed(head: HeadDocument, text: string, remove: boolean, nowMs: number): HeadDocument {
   const name = normaliseName(text)
   if (!name.ok) throw usage(`${text} is no name (${name.fault})`)
+  if (!remove && isWide(name.name))
+    throw usage(
+      `${name.name} is a name under which strangers have theirs: modems refuse a head that excepts it`,
+    )
   const rest = head.allow.filter((each) => each !== name.name)
   if (remove && rest.length === head.allow.length)
     throw refused('OPERATOR_NOT_ALLOWED', `${name.name} is not among the exceptions`)
@@ -232,15 +172,33 @@ async function prune(context: Context, keep: number, dryRun: boolean | undefined
 
 export const addListCommands: AddCommands = (program, world) => {
   const list = program.command('list').description('build, publish and watch the blocklist')
-  const building = addBuildFlags(
-    list.command('build').description('read, check and put into the archive; nothing is published'),
+  addMaking(list, world)
+  const showing = list.command('status').description('the head, and who reports which version')
+  showing.action(() => within(world, showing, listStatus))
+  addChanging(list, world)
+  const pruning = list
+    .command('prune')
+    .description('clear chunks that no head names, and old versions of the archive')
+    .option('--keep <n>', 'versions kept in the archive', whole(1, 1000), 10)
+    .option(...manyLines.dryRun)
+  pruning.action((flags: { keep: number; dryRun?: boolean }) =>
+    within(world, pruning, (context) => prune(context, flags.keep, flags.dryRun)),
   )
-  building.action((flags: BuildFlags) =>
+}
+
+const addMaking: AddCommands = (list, world) => {
+  const building = addBuildFlags(
+    list.command('build').description('read and check, as publish would; needs no broker and no profile'),
+  ).option('--keep', 'put it into the archive as the next version, for `list publish`')
+  building.action((flags: BuildFlags & { keep?: boolean }) =>
     within(world, building, async (context) => {
-      const { release, report } = await build(context, flags)
-      context.output.result({ release, report: reportJson(report) }, [
+      if (flags.keep) mustHaveArchive(context)
+      const { release, report, save } = await build(context, flags)
+      if (flags.keep) await save()
+      const text = releaseText(release)
+      context.output.result({ kept: flags.keep === true, release, report: reportJson(report) }, [
         ...reportRows(report),
-        `built ${releaseText(release)}`,
+        flags.keep ? `built ${text}` : `would be ${text}; nothing is kept (--keep)`,
       ])
     }),
   )
@@ -258,13 +216,18 @@ export const addListCommands: AddCommands = (program, world) => {
       'of the head, instead of the next one; what the broker holds is replaced by what was published last from here',
       whole(1, spentAbove),
     )
+    .option(
+      '--large-change',
+      'it has many more or fewer names than the one before; the fleet key signs as well',
+    )
     .option('--percent <n>', 'as a candidate, for a share of the modems', whole(1, 100))
     .option('--spread <seconds>', 'downloads start within so many seconds (0)', whole(0, 86_400))
     .option(...manyLines.dryRun)
     .option(...manyLines.yes)
   publishing.action((flags: PublishFlags) => within(world, publishing, (context) => publish(context, flags)))
-  const showing = list.command('status').description('the head, and who reports which version')
-  showing.action(() => within(world, showing, status))
+}
+
+const addChanging: AddCommands = (list, world) => {
   for (const [verb, says, act] of [
     [
       'promote',
@@ -296,13 +259,5 @@ export const addListCommands: AddCommands = (program, world) => {
       const says = `${name} is ${flags.remove ? 'no longer ' : ''}allowed`
       await changeHead(context, flags, says, (head, now) => allowed(head, name, flags.remove === true, now))
     }),
-  )
-  const pruning = list
-    .command('prune')
-    .description('clear chunks that no head names, and old versions of the archive')
-    .option('--keep <n>', 'versions kept in the archive', whole(1, 1000), 10)
-    .option(...manyLines.dryRun)
-  pruning.action((flags: { keep: number; dryRun?: boolean }) =>
-    within(world, pruning, (context) => prune(context, flags.keep, flags.dryRun)),
   )
 }

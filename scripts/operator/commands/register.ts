@@ -70,6 +70,7 @@ async function importLines(context: Context, flags: ImportFlags): Promise<void> 
       progress(++done)
     }),
   )
+  for (const lines of [found.nothing, found.foreign, found.failed]) lines.sort()
   const imported = lineIds.length - found.nothing.length - found.foreign.length - found.failed.length
   const rest = (what: string, lines: string[]) =>
     lines.length > 0 ? [`${what}: ${counted(lines.length, 'line')} (${someOf(lines)})`] : []
@@ -115,7 +116,7 @@ async function listLines(context: Context, named: string[], selection: Selection
       report?.reported.modemId ?? '-',
       line.groups.join(',') || '-',
     ]
-    context.output.item(line, cells.join('\t'))
+    context.output.item(line, cells.join('  '))
   }
 }
 

@@ -88,7 +88,8 @@ rules() {
 	echo "-A securenet_bypass -p udp --dport 853 $(asks) -j REJECT --reject-with $ICMP"
 	echo ':securenet_guard - [0:0]'
 	echo "-A securenet_guard -i lo -j RETURN"
-	echo "-A securenet_guard -d $ADDRESS -p udp --dport $DNS_PORT -m conntrack --ctstate DNAT -m set --match-set $SET src,src -j ACCEPT"
+	# Counts the questions: after routing, and not of a port that nothing is answered at.
+	echo "-A securenet_guard -d $ADDRESS -p udp --dport $DNS_PORT -m multiport ! --sports 0,53 -m conntrack --ctstate DNAT -m set --match-set $SET src,src -j ACCEPT"
 	for device in $INTERFACES; do
 		echo "-A securenet_guard -i $device -d $ADDRESS -m conntrack --ctstate DNAT -j ACCEPT"
 		echo "-A securenet_guard -i $device -d $ADDRESS -m conntrack --ctstate RELATED -j ACCEPT"
