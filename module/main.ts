@@ -75,7 +75,9 @@ async function main(argv: readonly string[]): Promise<number> {
     parseConfig(readConfig(args.config))
     return 0
   }
-  return askCommand(args, { out: (text) => process.stdout.write(text) })
+  // https://no-color.org
+  const colour = process.stdout.isTTY === true && !process.env['NO_COLOR']
+  return askCommand(args, { out: (text) => process.stdout.write(text), colour })
 }
 
 if (isMainThread)

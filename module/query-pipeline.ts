@@ -106,6 +106,7 @@ export function createQueryPipeline({
     cache,
     inspect: createAnswerInspector({
       ...{ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt, nat64 },
+      warningPages: config.upstream.warningPages,
       heldByStock:
         rebindProtection &&
         config.upstream.mode === 'stock' &&

@@ -54,7 +54,7 @@ export class QueryThread {
   readonly #counts: QueryCounts
   readonly #serving: QueryPipeline
   readonly #listeners: UdpListener[] = []
-  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [], notices: false }
+  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [] }
   #store: Store | null = null
   #starting: Promise<void> | null = null
   #timer: Timer | null = null
@@ -157,8 +157,7 @@ export class QueryThread {
 
   #onBlocked(query: Query): void {
     const { category, reason, nameLength } = query
-    const wanted = this.#state.notices || reason === 'blocked-target' || reason === 'blocked-upstream'
-    if (!wanted || this.#blocked.length >= MAX_NAMES) return
+    if (reason === 'resolver-bypass' || this.#blocked.length >= MAX_NAMES) return
     this.#blocked.push({ name: nameToText(Question.name.subarray(0, nameLength)), category, reason })
   }
 

@@ -1,10 +1,11 @@
 import type { Branding } from '../config/config.ts'
-import { type BlockedVisit, blockPage, reportUrl } from './block-page.ts'
+import { type BlockedVisit, blockPage } from './block-page.ts'
 import { createDocument, type Document } from './document.ts'
 import { pageHeaders } from './headers.ts'
 import { chosen, type Language, negotiate } from './language.ts'
 import { textsOf } from './locales/texts-of.ts'
-import type { PageData, ProtectionStatus } from './page-data.ts'
+import { type PageData, type ProtectionStatus, weekOf } from './page-data.ts'
+import { reportUrl } from './report-url.ts'
 import { type ResponseKind, responseKindOf } from './response-kind.ts'
 import { statusPage } from './status-page.ts'
 import { createStyle } from './style.ts'
@@ -36,19 +37,31 @@ const RELOAD_AGAIN_SECONDS = 5
 /** What still leads here after so long does so for another reason. */
 const RELOAD_FOR_SECONDS = 90
 
+const DAY_MS = 86_400_000
+
+const timeText = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
+
+/** @param day since 1970-01-01 */
+const dateText = (day: number) => new Date(day * DAY_MS).toISOString().slice(0, 10)
+
 function statusJson(status: ProtectionStatus, strangeName: string | null): object {
-  const { protecting, why, since, listVersion, listAgeSeconds, stoppedThisWeek, testNames } = status
+  const { protecting, why, since, listVersion, listAgeSeconds, listCheckedAt, days, unseen, testNames } =
+    status
   const state = {
     blocked: false,
     protecting,
     why,
-    since: since === null ? null : new Date(since).toISOString(),
+    since: timeText(since),
   }
   if (strangeName !== null) return { ...state, name: strangeName }
   return {
     ...state,
-    list: { version: listVersion, ageSeconds: listAgeSeconds },
-    stoppedThisWeek: Object.fromEntries(stoppedThisWeek),
+    list: { version: listVersion, ageSeconds: listAgeSeconds, checked: timeText(listCheckedAt) },
+    stoppedThisWeek: Object.fromEntries(weekOf(days)),
+    stoppedByDay: Object.fromEntries(
+      days.map(({ day, stopped }) => [dateText(day), Object.fromEntries(stopped)]),
+    ),
+    stoppedWithoutPage: unseen && { count: unseen.count, last: timeText(unseen.last) },
     testNames,
   }
 }
@@ -112,8 +125,11 @@ class Responder {
     const { host } = target
     const hit = host.kind === 'name' && !this.#own.has(host.name) ? data.blockedAs(host.name) : null
     if (hit === null || host.kind !== 'name') return this.#answerStatus(request, target, kind, language)
-    const isTest = data.status().testNames.includes(host.name)
-    return this.#answerBlocked({ name: host.name, ...hit, isTest }, kind, language)
+    data.asked(host.name)
+    const status = data.status()
+    const isTest = status.testNames.includes(host.name)
+    const visit = { name: host.name, ...hit, isTest, status, now: this.#options.now() }
+    return this.#answerBlocked(visit, kind, language)
   }
 
   #answerBlocked(blocked: BlockedVisit, kind: ResponseKind, language: Language): PageResponse {
@@ -141,8 +157,9 @@ class Responder {
       host.kind === 'name' && !this.#own.has(host.name) && !isLocalName(host.name) ? host.name : null
     const status = data.status()
     if (kind === 'json') return json(this.#fixed, 200, statusJson(status, strangeName))
-    const reload = strangeName === null ? null : reloadSeconds(status, now())
-    const view = { status, strangeName, opensItself: reload !== null }
+    const at = now()
+    const reload = strangeName === null ? null : reloadSeconds(status, at)
+    const view = { status, strangeName, opensItself: reload !== null, now: at }
     const response = this.#page(200, language, statusPage(view, branding, textsOf(language)))
     if (reload === null) return response
     return { ...response, headers: { ...response.headers, Refresh: String(reload) } }

@@ -6,9 +6,13 @@ import { askReference } from '../health/reference-client.ts'
 import { askDaemon } from '../local/socket.ts'
 import type { Arguments } from './arguments.ts'
 import { explanationText } from './explanation.ts'
+import { colours, noColours, type Paint } from './sheet.ts'
+import { type SelfTestDocument, type StatusDocument, selfTestText, statusText } from './status-text.ts'
 
 export interface Output {
   out(text: string): void
+  /** The terminal shows colours. */
+  readonly colour: boolean
 }
 
 const CLIENT_MS = 3000
@@ -39,15 +43,22 @@ async function answersOf(name: string, listeners: readonly ListenerAddress[]): P
 }
 
 /** As grep: 0 found (blocked), 1 not. */
-async function check({ operands: [text = ''], runDir, json }: Arguments, { out }: Output): Promise<number> {
+async function check(
+  { operands: [text = ''], runDir, json }: Arguments,
+  { out, colour }: Output,
+): Promise<number> {
   const name = encodeURIComponent(hostNameText(text))
   const found = (await askDaemon(runDir, `/check?name=${name}`)) as NameExplanation & {
     listeners: ListenerAddress[]
   }
   const answers = await answersOf(found.name, found.listeners)
-  out(json ? `${JSON.stringify({ ...found, answers }, null, 2)}\n` : explanationText(found, answers))
+  out(json ? jsonText({ ...found, answers }) : explanationText(found, answers, paintOf(colour)))
   return found.blocked ? 0 : 1
 }
+
+const jsonText = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
+
+const paintOf = (colour: boolean): Paint => (colour ? colours : noColours)
 
 /** `a.b: value` a line, for people. */
 function flat(value: unknown, path = ''): string[] {
@@ -58,7 +69,7 @@ function flat(value: unknown, path = ''): string[] {
 }
 
 function show(value: unknown, { json }: Arguments, { out }: Output): void {
-  out(json ? `${JSON.stringify(value, null, 2)}\n` : `${flat(value).join('\n')}\n`)
+  out(json ? jsonText(value) : `${flat(value).join('\n')}\n`)
 }
 
 /**
@@ -70,16 +81,18 @@ export async function askCommand(args: Arguments, output: Output): Promise<numbe
   const { verb, runDir, operands } = args
   if (verb === 'check') return check(args, output)
   if (verb === 'status') {
-    show(await askDaemon(runDir, '/status'), args, output)
+    const found = (await askDaemon(runDir, '/status')) as StatusDocument
+    const now = Math.floor(Date.now() / 1000)
+    output.out(args.json ? jsonText(found) : statusText(found, paintOf(output.colour), now))
     return 0
   }
   if (verb === 'selftest') {
-    const result = (await askDaemon(runDir, '/self-test', { method: 'POST' })) as { outcome: string }
-    show(result, args, output)
+    const result = (await askDaemon(runDir, '/self-test', { method: 'POST' })) as SelfTestDocument
+    output.out(args.json ? jsonText(result) : selfTestText(result, paintOf(output.colour)))
     return result.outcome === 'pass' ? 0 : 1
   }
   if (verb === 'support') {
-    output.out(`${JSON.stringify(await askDaemon(runDir, '/support'), null, 2)}\n`)
+    output.out(jsonText(await askDaemon(runDir, '/support')))
     return 0
   }
   const body = { interface: operands[0] ?? null }

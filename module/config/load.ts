@@ -57,8 +57,12 @@ function checkMeaning(config: Config): void {
   if (config.mqtt) checkMqtt(config.mqtt)
 }
 
-function checkUpstream({ servers, byInterface }: Config['upstream']): void {
+function checkUpstream({ servers, byInterface, warningPages }: Config['upstream']): void {
   checkEndpoints('upstream.servers', servers, false)
+  warningPages.forEach(({ address }, i) => {
+    if (!isIP(address))
+      refuseOption(`upstream.warningPages.${i}.address`, `"${address}" is not an IP address`)
+  })
   byInterface.forEach((own, i) => {
     checkEndpoints(`upstream.byInterface.${i}.servers`, own.servers, false)
     if (byInterface.findIndex((other) => other.interface === own.interface) !== i)

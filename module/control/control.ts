@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { calmLog } from '../base/calm-log.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
-import type { Head } from '../blocklist/format/head.ts'
 import type { ChunkSource } from '../blocklist/update/chunk-source.ts'
 import type { Config } from '../config/config.ts'
 import type { LineBook } from '../line/store.ts'
@@ -13,12 +13,13 @@ import { parseStoredReplay, ReplayGuard } from './documents/replay-guard.ts'
 import { parseRootsFile } from './documents/roots.ts'
 import { parseStoredTrust, Trust } from './documents/trust.ts'
 import { ListFeed } from './list-feed.ts'
+import { outgoingJson } from './mqtt/outgoing-json.ts'
 import { Presence } from './mqtt/presence.ts'
 import { Session, type SessionStatus } from './mqtt/session.ts'
 import { topics } from './mqtt/topics.ts'
 import type { Identity, LineMeasurement } from './reported.ts'
 import { type RequestHandlers, Requests, requestGate } from './requests.ts'
-import { Twin } from './twin.ts'
+import { Twin, type TwinOptions } from './twin.ts'
 import { loadBook } from './twin-book.ts'
 
 export interface ControlOptions {
@@ -32,7 +33,7 @@ export interface ControlOptions {
   clock: Clock
   log: Log
   random: () => number
-  onHead: (head: Head, epoch: number) => void
+  onHead: TwinOptions['onHead']
   act: (book: LineBook, wipe: boolean) => Promise<void>
   measure: (lineId: string) => LineMeasurement
   handlers: RequestHandlers
@@ -113,7 +114,9 @@ export class Control {
   readonly chunks: ChunkSource
 
   constructor(options: ControlOptions) {
-    const { config, identity, clock, log, trustedTime, random } = options
+    const { config, identity, clock, trustedTime, random } = options
+    // Whoever holds the broker may bring any of these lines about.
+    const log = calmLog(options.log, clock)
     const { dataDir, modemId, mqtt } = config
     const wait = { clock, log }
     const files = { folder: dataDir, ...(options.fs && { fs: options.fs }) }
@@ -121,6 +124,7 @@ export class Control {
     this.#presence = new Presence({
       modemId,
       bootId: identity.bootId,
+      clock,
       lines: config.lines.map((line) => line.id),
     })
     this.#session = new Session({
@@ -141,6 +145,7 @@ export class Control {
     const bookFile = lineBookFile(dataDir, options.fs)
     this.#twin = new Twin({
       ...options,
+      log,
       lineIds: config.lines.map((line) => line.id),
       list: config.list.name,
       session: this.#session,
@@ -185,14 +190,14 @@ export class Control {
   }
 
   /** Telemetry is not worth keeping: lost where the broker is away. */
-  telemetry(report: unknown): void {
+  telemetry(report: object): void {
     this.#session
-      .publish(topics.telemetry(this.#options.config.modemId), Buffer.from(JSON.stringify(report)))
+      .publish(topics.telemetry(this.#options.config.modemId), Buffer.from(outgoingJson(report)))
       .catch(() => undefined)
   }
 
   /** A notice that the line's order has asked for. */
-  event(lineId: string, event: unknown): void {
-    this.#session.publish(topics.event(lineId), Buffer.from(JSON.stringify(event))).catch(() => undefined)
+  event(lineId: string, event: object): void {
+    this.#session.publish(topics.event(lineId), Buffer.from(outgoingJson(event))).catch(() => undefined)
   }
 }

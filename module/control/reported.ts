@@ -11,6 +11,8 @@ export interface ListReport {
   /** Of the list that is served. */
   readonly version?: number
   readonly names?: number
+  /** The names that the newest head excepts (blocklist/update/allow-list.ts). */
+  readonly allow?: { readonly names: number; readonly digest: string }
   /** What the updater is doing (blocklist/update/updater.ts). */
   readonly phase?: string
   /** What keeps the newest version from being taken (docs/errors.md). */
@@ -103,6 +105,9 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   readonly at: number
 }
 
+/** Of words that other programs have said (schemas/reported.json). */
+const MAX_TEXT = 200
+
 const fleetRank = ({ epoch, order, digest }: FleetState) => ({ epoch, sequence: order.sequence, digest })
 
 /** What *is*: nothing here is copied from an order that is not in force. */
@@ -127,7 +132,10 @@ export function reported(parts: ReportParts): Reported {
     active: measured.active,
     protecting: measured.protecting,
     why: measured.why,
-    interfaces: { armed, refused: refused.map(({ interface: name, why }) => ({ name, why })) },
+    interfaces: {
+      armed,
+      refused: refused.map(({ interface: name, why }) => ({ name, why: why.slice(0, MAX_TEXT) })),
+    },
     list: measured.list,
     selfTest: measured.selfTest,
     keysNumber: keys.number,

@@ -53,7 +53,7 @@ export class ControlService {
     return this.#control?.status() ?? null
   }
 
-  telemetry(report: unknown): void {
+  telemetry(report: object): void {
     this.#control?.telemetry(report)
   }
 

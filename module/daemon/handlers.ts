@@ -44,6 +44,7 @@ export function createHandlers({ config, log, ring, run }: Context, options: Han
       matcher: list.matcher,
       upstream: answering.upstream,
       special,
+      warningPages: config.upstream.warningPages,
       protection: () => measuredProtection(sources),
     })),
     listeners: config.dns.listen,

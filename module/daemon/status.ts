@@ -56,6 +56,7 @@ export function measureLine(sources: StatusSources, lineId: string): LineMeasure
       state: listState(list),
       ...(list.issuedAt > 0 && { issuedAt: list.issuedAt }),
       ...(list.version !== null && { version: list.version, names: list.names }),
+      allow: list.allow,
       phase: list.phase,
       ...(list.lastError !== null && { code: list.lastError }),
     },
@@ -71,6 +72,7 @@ export function modemStatus(sources: StatusSources) {
     modemId: config.modemId,
     bootId,
     ...measuredProtection(sources),
+    since: Math.floor(sources.decision.last.since / 1000),
     activeLine: lines.active?.id ?? null,
     lines: Object.fromEntries(
       config.lines.map(({ id }) => {

@@ -6,7 +6,7 @@ import { Rcode, rcodeText, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, nameToText } from '../dns/name.ts'
 import { queryMessage } from '../dns/query-message.ts'
 import { NEXT, Query, type QueryStep } from '../query/query.ts'
-import { upstreamBlock } from '../query/upstream-block.ts'
+import { createUpstreamBlock, type WarningPage } from '../query/upstream-block.ts'
 import { addressesOf, ask } from '../upstream/ask.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { hostNameIn } from './host-name.ts'
@@ -47,6 +47,7 @@ export interface ExplainOptions {
   /** The step of the chain before the list is asked (query/special-names.ts). */
   special: QueryStep
   protection: () => { protecting: boolean; why: string }
+  warningPages?: readonly WarningPage[]
 }
 
 /** Links of an answer: where each CNAME leads. */
@@ -98,7 +99,10 @@ export async function explainName(text: string, options: ExplainOptions): Promis
       : [{ name: nameToText(name), blocked: false, by: own }]
   const exempt = matcher.exempt(name, 0)
   if (exempt) liftAll(chain, exempt, nameToText(name))
-  const behindUs = addresses.map((address) => upstreamBlock(address, 0)).find((category) => category >= 0)
+  const upstreamBlock = createUpstreamBlock(options.warningPages ?? [])
+  const behindUs = addresses
+    .map((address) => upstreamBlock(address, 0, address.length))
+    .find((category) => category >= 0)
   if (behindUs !== undefined && own === null)
     chain.push({ name: nameToText(name), blocked: true, by: 'upstream', category: categoryName(behindUs) })
   const { protecting, why } = protection()

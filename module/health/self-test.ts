@@ -9,7 +9,7 @@ export interface SelfTestResult {
   /** Why it failed, for a person; empty otherwise. */
   why: string
   cells: SelfTestCells
-  /** Wall clock, ms. */
+  /** Seconds since 1970. */
   at: number
 }
 
@@ -97,7 +97,7 @@ export class SelfTest {
     if (forwarded === 'upstream-down') cells.forward = 'fail'
     problems.push(...(await this.#tryThreads(forwarded === 'pass')))
     const outcome = problems.length > 0 ? 'fail' : forwarded === 'upstream-down' ? 'upstream-down' : 'pass'
-    this.#last = { outcome, why: problems.join('; '), cells, at: clock.now() }
+    this.#last = { outcome, why: problems.join('; '), cells, at: Math.floor(clock.now() / 1000) }
     return this.#last
   }
 

@@ -11,8 +11,9 @@ import { reachable } from './public-address.ts'
 export type Dial = (port: 80 | 443, addresses: readonly string[]) => Socket
 
 const MAX_ADDRESSES = 8
-const NEXT_ADDRESS_MS = 500
-const CONNECT_MS = 5000
+/** Longer than a round trip over a bad mobile line: Node gives an address up for the next one. */
+const NEXT_ADDRESS_MS = 2000
+const CONNECT_MS = 10_000
 
 const dial: Dial = (port, addresses) => {
   const found = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }))
@@ -31,7 +32,7 @@ const dial: Dial = (port, addresses) => {
 export interface OriginConnectorOptions {
   readonly upstream: Pick<Upstream, 'exchange'>
   readonly clock: Clock
-  /** From the first try to a connection; 5,000 where left out. */
+  /** From the first try to a connection; 10,000 where left out. */
   readonly connectMs?: number
   /** Those that may be connected to; `reachable` where left out. */
   readonly allowed?: (addresses: readonly string[]) => string[]

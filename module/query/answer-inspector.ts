@@ -1,4 +1,4 @@
-import { isPrivate4, isPrivate6, v4Within } from '../base/address-class.ts'
+import { isPrivate4, isPrivate6 } from '../base/address-class.ts'
 import { type Answer, withoutSectionOf } from '../dns/answer.ts'
 import { Ede, Rcode, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, skipName } from '../dns/name.ts'
@@ -10,7 +10,7 @@ import type { BlockedReply } from './blocked.ts'
 import type { Nat64 } from './nat64.ts'
 import type { QueryPolicy } from './policy.ts'
 import type { Query } from './query.ts'
-import { upstreamBlock } from './upstream-block.ts'
+import { createUpstreamBlock, type UpstreamBlock, type WarningPage } from './upstream-block.ts'
 
 /**
  * Judges the whole of an answer: the name asked, every link of its chain, every address.
@@ -28,6 +28,8 @@ export interface AnswerInspectorOptions {
   heldByStock?: boolean
   /** @default none */
   nat64?: Pick<Nat64, 'isPublic'>
+  /** Of other filters, beside those that are known anyway. */
+  warningPages?: readonly WarningPage[]
 }
 
 /** A chain over 16 links is a mistake or an attack (docs/dns.md, Blocked). */
@@ -77,11 +79,9 @@ function isPrivateRecord(bytes: Buffer, record: RecordView): boolean {
 }
 
 /** The category under which the resolver behind us has blocked it already, or -1. */
-function blockedBehindUs(bytes: Buffer, record: RecordView): number {
-  const { type, rdata } = record
-  if (type === Type.A) return upstreamBlock(bytes, rdata)
-  const at = type === Type.AAAA ? v4Within(bytes, rdata) : -1
-  return at < 0 ? -1 : upstreamBlock(bytes, at)
+function blockedBehindUs(upstreamBlock: UpstreamBlock, bytes: Buffer, record: RecordView): number {
+  const { type, rdata, end } = record
+  return type === Type.A || type === Type.AAAA ? upstreamBlock(bytes, rdata, end - rdata) : -1
 }
 
 export function createAnswerInspector({
@@ -91,7 +91,9 @@ export function createAnswerInspector({
   rebindExempt,
   heldByStock = false,
   nat64,
+  warningPages = [],
 }: AnswerInspectorOptions): AnswerInspector {
+  const upstreamBlock = createUpstreamBlock(warningPages)
   const inspectTargets = (query: Query, answer: Answer): Buffer | null => {
     const { bytes, records, answers } = answer
     let links = 0
@@ -122,7 +124,7 @@ export function createAnswerInspector({
     const { bytes, records, answers } = answer
     for (let i = 0; i < answers; i++) {
       const record = records[i]!
-      const category = blockedBehindUs(bytes, record)
+      const category = blockedBehindUs(upstreamBlock, bytes, record)
       if (category >= 0) return blocked(query, category, 'blocked-upstream')
       if (
         rebindProtection &&

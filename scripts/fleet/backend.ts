@@ -7,7 +7,7 @@ import type { Desired } from '../../module/line/types.ts'
 import type { Broker } from '../operator/broker.ts'
 import { publishKeys, signerOf } from '../operator/keys.ts'
 import { Archive } from '../operator/list/archive.ts'
-import { buildInto, publishVersion } from '../operator/list-publish.ts'
+import { buildNext, publishVersion } from '../operator/list-publish.ts'
 import { connectBroker } from '../operator/mqtt/connect.ts'
 import { parseReported, type Reported } from '../operator/reported.ts'
 import { KeyFolder } from '../operator/signing/key-folder.ts'
@@ -162,10 +162,11 @@ export class FleetBackend {
    */
   async publishList(names: number, { newKey, spreadSeconds }: { newKey: boolean; spreadSeconds: number }) {
     const source = Array.from({ length: names }, (_, i) => `host-${i}.fleet-${i % 997}.example`).join('\n')
-    const { release } = await buildInto(this.#archive, this.list, {
+    const { release, save } = await buildNext(this.#archive, this.list, {
       inputs: [{ name: 'made up', source, category: phishing, format: 'domains' }],
       newKey,
     })
+    await save()
     const broker: Broker = {
       ...this.#plain(),
       put: (topic, ...rest) => {

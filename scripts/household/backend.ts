@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import type { Broker } from '../operator/broker.ts'
 import { publishKeys } from '../operator/keys.ts'
 import { Archive } from '../operator/list/archive.ts'
-import type { BuildReport } from '../operator/list/build.ts'
+import type { BuildReport } from '../operator/list/build-report.ts'
 import { publishVersion } from '../operator/list-publish.ts'
 import { connectBroker } from '../operator/mqtt/connect.ts'
 import { giveOrder } from '../operator/orders.ts'
@@ -18,6 +18,8 @@ export interface BackendOptions {
   brokerUrl: string
   lineId: string
   say(step: string, text: string): void
+  /** For those who build the module. */
+  detail(step: string, text: string): void
 }
 
 const LIST = 'securenet'
@@ -48,13 +50,13 @@ export class Backend {
 
   /** Keys, list and order are retained by the broker when it resolves. */
   async start(): Promise<{ list: string; listedName: string }> {
-    const { home, brokerUrl, lineId, say } = this.#options
+    const { home, brokerUrl, lineId, say, detail } = this.#options
     const broker = await connectBroker({ url: brokerUrl })
     this.#broker = broker
     const folder = await KeyFolder.create(home.keysDir, { now: Math.floor(Date.now() / 1000) })
     writeFileSync(home.rootsFile, `${JSON.stringify(folder.roots, null, 2)}\n`)
     await publishKeys(broker, folder.documents)
-    say('keys', `freshly made, in ${home.keysDir}`)
+    detail('keys', `freshly made, in ${home.keysDir}`)
     const { keysDir, archiveDir, registerDir } = home
     const profile = { url: brokerUrl, keysDir, archiveDir, register: registerDir, list: LIST }
     writeFileSync(home.profile, `${JSON.stringify(profile, null, 2)}\n`)
@@ -65,9 +67,11 @@ export class Backend {
     const tools = await programTools('household', { broker, keys: folder, registerDir })
     const { version } = release
     await publishVersion(tools, archive, { list: LIST, version, spreadSeconds: 0, progress: () => {} })
-    say(
+    say('list', `version ${version} published: ${release.names} names`)
+    const { chunks, bytes } = release.snapshot
+    detail(
       'list',
-      `version ${version} published: ${release.names} names in ${release.snapshot.chunks.length} chunks, ${bytesText(release.snapshot.bytes)}; ${leftOut(report)} of ${names.length} lines left out`,
+      `${chunks.length} chunks, ${bytesText(bytes)}; ${leftOut(report)} of ${names.length} lines left out`,
     )
     await giveOrder(
       tools,

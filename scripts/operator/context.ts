@@ -5,7 +5,7 @@ import { openKeys, type Signer } from './keys.ts'
 import { connectBroker, defaultAnswerMs } from './mqtt/connect.ts'
 import type { OrderTools } from './orders.ts'
 import { createOutput, type Output, type Terminal } from './output.ts'
-import { loadProfile, type Profile } from './profile.ts'
+import { isProfileThere, loadProfile, type Profile } from './profile.ts'
 import { openStore } from './register/open-store.ts'
 import type { Act, LineRecord } from './register/records.ts'
 import { Register } from './register/register.ts'
@@ -54,10 +54,10 @@ function accountOf(env: NodeJS.ProcessEnv): string {
 /** One command's surroundings, made from the global options. */
 export class Context {
   readonly world: World
-  readonly profile: Profile
   readonly output: Output
   readonly #options: GlobalOptions
   readonly #command: string
+  #profile: Profile | undefined
   #broker: Broker | undefined
   #register: Promise<Register> | undefined
   #signer: Promise<Signer> | undefined
@@ -69,11 +69,21 @@ export class Context {
     this.#options = options
     this.#command = command
     this.output = createOutput(world.terminal, options.json === true)
-    this.profile = loadProfile(options.profile, world.env)
+  }
+
+  /** Read once it is needed. @throws OperatorError OPERATOR_USAGE where there is none, OPERATOR_PROFILE_INVALID */
+  get profile(): Profile {
+    this.#profile ??= loadProfile(this.#options.profile, this.world.env)
+    return this.#profile
+  }
+
+  /** Some commands look at files alone, and need none. */
+  get isProfileThere(): boolean {
+    return isProfileThere(this.#options.profile, this.world.env)
   }
 
   get list(): string {
-    return this.profile.list ?? 'securenet'
+    return (this.isProfileThere && this.profile.list) || 'securenet'
   }
 
   /** So long one answer of the broker may take. */

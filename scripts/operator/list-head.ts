@@ -84,7 +84,16 @@ export function mustBe(head: HeadDocument | undefined, list: string): HeadDocume
 /** The next head: what changes, a higher sequence, and new times. */
 export function nextHead(head: HeadDocument, change: Partial<HeadDocument>, nowMs: number): HeadDocument {
   const issuedAt = Math.floor(nowMs / 1000)
-  return { ...head, ...change, sequence: head.sequence + 1, issuedAt, expires: issuedAt + headLifeSeconds }
+  const { largeChange, ...next } = { ...head, ...change }
+  const versions = [next.stable.version, next.candidate?.release.version]
+  const isNamed = largeChange !== undefined && versions.includes(largeChange)
+  return {
+    ...next,
+    ...(isNamed && { largeChange }),
+    sequence: head.sequence + 1,
+    issuedAt,
+    expires: issuedAt + headLifeSeconds,
+  }
 }
 
 export function promoted(head: HeadDocument, nowMs: number): HeadDocument {

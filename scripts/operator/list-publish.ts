@@ -4,17 +4,16 @@ import { neverBlockCore } from '../../module/blocklist/never-block.ts'
 import type { HeadDocument } from '../../module/control/documents/kinds.ts'
 import type { Broker } from './broker.ts'
 import { usage } from './exit.ts'
-import type { Archive } from './list/archive.ts'
-import { type BuildOptions, type BuildReport, buildList } from './list/build.ts'
+import type { Archive, ArchivedVersion } from './list/archive.ts'
+import { type BuildOptions, buildList } from './list/build.ts'
+import type { BuildReport } from './list/build-report.ts'
 import { makeRelease, type PublishedList } from './list/release.ts'
 import { type HeadBefore, headLifeSeconds, headToGoOnFrom, nextHead, publishHead } from './list-head.ts'
 import type { OrderTools } from './orders.ts'
 
-export interface BuildIntoOptions extends Omit<BuildOptions, 'core' | 'key' | 'previous'> {
+export interface BuildNextOptions extends Omit<BuildOptions, 'core' | 'key' | 'previous'> {
   /** A fresh hash key: every modem takes the snapshot, none a delta. */
   newKey?: boolean
-  /** False: the archive stays as it is. @default true */
-  keep?: boolean
 }
 
 export interface Built {
@@ -22,21 +21,32 @@ export interface Built {
   /** Of the release, snapshot and deltas. */
   chunks: number
   report: BuildReport
-  /** Into the archive, where `keep` was false: a version that was not agreed to is not used up. */
+  /** Into the archive: a version that was only looked at, or not agreed to, is not used up. */
   save(): Promise<void>
 }
 
-/** Builds the next version into the archive; under the key of the last published one, so that deltas lead to it. */
-export async function buildInto(archive: Archive, list: string, options: BuildIntoOptions): Promise<Built> {
-  const earlier = await archive.published()
+async function beforeOf({ release, readSet, readOrigins }: ArchivedVersion) {
+  const origins = await readOrigins()
+  return { set: await readSet(), key: release.key, ...(origins && { origins }) }
+}
+
+/**
+ * Builds the next version; under the key of the last published one, so that deltas lead to it.
+ * @param archive where none is there, the list is looked at as a first one, and cannot be saved
+ */
+export async function buildNext(
+  archive: Archive | undefined,
+  list: string,
+  options: BuildNextOptions,
+): Promise<Built> {
+  const earlier = (await archive?.published()) ?? []
   const last = earlier.at(-1)
   const key = (!options.newKey && last?.release.key) || randomBytes(8).toString('hex')
-  const previous = last ? { previous: { set: await last.readSet(), key: last.release.key } } : {}
-  const built = await buildList({ ...options, key, core: neverBlockCore, ...previous })
-  const version = await archive.nextVersion()
+  const previous = last && (await beforeOf(last))
+  const built = await buildList({ ...options, key, core: neverBlockCore, ...(previous && { previous }) })
+  const version = (await archive?.nextVersion()) ?? 1
   const made = await makeRelease({ list, version, key, set: built.set, earlier })
-  const save = () => archive.save(built.set, made)
-  if (options.keep !== false) await save()
+  const save = async () => archive?.save(built.set, made, built.origins)
   return { release: made.release, chunks: made.chunks.size, report: built.report, save }
 }
 
@@ -47,8 +57,9 @@ export async function buildAgain(
   version: number,
 ): Promise<Omit<Built, 'report'>> {
   const earlier = await archive.published()
-  const { release, readSet } = await archive.read(version)
+  const { release, readSet, readOrigins } = await archive.read(version)
   const set = await readSet()
+  const origins = await readOrigins()
   const made = await makeRelease({
     list,
     version: await archive.nextVersion(),
@@ -56,7 +67,7 @@ export async function buildAgain(
     set,
     earlier,
   })
-  return { release: made.release, chunks: made.chunks.size, save: () => archive.save(set, made) }
+  return { release: made.release, chunks: made.chunks.size, save: () => archive.save(set, made, origins) }
 }
 
 const atOnce = 8
@@ -85,6 +96,8 @@ export interface AnnounceOptions {
   percent?: number
   /** Downloads start within so many seconds. */
   spreadSeconds: number
+  /** Modems may take it however many names it has: signed by the fleet key as well. */
+  largeChange?: boolean
   /** Of the head, instead of the next one: whatever the broker holds is replaced. */
   sequence?: number
 }
@@ -133,9 +146,13 @@ async function putHead(
   before: HeadBefore,
   release: Release,
 ): Promise<HeadDocument> {
-  const { sequence } = options
+  const { sequence, largeChange } = options
   const next = nextAfter(before.head, release, options, tools.now())
-  const signed = sequence === undefined ? next : { ...next, sequence }
+  const signed = {
+    ...next,
+    ...(largeChange && { largeChange: release.version }),
+    ...(sequence !== undefined && { sequence }),
+  }
   await publishHead(tools, before, signed)
   return signed
 }

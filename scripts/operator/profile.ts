@@ -77,13 +77,24 @@ export function parseProfile(text: string, file: string): Profile {
   return profile
 }
 
+/** @param file of --profile or SECURENET_PROFILE; where left out, the running household's */
+function profilePath(file: string | undefined, env: NodeJS.ProcessEnv) {
+  const chosen = file ?? env['SECURENET_PROFILE']
+  return { chosen, path: resolve(chosen ?? join(householdHome(env), 'operator.json')) }
+}
+
+/** Whether one is named, or a household runs here. */
+export function isProfileThere(file: string | undefined, env: NodeJS.ProcessEnv): boolean {
+  const { chosen, path } = profilePath(file, env)
+  return chosen !== undefined || existsSync(path)
+}
+
 /**
  * @param file of --profile or SECURENET_PROFILE; where left out, the running household's
  * @throws OperatorError OPERATOR_USAGE where there is none, OPERATOR_PROFILE_INVALID
  */
 export function loadProfile(file: string | undefined, env: NodeJS.ProcessEnv = process.env): Profile {
-  const chosen = file ?? env['SECURENET_PROFILE']
-  const path = resolve(chosen ?? join(householdHome(env), 'operator.json'))
+  const { chosen, path } = profilePath(file, env)
   if (!existsSync(path))
     throw usage(
       chosen ? `there is no profile ${path}` : `no household is running here (${path} is missing)`,

@@ -64,7 +64,7 @@ afterAll(async () => {
 async function check(name: string) {
   let text = ''
   const args = parseArguments(['check', name, '--run-dir', runDir])
-  const code = await askCommand(args, { out: (printed) => (text += printed) })
+  const code = await askCommand(args, { colour: false, out: (printed) => (text += printed) })
   return { code, text }
 }
 

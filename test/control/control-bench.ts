@@ -68,12 +68,14 @@ export interface ModemOptions {
   clock?: Clock
   keepaliveSeconds?: number
   random?: () => number
+  /** Of the log. */
+  onLine?: (line: string) => void
 }
 
 /** One modem's Control, over real files; what it is told to do is written down. */
 export async function startControl(options: ModemOptions) {
   const { broker, folder, operator, clock = systemClock, keepaliveSeconds = 5, random = () => 0 } = options
-  const log = createLog(() => undefined)
+  const log = createLog(options.onLine ?? (() => undefined))
   const rootsFile = join(folder, 'roots.json')
   writeFileSync(rootsFile, JSON.stringify(operator.roots))
   const boot = `boot-${Math.random().toString(36).slice(2)}`

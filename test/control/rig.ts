@@ -131,7 +131,7 @@ export async function startModem(broker: BrokerAddress, operator: Operator, fold
   })
   const replay = new ReplayGuard({ file: stateFile('replay.state', parseStoredReplay), log })
   await replay.load(trustedTime.now())
-  const presence = new Presence({ modemId: 'm1', bootId: boot, lines: ['l1', 'l2'] })
+  const presence = new Presence({ modemId: 'm1', bootId: boot, lines: ['l1', 'l2'], clock: systemClock })
   const session = new Session({
     broker,
     clientId: 'm1',

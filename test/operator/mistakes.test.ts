@@ -106,7 +106,7 @@ it('a full disk is told with the path', async (context) => {
   }
   try {
     bench.profile({ archiveDir: folder })
-    const { exit, json } = await bench.run('list', 'build', '--input', input, '--json')
+    const { exit, json } = await bench.run('list', 'build', '--input', input, '--keep', '--json')
     expect(exit).toBe(1)
     expect(json().error).toMatchObject({
       code: 'OPERATOR_FILE',

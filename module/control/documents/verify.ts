@@ -5,7 +5,7 @@ import { validate as validateFleet } from '../schemas/fleet.json?compiled'
 import { validate as validateHead } from '../schemas/head.json?compiled'
 import { validate as validateKeys } from '../schemas/keys.json?compiled'
 import { validate as validateRequest } from '../schemas/request.json?compiled'
-import { checkSignatures, readJws, refuseDocument } from './jws.ts'
+import { checkSignatures, type Jws, readJws, refuseDocument } from './jws.ts'
 import { type DocumentKind, type Payloads, type Role, type RoleKeys, roleOf } from './kinds.ts'
 import { parseStrictJson } from './strict-json.ts'
 
@@ -91,12 +91,25 @@ const checks: Checks = {
   fleet() {},
 }
 
+function needsFleetKey(payload: object): boolean {
+  return 'largeChange' in payload
+}
+
+/** A head that the list key alone may not sign. @throws SecureNetError DOC_SECOND_ROLE */
+async function checkSecondRole(jws: Jws, trust: TrustedKeys): Promise<void> {
+  try {
+    await checkSignatures(jws, trust.role('fleet')?.keys ?? { threshold: 1, keys: [] }, trust.placeOf)
+  } catch (error) {
+    refuseDocument('DOC_SECOND_ROLE', `largeChange is for a fleet key to sign: ${messageOf(error)}`, error)
+  }
+}
+
 /**
  * Everything between the bytes and a payload that may be obeyed, except newer-than (line/reduce.ts, blocklist) and
  * executed-once (replay-guard.ts): size, form, `typ`, role, signatures, JSON, schema, addressee, age.
  * @throws SecureNetError DOC_TOO_LARGE, DOC_NOT_JWS, DOC_BAD_HEADER, DOC_WRONG_TYP, DOC_NO_KEYS, DOC_UNKNOWN_KEY,
- *   DOC_WRONG_ROLE, DOC_BAD_SIGNATURE, DOC_TOO_FEW_SIGNATURES, DOC_NOT_JSON, DOC_SCHEMA, DOC_NOT_FOR_US, DOC_EXPIRED,
- *   DOC_TOO_OLD
+ *   DOC_WRONG_ROLE, DOC_BAD_SIGNATURE, DOC_TOO_FEW_SIGNATURES, DOC_NOT_JSON, DOC_SCHEMA, DOC_SECOND_ROLE, DOC_NOT_FOR_US,
+ *   DOC_EXPIRED, DOC_TOO_OLD
  */
 export async function verifyDocument<K extends RoleKind>(
   kind: K,
@@ -109,6 +122,7 @@ export async function verifyDocument<K extends RoleKind>(
   if (!trusted) refuseDocument('DOC_NO_KEYS', `${kind}: no keys document was accepted yet`)
   await checkSignatures(jws, trusted.keys, context.trust.placeOf)
   const payload = parsePayload(kind, jws.payload)
+  if (needsFleetKey(payload)) await checkSecondRole(jws, context.trust)
   checks[kind](payload, context.target, context.now)
   const { maxAge } = trusted.keys
   if (maxAge !== undefined && payload.issuedAt + maxAge < context.now)

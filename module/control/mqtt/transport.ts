@@ -33,16 +33,25 @@ async function fileOf(path: string | undefined): Promise<Buffer | undefined> {
   }
 }
 
+/**
+ * Node gives each of several addresses 250 ms (happy eyeballs), which a mobile line's round trip may take: it would never
+ * connect where one family is dead.
+ */
+const EACH_ADDRESS_MS = 5000
+const anyAddress = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: EACH_ADDRESS_MS }
+
 /** TLS 1.2 at least, with the modem's certificate; plain TCP for a broker on loopback. */
 export const openBroker: OpenBrokerStream = async (broker) => {
   const { protocol, hostname, port } = new URL(broker.url)
   const host = hostname.replace(/^\[|\]$/g, '')
-  if (protocol !== 'mqtts:') return () => connectTcp({ host, port: Number(port || 1883), noDelay: true })
+  if (protocol !== 'mqtts:')
+    return () => connectTcp({ host, port: Number(port || 1883), noDelay: true, ...anyAddress })
   const [ca, cert, key] = await Promise.all([broker.caFile, broker.certFile, broker.keyFile].map(fileOf))
   return () =>
     connectTls({
       host,
       port: Number(port || 8883),
+      ...anyAddress,
       minVersion: 'TLSv1.2',
       ...(isIP(host) ? {} : { servername: host }),
       ...(ca && { ca }),

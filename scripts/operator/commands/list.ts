@@ -1,4 +1,5 @@
 import type { Release } from '../../../module/blocklist/format/head.ts'
+import { isWide } from '../../../module/blocklist/wide-names.ts'
 import type { HeadDocument } from '../../../module/control/documents/kinds.ts'
 import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
@@ -30,16 +31,22 @@ interface PublishFlags extends BuildFlags, ManyLines {
   sequence?: number
   percent?: number
   spread?: number
+  largeChange?: boolean
 }
 
 const archiveOf = ({ profile, list }: Context) => new Archive(profile.archiveDir, list)
+
+/** @throws OperatorError before a long build, and not after it */
+function mustHaveArchive(context: Context): void {
+  archiveOf(context)
+}
 
 /** What is to be published: built now, or of the archive. `save` puts it there, once it is agreed to. */
 async function toPublish(context: Context, archive: Archive, flags: PublishFlags) {
   if ([flags.input?.length, flags.version, flags.again].filter(Boolean).length > 1)
     throw usage('one of --input, --version and --again')
   if (flags.input?.length) {
-    const built = await build(context, flags, false)
+    const built = await build(context, flags)
     for (const row of reportRows(built.report)) context.output.note(row)
     return built
   }
@@ -87,6 +94,7 @@ async function publish(context: Context, flags: PublishFlags): Promise<void> {
     // A head that only lives on does not bring those who still wait all at once.
     spreadSeconds: flags.spread ?? (before?.stable.version === version ? before.spreadSeconds : 0),
     ...(flags.sequence === undefined ? {} : { sequence: flags.sequence }),
+    largeChange: flags.largeChange ?? false,
     progress: context.output.progress('chunks', chunks),
   })
   context.output.result({ version, head }, [
@@ -129,6 +137,10 @@ async function stop(context: Context, flags: ManyLines): Promise<void> {
 function allowed(head: HeadDocument, text: string, remove: boolean, nowMs: number): HeadDocument {
   const name = normaliseName(text)
   if (!name.ok) throw usage(`${text} is no name (${name.fault})`)
+  if (!remove && isWide(name.name))
+    throw usage(
+      `${name.name} is a name under which strangers have theirs: modems refuse a head that excepts it`,
+    )
   const rest = head.allow.filter((each) => each !== name.name)
   if (remove && rest.length === head.allow.length)
     throw refused('OPERATOR_NOT_ALLOWED', `${name.name} is not among the exceptions`)
@@ -176,14 +188,17 @@ export const addListCommands: AddCommands = (program, world) => {
 
 const addMaking: AddCommands = (list, world) => {
   const building = addBuildFlags(
-    list.command('build').description('read, check and put into the archive; nothing is published'),
-  )
-  building.action((flags: BuildFlags) =>
+    list.command('build').description('read and check, as publish would; needs no broker and no profile'),
+  ).option('--keep', 'put it into the archive as the next version, for `list publish`')
+  building.action((flags: BuildFlags & { keep?: boolean }) =>
     within(world, building, async (context) => {
-      const { release, report } = await build(context, flags)
-      context.output.result({ release, report: reportJson(report) }, [
+      if (flags.keep) mustHaveArchive(context)
+      const { release, report, save } = await build(context, flags)
+      if (flags.keep) await save()
+      const text = releaseText(release)
+      context.output.result({ kept: flags.keep === true, release, report: reportJson(report) }, [
         ...reportRows(report),
-        `built ${releaseText(release)}`,
+        flags.keep ? `built ${text}` : `would be ${text}; nothing is kept (--keep)`,
       ])
     }),
   )
@@ -200,6 +215,10 @@ const addMaking: AddCommands = (list, world) => {
       '--sequence <n>',
       'of the head, instead of the next one; what the broker holds is replaced by what was published last from here',
       whole(1, spentAbove),
+    )
+    .option(
+      '--large-change',
+      'it has many more or fewer names than the one before; the fleet key signs as well',
     )
     .option('--percent <n>', 'as a candidate, for a share of the modems', whole(1, 100))
     .option('--spread <seconds>', 'downloads start within so many seconds (0)', whole(0, 86_400))

@@ -5,6 +5,7 @@ import type { EntrySet } from '../../../module/blocklist/format/entries.ts'
 import { resultOf } from '../../../module/blocklist/format/entries.ts'
 import type { Release } from '../../../module/blocklist/format/head.ts'
 import { fileNotWritten } from '../exit.ts'
+import type { Origins } from './origins.ts'
 import type { EarlierVersion, PublishedList } from './release.ts'
 
 /** One built version as the operator keeps it. */
@@ -12,6 +13,8 @@ export interface ArchivedVersion extends EarlierVersion {
   version: number
   /** Whether modems may have it: only then do later versions bring deltas from it. */
   published: boolean
+  /** Undefined where the version was archived without. */
+  readOrigins(): Promise<Origins | undefined>
 }
 
 const octetsAnEntry = 9
@@ -104,13 +107,17 @@ export class Archive {
   }
 
   /** @throws SecureNetError LIST_ARCHIVE_VERSION if that version is there already: versions never change */
-  async save(set: EntrySet, { release, chunks }: PublishedList): Promise<void> {
+  async save(set: EntrySet, { release, chunks }: PublishedList, origins?: Origins): Promise<void> {
     const place = this.#path(release.version)
     const half = join(this.#folder, `.${release.version}.${process.pid}`)
     await rm(half, { recursive: true, force: true })
     try {
       await writeFlushed(join(half, 'release.json'), `${JSON.stringify(release, null, 1)}\n`)
       await writeFlushed(join(half, 'set.bin'), packSet(set))
+      if (origins) {
+        await writeFlushed(join(half, 'inputs.json'), `${JSON.stringify(origins.inputs)}\n`)
+        await writeFlushed(join(half, 'origins.bin'), Buffer.from(origins.of.buffer))
+      }
       for (const [topic, chunk] of chunks)
         await writeFlushed(join(half, 'chunks', encodeURIComponent(topic)), chunk)
       await flushFolder(half)
@@ -178,7 +185,25 @@ export class Archive {
       () => true,
       () => false,
     )
-    return { version, release, published, readSet: () => this.#readSet(version, release) }
+    return {
+      version,
+      release,
+      published,
+      readSet: () => this.#readSet(version, release),
+      readOrigins: () => this.#readOrigins(version, release),
+    }
+  }
+
+  /** What helps only to compare: damaged or lost, it stops no build. */
+  async #readOrigins(version: number, { names }: Release): Promise<Origins | undefined> {
+    try {
+      const inputs = JSON.parse(await readFile(join(this.#path(version), 'inputs.json'), 'utf8')) as string[]
+      const octets = await readFile(join(this.#path(version), 'origins.bin'))
+      const of = new Uint16Array(new Uint8Array(octets).buffer)
+      return of.length === names ? { inputs, of } : undefined
+    } catch {
+      return undefined
+    }
   }
 
   async #readSet(version: number, release: Release): Promise<EntrySet> {

@@ -182,7 +182,10 @@ export class KeyFolder {
    * @throws SecureNetError as signDocument and readKeyFile; SIGN_NO_KEY
    */
   sign = async <K extends Exclude<DocumentKind, 'keys'>>(kind: K, payload: Payloads[K]): Promise<string> =>
-    signDocument(kind, payload, await this.#signers(this.#current.roles[roleOf[kind]]))
+    signDocument(kind, payload, [
+      ...(await this.#signers(this.#current.roles[roleOf[kind]])),
+      ...('largeChange' in payload ? await this.#signers(this.#current.roles.fleet) : []),
+    ])
 
   /**
    * The next keys document: written here and returned, to be published at keys/{number}. Documents that the replaced keys
