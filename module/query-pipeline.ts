@@ -13,9 +13,11 @@ import { createBlockedReply } from './query/blocked.ts'
 import { Cache } from './query/cache.ts'
 import { createChain } from './query/chain.ts'
 import type { UpstreamPort } from './query/forward.ts'
+import { Nat64 } from './query/nat64.ts'
 import type { QueryPolicy } from './query/policy.ts'
 import type { Query } from './query/query.ts'
 import { createRateLimit } from './query/rate-limit.ts'
+import { type OwnDataPort, SecondLook } from './query/second-look.ts'
 import { QueryCounts } from './telemetry/query-counts.ts'
 
 /** One thread's way of a query, from config. */
@@ -34,7 +36,10 @@ export interface QueryPipelineOptions {
   config: Config
   policy: QueryPolicy
   /** With whose upstream a client gets; null: all get the same. */
-  upstream: UpstreamPort & { readonly viewOf: ((client: string) => number) | null }
+  upstream: UpstreamPort & {
+    readonly viewOf: ((client: string) => number) | null
+    readonly ownData: OwnDataPort
+  }
   counts: QueryCounts
   networks: LocalNetworks
   clock: Clock
@@ -87,9 +92,12 @@ export function createQueryPipeline({
     structuredErrors: dns.structuredErrors,
     operator: page.branding.service,
   })
-  const exempt = [...dns.localZones, ...dns.rebindExempt].map(wireOf)
+  const { zones, hosts, asked, rebindProtection } = dns.household
+  const localZones = [...dns.localZones, ...zones]
+  const exempt = [...localZones, ...dns.rebindExempt, ...asked].map(wireOf)
   const rebindExempt = (name: Uint8Array, length: number) =>
     exempt.some((zone) => isWithin(name, length, zone))
+  const nat64 = new Nat64()
   const cache = new Cache({
     clock,
     bytes: Math.floor(dns.cacheBytes / dns.threads),
@@ -107,13 +115,16 @@ export function createQueryPipeline({
     ...{ policy, clock, clients, blocked, upstream, rateLimit },
     cache,
     inspect: createAnswerInspector({
-      policy,
-      blocked,
-      rebindProtection: dns.rebindProtection,
-      rebindExempt,
+      ...{ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt, nat64 },
       warningPages: config.upstream.warningPages,
+      heldByStock:
+        rebindProtection &&
+        config.upstream.mode === 'stock' &&
+        config.upstream.servers.every(({ address }) => isLoopback(address)),
     }),
-    localZones: dns.localZones,
+    secondLook: new SecondLook({ upstream, ownData: upstream.ownData, nat64, clock }),
+    localZones,
+    household: { hosts, asked },
     refuseBypass: dns.resolverBypass,
     viewOf: upstream.viewOf,
     observe: (query) => counts.observe(query),

@@ -40,6 +40,12 @@ export interface Config {
     readonly rebindProtection: boolean
     readonly rebindExempt: readonly string[]
     readonly localZones: readonly string[]
+    readonly household: {
+      readonly zones: readonly string[]
+      readonly hosts: readonly string[]
+      readonly asked: readonly string[]
+      readonly rebindProtection: boolean
+    }
     readonly structuredErrors: boolean
     readonly resolverBypass: boolean
     readonly testZone: string

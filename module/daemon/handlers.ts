@@ -36,7 +36,8 @@ export interface Handlers {
 export function createHandlers({ config, log, ring, run }: Context, options: HandlersOptions): Handlers {
   const { sources, uplink, list, answering, health, interception, telemetry, control, decision } = options
   const { lines } = sources
-  const special = specialNames(list.policy, config.dns.localZones, config.dns.resolverBypass)
+  const { localZones, household, resolverBypass } = config.dns
+  const special = specialNames(list.policy, [...localZones, ...household.zones], resolverBypass, household)
   const status = () => modemStatus(sources)
   const check = async (name: string) => ({
     ...(await explainName(name, {

@@ -1,6 +1,11 @@
 import type { Config } from '../config/config.ts'
 import { modemStatus, type StatusSources } from './status.ts'
 
+/** What the household calls its things is nobody's business: how many names there are is enough. */
+function withoutNames({ zones, hosts, asked, rebindProtection }: Config['dns']['household']) {
+  return { zones: zones.length, hosts: hosts.length, asked: asked.length, rebindProtection }
+}
+
 /** A broker's address may carry a name and a password. Keys are named by their files; what is in them stays there. */
 function withoutSecrets(config: Config): Config {
   if (!config.mqtt) return config
@@ -19,9 +24,10 @@ export interface SupportExtras {
 
 /** No browsing history: what is logged at `debug` names sites, everything else here names none. */
 export function supportBundle(sources: StatusSources, { listHead, rules, log }: SupportExtras) {
+  const config = withoutSecrets(sources.config)
   return {
     status: modemStatus(sources),
-    config: withoutSecrets(sources.config),
+    config: { ...config, dns: { ...config.dns, household: withoutNames(config.dns.household) } },
     listHead,
     rules,
     counters: sources.counts.counters.peek(),

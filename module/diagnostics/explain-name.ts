@@ -62,12 +62,14 @@ function targets({ bytes, records, answers }: Answer): Buffer[] {
   return found
 }
 
-/** What the special-name step does with the name; null: the list is asked. */
-function specialVerdict(name: Buffer, special: QueryStep): 'special' | 'canary' | 'household' | null {
+/** What the special-name step does with the name; `own` null: the list is asked. */
+function specialVerdict(name: Buffer, special: QueryStep) {
   const query = new Query(queryMessage(name, Type.A), '127.0.0.1', 'udp')
   query.read()
-  if (special(query) === NEXT) return query.local ? 'household' : null
-  return query.reason === 'relay-canary' ? 'canary' : 'special'
+  const isAsked = special(query) === NEXT
+  const here = query.reason === 'relay-canary' ? 'canary' : 'special'
+  const own: 'special' | 'canary' | 'household' | null = isAsked ? (query.local ? 'household' : null) : here
+  return { isAsked, own, atStock: query.local || query.atStock }
 }
 
 /** As query/answer-inspector.ts has it: core and allow hold for all that the name leads to. */
@@ -84,13 +86,12 @@ function liftAll(chain: readonly LinkVerdict[], by: 'allow' | 'core', suffix: st
 export async function explainName(text: string, options: ExplainOptions): Promise<NameExplanation> {
   const name = hostNameIn(text)
   const { matcher, upstream, special, protection } = options
-  const own = specialVerdict(name, special)
+  const { isAsked, own, atStock } = specialVerdict(name, special)
   const linkOf = (wire: Buffer): LinkVerdict => {
     const { listed, ...reason } = matcher.explain(wire, 0)
     return { name: nameToText(wire), blocked: listed, ...reason }
   }
-  const isAsked = own === null || own === 'household'
-  const answer = isAsked ? await ask(upstream, name, Type.A, 'check', own === 'household') : null
+  const answer = isAsked ? await ask(upstream, name, Type.A, 'check', atStock) : null
   const addresses = answer ? addressesOf(answer) : []
   const chain: LinkVerdict[] =
     own === null

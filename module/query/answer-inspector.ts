@@ -7,6 +7,7 @@ import { eachHint, nameOffset } from '../dns/rdata.ts'
 import type { RecordView } from '../dns/record.ts'
 import { emptyTail, negativeTail, replyWith } from '../dns/reply.ts'
 import type { BlockedReply } from './blocked.ts'
+import type { Nat64 } from './nat64.ts'
 import type { QueryPolicy } from './policy.ts'
 import type { Query } from './query.ts'
 import { createUpstreamBlock, type UpstreamBlock, type WarningPage } from './upstream-block.ts'
@@ -23,6 +24,10 @@ export interface AnswerInspectorOptions {
   rebindProtection: boolean
   /** Whether the question's name may have private addresses. */
   rebindExempt: (name: Uint8Array, length: number) => boolean
+  /** The stock resolver holds private addresses back itself: what it lets through is meant. @default false */
+  heldByStock?: boolean
+  /** @default none */
+  nat64?: Pick<Nat64, 'isPublic'>
   /** Of other filters, beside those that are known anyway. */
   warningPages?: readonly WarningPage[]
 }
@@ -52,6 +57,19 @@ function hintsArePrivate(bytes: Buffer, from: number, end: number): boolean {
   })
 }
 
+/** 0.0.0.0 and ::, which lead nowhere: how a blocker of the household says no (docs/adr/0015-household-names.md). */
+function isUnspecified(bytes: Buffer, { type, rdata, end }: RecordView): boolean {
+  return (type === Type.A || type === Type.AAAA) && bytes.subarray(rdata, end).every((octet) => octet === 0)
+}
+
+/** Beside another address it is a trick to have both tried. */
+const leadsNowhere = ({ bytes, records, answers }: Answer): boolean =>
+  records
+    .slice(0, answers)
+    .every(
+      (record) => record.type === Type.CNAME || record.type === Type.DNAME || isUnspecified(bytes, record),
+    )
+
 function isPrivateRecord(bytes: Buffer, record: RecordView): boolean {
   const { type, rdata, end } = record
   if (type === Type.A) return isPrivate4(bytes, rdata)
@@ -71,6 +89,8 @@ export function createAnswerInspector({
   blocked,
   rebindProtection,
   rebindExempt,
+  heldByStock = false,
+  nat64,
   warningPages = [],
 }: AnswerInspectorOptions): AnswerInspector {
   const upstreamBlock = createUpstreamBlock(warningPages)
@@ -93,6 +113,13 @@ export function createAnswerInspector({
     return null
   }
 
+  const isHeld = (query: Query, bytes: Buffer, record: RecordView): boolean => {
+    const isAddress = record.type === Type.A || record.type === Type.AAAA
+    if (isAddress && heldByStock && query.view === 0) return false
+    if (!isPrivateRecord(bytes, record)) return false
+    return !(record.type === Type.AAAA && nat64?.isPublic(bytes, record.rdata))
+  }
+
   const inspectAddresses = (query: Query, answer: Answer): Buffer | null => {
     const { bytes, records, answers } = answer
     for (let i = 0; i < answers; i++) {
@@ -101,8 +128,9 @@ export function createAnswerInspector({
       if (category >= 0) return blocked(query, category, 'blocked-upstream')
       if (
         rebindProtection &&
-        isPrivateRecord(bytes, record) &&
-        !rebindExempt(Question.name, query.nameLength)
+        isHeld(query, bytes, record) &&
+        !rebindExempt(Question.name, query.nameLength) &&
+        !leadsNowhere(answer)
       ) {
         query.reason = 'rebinding'
         return replyWith(query, rebound)
@@ -115,7 +143,7 @@ export function createAnswerInspector({
   const dropPrivateExtras = (query: Query, answer: Answer): void => {
     const { bytes, records, answers } = answer
     for (let i = answers; i < records.length; i++) {
-      if (!isPrivateRecord(bytes, records[i]!)) continue
+      if (!isHeld(query, bytes, records[i]!)) continue
       if (!rebindExempt(Question.name, query.nameLength)) withoutSectionOf(answer, i)
       return
     }

@@ -9,7 +9,8 @@ import { createForward, type UpstreamPort } from './forward.ts'
 import { guard, type RateLimit } from './guard.ts'
 import type { QueryPolicy } from './policy.ts'
 import { NEXT, PENDING, type Query, type QueryStep, type StepResult } from './query.ts'
-import { specialNames } from './special-names.ts'
+import type { SecondLook } from './second-look.ts'
+import { type HouseholdNames, specialNames } from './special-names.ts'
 import { verdict } from './verdict.ts'
 
 export interface ChainParts {
@@ -23,6 +24,10 @@ export interface ChainParts {
   clock: Clock
   /** Zones that the stock resolver owns. */
   localZones: readonly string[]
+  /** What else its configuration says. @default none */
+  household?: HouseholdNames
+  /** @default none */
+  secondLook?: Pick<SecondLook, 'mayHelp' | 'of'>
   refuseBypass: boolean
   /** Whose upstream and answers a client gets, by its address; null: all get the same. */
   viewOf?: ((client: string) => number) | null
@@ -40,13 +45,16 @@ export interface ChainParts {
  */
 export function createChain(parts: ChainParts): (query: Query) => StepResult {
   const { policy, cache, inspect, blocked, upstream, clients, clock, observe, viewOf } = parts
-  const forward = createForward({ upstream, cache, policy, inspect, clients, clock, observe })
+  const forward = createForward({
+    ...{ upstream, cache, policy, inspect, clients, clock, observe },
+    secondLook: parts.secondLook ?? null,
+  })
 
   const steps: readonly QueryStep[] = [
     // First, so that nothing is spent on what is malformed or too much.
     guard(parts.rateLimit),
     // Before the cache and the list: these names never leave the modem, or belong to the stock resolver, whatever a list says.
-    specialNames(policy, parts.localZones, parts.refuseBypass),
+    specialNames(policy, parts.localZones, parts.refuseBypass, parts.household),
     // Before the verdict: what is stored was judged under the same revision, and a hit saves the look-up.
     cached({ cache, policy, inspect, refresh: forward.refresh }),
     // Before anything leaves the modem: a listed name is never asked for.

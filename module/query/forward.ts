@@ -10,6 +10,7 @@ import type { AnswerInspector } from './answer-inspector.ts'
 import type { Cache } from './cache.ts'
 import type { QueryPolicy } from './policy.ts'
 import { PENDING, type Query, type QueryStep } from './query.ts'
+import type { SecondLook } from './second-look.ts'
 import { type ForwardFailure, UpstreamAnswers } from './upstream-answers.ts'
 
 /** What this step needs of upstream/. */
@@ -33,6 +34,8 @@ export interface ForwardOptions {
   policy: QueryPolicy
   inspect: AnswerInspector
   clients: Clients
+  /** At answers that were held back. @default none */
+  secondLook?: Pick<SecondLook, 'mayHelp' | 'of'> | null
   clock: Clock
   /** Told of every query that has its answer. */
   observe: (query: Query) => void
@@ -52,17 +55,28 @@ export interface Forward {
 }
 
 export function createForward(options: ForwardOptions): Forward {
-  const { upstream, cache, policy, inspect, clients, clock, observe } = options
+  const { upstream, cache, policy, inspect, clients, secondLook, clock, observe } = options
   const places = new ClientQuota({ perClient: IN_FLIGHT_PER_CLIENT })
 
   const answers = new UpstreamAnswers({ cache, policy, inspect })
+
+  const judged = (query: Query, answer: Answer, done: (reply: Buffer) => void): void => {
+    const reply = answers.reply(query, answer)
+    if (secondLook?.mayHelp(query, answer))
+      secondLook.of(query, answer, (again) => {
+        if (again === null) done(answers.reply(query, answer))
+        else judged(query, again, done)
+      })
+    else done(reply)
+  }
 
   const ask = (
     query: Query,
     client: ClientKey,
     done: (answer: Answer | null, failure: ForwardFailure | null) => void,
   ) => {
-    const { key, transport, view, local } = query
+    const { key, transport, view } = query
+    const local = query.local || query.atStock
     const message = forwardable(query)
     upstream.exchange({ key, message, clientKey: client, tcp: transport === 'tcp', view, local }, done)
   }
@@ -92,7 +106,8 @@ export function createForward(options: ForwardOptions): Forward {
     ask(query, client, (answer, failure) => {
       if (isLimited) places.giveBack(client)
       // Late or not, a good reply is remembered.
-      finish(answer === null ? answers.fail(query, failure ?? 'network') : answers.reply(query, answer))
+      if (answer === null) finish(answers.fail(query, failure ?? 'network'))
+      else judged(query, answer, finish)
     })
     return PENDING
   }

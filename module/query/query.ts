@@ -41,6 +41,8 @@ export class Query extends Question {
   revision = 0
   /** The stock resolver's own names (DHCP hosts, private reverse zones): neither judged nor checked for rebinding. */
   local = false
+  /** Asked of the stock resolver in every mode, and judged all the same. */
+  atStock = false
 
   constructor(message: Buffer, clientAddress: string, transport: Transport) {
     super(message)
@@ -61,6 +63,7 @@ export class Query extends Question {
     this.key = ''
     this.revision = 0
     this.local = false
+    this.atStock = false
   }
 
   /** The same question of the same client, once this view is another's; it is nobody's to be answered. */
@@ -73,6 +76,7 @@ export class Query extends Question {
     copy.key = this.key
     copy.revision = this.revision
     copy.local = this.local
+    copy.atStock = this.atStock
     return copy
   }
 

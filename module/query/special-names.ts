@@ -22,7 +22,16 @@ function wire(text: string): Buffer {
   return name
 }
 
-type Rule = (query: Query, length: number) => StepResult
+/** What the configuration of the stock resolver says, besides its zones. */
+export interface HouseholdNames {
+  /** Names of its own, without what is below them. */
+  readonly hosts: readonly string[]
+  /** Zones whose names it asks of others: asked of it in every mode, and judged. */
+  readonly asked: readonly string[]
+}
+
+/** Null: the next zone is looked at. */
+type Rule = (query: Query, length: number) => StepResult | null
 
 type Served = (zone: EmptyZone, type: number, isApex: boolean) => ReplySections
 
@@ -57,9 +66,21 @@ const local: Rule = (query) => {
   return NEXT
 }
 
-function zoneRules(localZones: readonly string[]): [Buffer, Rule][] {
+const asked: Rule = (query) => {
+  query.atStock = true
+  return NEXT
+}
+
+function host(text: string): [string, Rule] {
+  const { length: own } = wire(text)
+  return [text, (query, length) => (length === own ? local(query, length) : null)]
+}
+
+function zoneRules(localZones: readonly string[], household: HouseholdNames): [Buffer, Rule][] {
   const rules: [string, Rule][] = [
     ...stockZones(localZones).map((zone): [string, Rule] => [zone, local]),
+    ...household.hosts.map(host),
+    ...household.asked.map((zone): [string, Rule] => [zone, asked]),
     ...loopbackReverseNames.map((zone) => special(zone, loopbackName)),
     ...emptyReverseZones.map(empty),
     special('localhost', localhost),
@@ -88,14 +109,16 @@ function lastLabelOf(name: Buffer): number {
 /**
  * Own and special names, before anything is looked up.
  * @param localZones zones of the stock resolver; they beat the special-use registry, since the modem serves them
+ * @param household beats it as well
  * @param refuseBypass answer the canary names while protecting
  */
 export function specialNames(
   policy: QueryPolicy,
   localZones: readonly string[],
   refuseBypass: boolean,
+  household: HouseholdNames = { hosts: [], asked: [] },
 ): QueryStep {
-  const zones = zoneRules(localZones)
+  const zones = zoneRules(localZones, household)
   const marked = new Uint8Array(1 << 14)
   for (const [zone] of zones) marked[lastLabelMark(zone, lastLabelOf(zone))] = 1
   const canaryLengths = new Uint8Array(256)
@@ -104,7 +127,8 @@ export function specialNames(
   const inZone = (query: Query): StepResult => {
     const { nameLength } = query
     for (const [zone, rule] of zones) {
-      if (isWithin(Question.name, nameLength, zone)) return rule(query, nameLength)
+      const outcome = isWithin(Question.name, nameLength, zone) ? rule(query, nameLength) : null
+      if (outcome !== null) return outcome
     }
     return NEXT
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { LocalNetworks } from '../base/local-networks.ts'
 import type { Log } from '../base/log.ts'
 import { createUpstream } from './exchanger.ts'
+import { OwnData } from './own-data.ts'
 import { SplitUpstream } from './split-upstream.ts'
 import type {
   Exchange,
@@ -47,6 +48,8 @@ export class ModemUpstream implements Upstream {
   readonly #ofViews: readonly ServersUpstream[]
   /** Each once: the operator's resolvers may serve the common view and others. */
   readonly #all: readonly ServersUpstream[]
+  /** The stock resolver's. */
+  readonly ownData: OwnData
   /** Which clients share an upstream; null: all do. */
   readonly viewOf: ((client: string) => number) | null
 
@@ -56,6 +59,7 @@ export class ModemUpstream implements Upstream {
     const create = (list: readonly ServerAddress[]) =>
       createUpstream({ servers: list, timeoutMs, inFlight, clock, log })
     const stock = create(servers)
+    this.ownData = new OwnData({ servers, sharedBy: options.sharedBy, clock })
     const asksOperator = mode === 'wan' || byInterface.some((own) => own.servers.length === 0)
     const operator = asksOperator ? create([]) : null
     this.#operator = operator

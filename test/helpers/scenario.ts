@@ -5,8 +5,10 @@ import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
 import type { UpstreamPort } from '../../module/query/forward.ts'
+import { Nat64 } from '../../module/query/nat64.ts'
 import { DROP, PENDING, Query } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
+import { type OwnDataPort, SecondLook } from '../../module/query/second-look.ts'
 import { clientsOf } from './clients.ts'
 import { exchanged } from './exchanged.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -67,7 +69,10 @@ export class ScenarioRun {
     ipv6: null as Buffer | null,
     qps: undefined as number | undefined,
     burst: 2000,
+    protects: false,
   }
+  readonly #household = { zone: [] as string[], host: [] as string[], asked: [] as string[] }
+  readonly #own = new Set<string>()
   #chain: ((query: Query) => Buffer | symbol) | null = null
   #asked = 0
   #lastForwarded: Buffer | null = null
@@ -115,6 +120,13 @@ export class ScenarioRun {
       case 'limit':
         this.#options.qps = Number(words[0])
         this.#options.burst = Number(words[1])
+        return
+      case 'household':
+        if (words[0] === 'protects') this.#options.protects = true
+        else this.#household[words[0] as 'zone' | 'host' | 'asked'].push(words[1]!)
+        return
+      case 'own':
+        this.#own.add(`${this.#name(words[0])} ${typeNumber(words[1] ?? 'A')}`)
         return
       case 'view':
         this.#views.set(words[0]!, Number(words[1]))
@@ -243,6 +255,8 @@ export class ScenarioRun {
       operator: 'Proximus',
     })
     const exempt = nameFromText('intranet.example')!
+    const nat64 = new Nat64()
+    const upstream: UpstreamPort = { exchange: (exchange, done) => this.#exchange(exchange, done) }
     return createChain({
       policy,
       clients: clientsOf(),
@@ -255,9 +269,13 @@ export class ScenarioRun {
         blocked,
         rebindProtection: true,
         rebindExempt: (name, length) => nameToText(name.subarray(0, length)).endsWith(nameToText(exempt)),
+        heldByStock: this.#options.protects,
+        nat64,
       }),
-      upstream: { exchange: (exchange, done) => this.#exchange(exchange.message, exchange.view, done) },
-      localZones: ['lan', 'home.arpa'],
+      upstream,
+      secondLook: new SecondLook({ upstream, ownData: { ask: this.#askOwn.bind(this) }, nat64, clock }),
+      localZones: ['lan', 'home.arpa', ...this.#household.zone],
+      household: { hosts: this.#household.host, asked: this.#household.asked },
       refuseBypass: true,
       viewOf: (client) => this.#views.get(client) ?? 0,
       observe: () => undefined,
@@ -278,11 +296,28 @@ export class ScenarioRun {
     return false
   }
 
-  #exchange(message: Buffer, view: number, done: Done): void {
-    this.#asked++
-    this.#lastForwarded = message
+  /** What the stock resolver holds itself: what the scenario says with `own`. */
+  #askOwn(...[name, type, done]: Parameters<OwnDataPort['ask']>): void {
+    const key = `${nameToText(name)} ${type}`
+    const behaviour = this.#own.has(key) ? this.#behaviours.get(`0 ${key}`) : undefined
+    const message = query({ name: nameToText(name), type, tail: opt({}) })
+    queueMicrotask(() => {
+      if (!behaviour) done(null)
+      else
+        exchanged(message, reply(message, { flags: behaviour.flags, answers: behaviour.sections[0] }), done)
+    })
+  }
+
+  #exchange({ message, view }: Parameters<UpstreamPort['exchange']>[0], done: Done): void {
     const name = nameToText(message, 12).toLowerCase()
     const type = message.readUInt16BE(message.length - 11 - 4)
+    // Whether there is DNS64: asked by the way, and most scenarios have none.
+    if (name === 'ipv4only.arpa' && !this.#behaviours.has(`${view} ${name} ${type}`)) {
+      queueMicrotask(() => done(null, 'network'))
+      return
+    }
+    this.#asked++
+    this.#lastForwarded = message
     const behaviour = this.#behaviours.get(`${view} ${name} ${type}`) ?? this.#behaviours.get(`${view} *`)
     if (!behaviour)
       throw new Error(`upstream ${view} was asked for ${name} ${type}, which the scenario does not say`)

@@ -179,6 +179,107 @@ config line
     })
   })
 
+  describe('hands over what dnsmasq is told by the household', () => {
+    const household = () => {
+      expect(modem.init('start')).toMatchObject({ code: 0, err: '' })
+      return configOf().dns.household
+    }
+
+    it('nothing where there is nothing', () => {
+      expect(household()).toEqual({ zones: [], hosts: [], asked: [], rebindProtection: false })
+    })
+
+    it('/etc/config/dhcp', () => {
+      modem.put(
+        'etc/config/dhcp',
+        `config dnsmasq
+\toption domain 'home'
+\toption local '/home/'
+\toption rebind_protection '1'
+\tlist rebind_domain '/plex.direct/'
+\tlist rebind_domain 'Sync.Example.'
+\tlist address '/cloud.example.org/192.168.1.10'
+\tlist address '/ads.example/0.0.0.0'
+\tlist server '/corp.local/vpn.example/10.8.0.1'
+\tlist server '192.0.2.53'
+
+config domain
+\toption name 'nas.home'
+\toption ip '192.168.1.20'
+
+config hostrecord
+\tlist name 'a.example.org'
+\tlist name 'printer.corp.local'
+\toption ip '192.168.1.30'
+
+config cname
+\toption cname 'www.home'
+\toption target 'nas.home'
+`,
+      )
+      expect(household()).toEqual({
+        zones: ['home', 'cloud.example.org'],
+        hosts: ['nas.home', 'a.example.org', 'printer.corp.local', 'www.home'],
+        asked: ['home', 'corp.local', 'vpn.example', 'plex.direct', 'sync.example'],
+        rebindProtection: true,
+      })
+      // What is loaded for it does not take the place of our own sections.
+      expect(configOf().lines).toHaveLength(1)
+    })
+
+    it('dnsmasq’s own files, the folders that they name, and hosts files', () => {
+      modem.put(
+        'etc/dnsmasq.conf',
+        `# domain=commented.example
+domain=home,192.168.1.0/24
+  host-record = nas.home,nas2.home,192.168.1.20,fd00::20 # the cupboard
+cname=www.home,blog.home,nas.home
+conf-dir=${modem.root}/own,*.conf
+addn-hosts=${modem.root}/etc/more-hosts
+stop-dns-rebind\r
+`,
+      )
+      modem.put('etc/dnsmasq.d/split', 'address=/cloud.example.org/192.168.1.10\nlocal=/only.here/\n')
+      modem.put(
+        'own/vpn',
+        'server=/corp.local/10.8.0.1\nserver=/public.example/#\nrebind-domain-ok=plex.direct',
+      )
+      modem.put(
+        'var/etc/dnsmasq.conf.cfg01',
+        'interface-name=gw.home,br-lan\nauth-zone=mine.example,192.168.1.0/24\n',
+      )
+      modem.put(
+        'etc/hosts',
+        '127.0.0.1 localhost modem.home\n192.168.1.9 tv.home tv # living room\n0.0.0.0 ads.example\n',
+      )
+      modem.put('etc/more-hosts', 'fd00::5 six.home\n')
+      expect(household()).toEqual({
+        zones: ['cloud.example.org', 'only.here', 'mine.example'],
+        hosts: ['nas.home', 'nas2.home', 'www.home', 'blog.home', 'gw.home', 'tv.home', 'six.home'],
+        asked: ['home', 'corp.local', 'plex.direct'],
+        rebindProtection: true,
+      })
+    })
+
+    it('no name that the module would refuse, no root, no blocker’s list', () => {
+      modem.put(
+        'etc/dnsmasq.conf',
+        `address=/#/192.168.1.1
+local=//
+domain=#
+server=/${'a'.repeat(64)}.example/10.0.0.1
+host-record=b\u00fccher.example,192.168.1.2
+host-record=$(reboot).example,'; reboot,192.168.1.2
+address=/ads.example/
+address=/ads2.example/::
+local=/*.fine.example/
+`,
+      )
+      modem.put('etc/dnsmasq.d/blocker', 'local=/x.example/\n'.repeat(5000))
+      expect(household()).toEqual({ zones: ['fine.example'], hosts: [], asked: [], rebindProtection: false })
+    })
+  })
+
   it.each(['with ujail', 'without ujail'])('tells procd nothing that it would drop, %s', (ujail) => {
     if (ujail === 'without ujail') {
       rmSync(join(modem.root, 'sbin/ujail'))
@@ -224,7 +325,7 @@ config line
     const [capabilities] = modem.told('', 'capabilities')
     for (const set of Object.values(JSON.parse(readFileSync(capabilities!, 'utf8'))))
       expect(set).toEqual(['CAP_NET_ADMIN'])
-    expect(modem.told('add_reload_trigger')).toEqual(['securenet'])
+    expect(modem.told('add_reload_trigger')).toEqual(['securenet', 'dhcp'])
     expect(modem.told('add_reload_interface_trigger')).toEqual(['lan', 'guest'])
     expect(modem.told('add_raw_trigger')).toEqual([])
     const calls = modem.procd.map(([verb]) => verb)
@@ -276,7 +377,7 @@ config line
     expect(modem.init('start').code).toBe(0)
     expect(modem.procd.some(([verb]) => verb === 'open_instance')).toBe(false)
     expect(modem.addresses).toEqual([])
-    expect(modem.told('add_reload_trigger')).toEqual(['securenet'])
+    expect(modem.told('add_reload_trigger')).toEqual(['securenet', 'dhcp'])
   })
 })
 
@@ -403,7 +504,7 @@ describe.skipIf(process.getuid?.() !== 0)('a wrong option', () => {
     expect(modem.read('tools.log')).not.toMatch(/^(ip .*address|nft|iptables|ipset)/m)
     expect(modem.read('tools.log')).toContain(`logger -t securenet -p daemon.err wrong option`)
     // A corrected option starts it: the triggers are there.
-    expect(modem.told('add_reload_trigger')).toEqual(['securenet'])
+    expect(modem.told('add_reload_trigger')).toEqual(['securenet', 'dhcp'])
     expect(modem.files().filter((file) => !before.includes(file))).toEqual(['/procd.log', '/tools.log'])
   })
 

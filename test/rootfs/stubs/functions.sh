@@ -39,10 +39,11 @@ config_load() {
 	config_cb
 }
 config_foreach() {
-	local section type function="$1"
+	local section type function="$1" wanted="$2"
+	shift 2
 	for section in $CONFIG_SECTIONS; do
 		config_get type "$section" TYPE
-		[ "$type" = "$2" ] && "$function" "$section"
+		[ "$type" = "$wanted" ] && "$function" "$section" "$@"
 	done
 }
 config_list_foreach() {
