@@ -44,7 +44,8 @@ const anyAddress = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: EAC
 export const openBroker: OpenBrokerStream = async (broker) => {
   const { protocol, hostname, port } = new URL(broker.url)
   const host = hostname.replace(/^\[|\]$/g, '')
-  if (protocol !== 'mqtts:') return () => connectTcp({ host, port: Number(port || 1883), noDelay: true, ...anyAddress })
+  if (protocol !== 'mqtts:')
+    return () => connectTcp({ host, port: Number(port || 1883), noDelay: true, ...anyAddress })
   const [ca, cert, key] = await Promise.all([broker.caFile, broker.certFile, broker.keyFile].map(fileOf))
   return () =>
     connectTls({

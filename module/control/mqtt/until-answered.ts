@@ -119,15 +119,17 @@ export class UntilAnswered {
   #again(): void {
     const { clock, random, onPersists } = this.#options
     const persists = [...this.#troubles.values()].find(
-      ({ since, unanswered }) =>
-        unanswered >= MOST_UNANSWERED || clock.monotonic() - since >= this.#persistsMs,
+      ({ code, since, unanswered }) =>
+        code !== 'MQTT_PACKET_LIMIT' &&
+        (unanswered >= MOST_UNANSWERED || clock.monotonic() - since >= this.#persistsMs),
     )
     if (persists) {
       const now = clock.monotonic()
       for (const [topic, { code }] of this.#troubles)
         this.#troubles.set(topic, { code, since: now, unanswered: 0 })
       this.#persistsMs = Math.min(this.#persistsMs * 2, LONGEST_PERSISTS_MS)
-      return onPersists(persists.code)
+      onPersists(persists.code)
+      return
     }
     if (this.#timer) return
     this.#failures++
