@@ -165,6 +165,7 @@ export class Control {
   async start(): Promise<void> {
     await this.#replay.load(this.#options.trustedTime.now())
     this.#presence.attach(this.#session)
+    this.#session.onChange(() => this.#twin.changed())
     this.#twin.start()
     this.#requests.start()
     this.#session.start()

@@ -17,7 +17,7 @@ import { ReportedPublisher } from './reported-publisher.ts'
 export interface LineReportsOptions {
   identity: Identity
   lineIds: readonly string[]
-  session: Pick<Session, 'keep'>
+  session: Pick<Session, 'keep' | 'status'>
   trust: Pick<Trust, 'number' | 'isStale'>
   trustedTime: Pick<TrustedTime, 'now' | 'floor' | 'unbelieved'>
   clock: Clock
@@ -66,7 +66,7 @@ export class LineReports {
   }
 
   #report(lineId: string): Reported {
-    const { identity, trust, trustedTime, measure } = this.#options
+    const { identity, session, trust, trustedTime, measure } = this.#options
     const book = this.#options.book()
     const now = trustedTime.now()
     return reported({
@@ -77,6 +77,7 @@ export class LineReports {
       fleet: fleetModeOf(book.fleet, lineId),
       fleetState: book.fleet,
       refusals: [...this.#refusals.values()],
+      broker: session.status(),
       measured: measure(lineId),
       at: now,
       floor: trustedTime.floor(),

@@ -56,6 +56,13 @@ export interface DocumentRefusals {
   readonly at: number
 }
 
+/** What the broker does not do for this modem, although it is connected (mqtt/session.ts). */
+export interface BrokerTroubles {
+  readonly unheard: readonly { readonly topic: string; readonly code: string }[]
+  readonly untold: readonly { readonly topic: string; readonly code: string }[]
+  readonly isNameContested: boolean
+}
+
 export interface ReportParts {
   readonly identity: Identity
   readonly line: LineState
@@ -66,6 +73,7 @@ export interface ReportParts {
   /** The fleet order in force; none: no fleet order was ever accepted. */
   readonly fleetState: FleetState | undefined
   readonly refusals: readonly DocumentRefusals[]
+  readonly broker: BrokerTroubles
   readonly measured: LineMeasurement
   /** Seconds since 1970: the best estimate, and what the time surely is not before. */
   readonly at: number
@@ -96,6 +104,7 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   /** Rank and content of the fleet order in force, also where it does not affect this line. */
   readonly fleetOrder?: { readonly epoch: number; readonly sequence: number; readonly digest: string }
   readonly refusals: readonly DocumentRefusals[]
+  readonly broker: Pick<BrokerTroubles, 'unheard' | 'untold'> & { readonly nameContested: boolean }
   readonly clock: {
     readonly floor: number
     readonly steppedBy?: number
@@ -112,7 +121,20 @@ const fleetRank = ({ epoch, order, digest }: FleetState) => ({ epoch, sequence: 
 
 /** What *is*: nothing here is copied from an order that is not in force. */
 export function reported(parts: ReportParts): Reported {
-  const { identity, line, order, keys, fleet, fleetState, refusals, measured, at, floor, unbelieved } = parts
+  const {
+    identity,
+    line,
+    order,
+    keys,
+    fleet,
+    fleetState,
+    refusals,
+    measured,
+    broker,
+    at,
+    floor,
+    unbelieved,
+  } = parts
   const { armed, refused } = measured.interfaces
   const step = line.clockStep && { steppedBy: line.clockStep.by, believed: line.clockStep.believed }
   return {
@@ -143,6 +165,7 @@ export function reported(parts: ReportParts): Reported {
     fleet,
     ...(fleetState && { fleetOrder: fleetRank(fleetState) }),
     refusals,
+    broker: { unheard: broker.unheard, untold: broker.untold, nameContested: broker.isNameContested },
     clock: { floor, ...step, ...(unbelieved !== undefined && { unbelieved }) },
     at,
   }

@@ -21,7 +21,7 @@ export interface TwinOptions {
   lineIds: readonly string[]
   /** Name of the list. */
   list: string
-  session: Pick<Session, 'subscribe' | 'unsubscribe' | 'refresh' | 'keep'>
+  session: Pick<Session, 'subscribe' | 'unsubscribe' | 'refresh' | 'keep' | 'status'>
   trust: Pick<Trust, 'accept' | 'role' | 'placeOf' | 'number' | 'next' | 'isStale'>
   /** As read from flash (line/store.ts). */
   book: LineBook

@@ -19,7 +19,7 @@ import {
   signDocument,
 } from '../../scripts/operator/signing/sign-document.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
-import { freshSigners, keysPayload, now, quiet, setOf } from './signers.ts'
+import { freshSigners, keysPayload, noBroker, now, quiet, setOf } from './signers.ts'
 
 const signers = freshSigners()
 const lineId = 'l1'
@@ -65,6 +65,7 @@ async function modemOn(fs: MemoryFs, clock = new FakeClock(now * 1000)) {
       unsubscribe: (topic) => void handlers.delete(topic),
       refresh: () => undefined,
       keep: (_topic, payload) => void reports.push(JSON.parse(String(payload))),
+      status: () => noBroker,
     },
     trust,
     book,

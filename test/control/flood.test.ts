@@ -66,7 +66,8 @@ it('presence is answered once a minute, and what stands there wrong in the end i
     subscribe: (_topic, given) => {
       handler = given
     },
-    publish: async (_topic, payload) => void said.push(String(payload)),
+    sayPresent: () => void said.push(String(presence.document(3, true).payload)),
+    contested: () => undefined,
     status,
   })
   for (let i = 0; i < 6000; i++) {

@@ -5,6 +5,7 @@ import { validate as validatePresence } from '../../module/control/schemas/prese
 import { validate } from '../../module/control/schemas/reported.json?compiled'
 import type { LineState } from '../../module/line/types.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
+import { noBroker } from './signers.ts'
 
 const line: LineState = {
   lineId: 'l1',
@@ -26,6 +27,7 @@ const parts: ReportParts = {
   fleet: 'run',
   fleetState: undefined,
   refusals: [],
+  broker: noBroker,
   measured: {
     access: 'fixed',
     active: true,

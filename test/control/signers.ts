@@ -9,6 +9,7 @@ import type {
   RootsFile,
 } from '../../module/control/documents/kinds.ts'
 import { type StoredTrust, Trust } from '../../module/control/documents/trust.ts'
+import type { SessionStatus } from '../../module/control/mqtt/session.ts'
 import { makeKeysDocument, makeRootsFile } from '../../scripts/operator/signing/sign-document.ts'
 import {
   generateSigningKey,
@@ -18,6 +19,12 @@ import {
 
 export const now = 1_800_000_000
 export const quiet = createLog(() => {})
+
+/** What a session says before it has ever connected. */
+export const noBroker: SessionStatus = {
+  ...{ connected: false, protocol: null, session: 0, error: null },
+  ...{ unheard: [], untold: [], isNameContested: false },
+}
 
 /** A StateFile in memory. */
 export class MemoryFile<T> {

@@ -5,6 +5,7 @@ import { Twin } from '../../module/control/twin.ts'
 import { emptyBook, lineOf, withOrder } from '../../module/line/store.ts'
 import type { Desired } from '../../module/line/types.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
+import { noBroker } from './signers.ts'
 
 it('what time alone changes: a suspension ends, on flash first, and a head expires', async () => {
   const clock = new FakeClock()
@@ -39,6 +40,7 @@ it('what time alone changes: a suspension ends, on flash first, and a head expir
       subscribe: () => undefined,
       unsubscribe: () => undefined,
       refresh: () => undefined,
+      status: () => noBroker,
       keep: (_topic, payload) => reports.push(JSON.parse(String(payload))),
     },
     trust: {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 
-const WINDOW_MS = 600_000
-/** A restart of our own looks like one; a clumsy change of a modem like two. */
+const WINDOW_MS = 3_600_000
+/** The start before this one left its document there, which is one sign; a clumsy change of a modem is two. */
 const FEW = 3
 
 /**
@@ -11,13 +11,16 @@ const FEW = 3
 export class NameContest {
   readonly #clock: Pick<Clock, 'monotonic'>
   #signs: number[] = []
+  #last: string | undefined
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock
   }
 
-  /** A sign of the other one. */
-  sign(): void {
+  /** @param connection of the other one, where it is known: its last will comes after its presence, and is no second sign */
+  sign(connection?: string): void {
+    if (connection !== undefined && connection === this.#last) return
+    this.#last = connection
     this.#signs.push(this.#clock.monotonic())
     this.#signs = this.#signs.slice(-FEW)
   }

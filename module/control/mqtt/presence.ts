@@ -19,6 +19,8 @@ export interface PresenceOptions {
   clock: Clock
 }
 
+type PresenceSession = Pick<Session, 'subscribe' | 'sayPresent' | 'contested' | 'status'>
+
 /** Two modems under one name, or a broker that forges, would have us answer for ever. */
 const ANSWER_MS = 60_000
 
@@ -48,10 +50,12 @@ export class Presence {
    * The broker may publish the last will of an older connection after this one has said that it is there; whoever
    * reads would take us for lost. So we read what stands there and say it again where it is not ours.
    */
-  attach(session: Pick<Session, 'subscribe' | 'publish' | 'status'>): void {
+  attach(session: PresenceSession): void {
     session.subscribe(this.#topic, ({ payload, retained }) => {
       const status = session.status()
       const ours = this.document(status.session, true).payload
+      const stranger = this.#stranger(payload)
+      if (stranger !== null) session.contested(stranger)
       // The retained copy that comes with the subscription was there before us: the publish at connect is on its way.
       if (!status.connected || retained || payload.equals(ours)) return undefined
       this.#answerSoon(session)
@@ -60,17 +64,26 @@ export class Presence {
   }
 
   /** At once, or when the minute since the last answer is over: what stands there then may be wrong for long. */
-  #answerSoon(session: Pick<Session, 'publish' | 'status'>): void {
+  #answerSoon(session: PresenceSession): void {
     if (this.#isDue) return
     this.#isDue = true
     const wait = Math.max(0, this.#answeredAt + ANSWER_MS - this.#clock.monotonic())
     this.#clock.after(wait, () => {
       this.#isDue = false
-      const { connected, session: number } = session.status()
-      if (!connected) return
+      if (!session.status().connected) return
       this.#answeredAt = this.#clock.monotonic()
-      const { topic, payload } = this.document(number, true)
-      session.publish(topic, payload, { retain: true }).catch(() => undefined)
+      session.sayPresent()
     })
+  }
+
+  /** @returns the connection that says so, if it is none of this start; what cannot be read is no modem's */
+  #stranger(payload: Buffer): string | null {
+    try {
+      const document: unknown = JSON.parse(payload.toString())
+      const { bootId, session } = document as { bootId?: unknown; session?: unknown }
+      return typeof bootId === 'string' && bootId !== this.#bootId ? `${bootId} ${session}` : null
+    } catch {
+      return null
+    }
   }
 }

@@ -1,11 +1,19 @@
 import type { Duplex } from 'node:stream'
-import { type IClientOptions, MqttClient } from 'mqtt'
+import { type IConnackPacket, MqttClient } from 'mqtt'
 import { type BackoffRange, jitteredBackoff } from '../../base/backoff.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
-import { codeOf, messageOf, SecureNetError } from '../../base/error.ts'
+import { messageOf, SecureNetError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
-import { Link, MAX_UNSETTLED, type Message, type MessageHandler, type PublishOptions } from './link.ts'
-import { type BrokerAddress, guarded, MAX_PACKET, type OpenBrokerStream, openBroker } from './transport.ts'
+import { brokerLimits, mustDo } from './broker-limits.ts'
+import { clientOptions } from './client-options.ts'
+import { ConnectionLog } from './connection-log.ts'
+import { Link, type MessageHandler, type PublishOptions } from './link.ts'
+import { NameContest } from './name-contest.ts'
+import { ProtocolVersion } from './protocol-version.ts'
+import { retryWait } from './retry-wait.ts'
+import { Standing } from './standing.ts'
+import { type BrokerAddress, guarded, type OpenBrokerStream, openBroker } from './transport.ts'
+import type { Trouble } from './until-answered.ts'
 
 export type { Message, MessageHandler } from './link.ts'
 
@@ -32,8 +40,14 @@ export interface SessionStatus {
   protocol: '5' | '3.1.1' | null
   /** How many connections were tried since the module started. */
   session: number
-  /** Why the last one ended or never came about. */
+  /** Why the last one ended or never came about; while connected, the code of what the broker does not do. */
   error: string | null
+  /** Topics that the broker does not let us hear: orders on them do not arrive. */
+  unheard: readonly Trouble[]
+  /** Topics that the broker does not take from us. */
+  untold: readonly Trouble[]
+  /** Another client connects under this modem's name. */
+  isNameContested: boolean
 }
 
 const DEFAULT_BACKOFF: BackoffRange = { firstMs: 1000, longestMs: 60_000 }
@@ -44,12 +58,13 @@ const STABLE_MS = 10_000
  * within 8 s, so that a fleet does not knock within the first second (docs/fleet.md).
  */
 const FAILURES_OF_A_LOSS = 4
-const CONNECT_TIMEOUT_MS = 20_000
+/** Two clients of one name throw each other out: the slower they come back, the less it costs everyone. */
+const SLOWER_CONTESTED = 10
+/** DISCONNECT, MQTT 5 §3.14.2.1. */
+const SESSION_TAKEN_OVER = 0x8e
 const STOP_MS = 800
 const CLOCK_POLL_MS = 1000
-const CLOCK_STEP_MS = 60_000
-/** CONNACK: 3.1.1 §3.2.2.3 code 1; MQTT 5 §3.2.2.2 code 0x84. */
-const WRONG_VERSION: readonly unknown[] = [1, 0x84]
+const NAME_CONTESTED = 'MQTT_NAME_CONTESTED'
 
 /**
  * The connection to the broker, for as long as the module runs. Every attempt gets an MQTT client of its own, so that
@@ -60,22 +75,32 @@ const WRONG_VERSION: readonly unknown[] = [1, 0x84]
  */
 export class Session {
   readonly #options: SessionOptions
-  readonly #handlers = new Map<string, MessageHandler>()
-  readonly #kept = new Map<string, Buffer>()
   readonly #listeners: (() => void)[] = []
+  readonly #standing: Standing
+  readonly #contest: NameContest
+  readonly #connectionLog: ConnectionLog
   #running = false
   #client: MqttClient | undefined
   #link: Link | undefined
   #timer: Timer | undefined
   #failures = 0
-  #version: 5 | 4 = 5
-  /** The version of the last CONNACK that let us in. */
-  #proven: 5 | 4 | undefined
+  readonly #version = new ProtocolVersion()
   #session = 0
   #error: string | null = null
+  /** Why this connection ends. */
+  #cause: unknown
 
   constructor(options: SessionOptions) {
+    const { clock, log } = options
     this.#options = options
+    this.#contest = new NameContest(clock)
+    this.#connectionLog = new ConnectionLog(log, clock)
+    this.#standing = new Standing({
+      ...options,
+      present: () => options.presence(this.#session, true),
+      onChange: () => this.#changed(),
+      onPersists: (code) => this.#reconnect(code),
+    })
   }
 
   /** Returns at once; the module serves from its stored state until the broker answers. */
@@ -86,34 +111,52 @@ export class Session {
 
   status(): SessionStatus {
     const connected = this.#running && this.#link !== undefined
-    const protocol = this.#version === 5 ? '5' : '3.1.1'
     return {
       connected,
-      protocol: connected ? protocol : null,
+      protocol: connected ? this.#version.text : null,
       session: this.#session,
-      error: connected ? null : this.#error,
+      error: connected ? this.#trouble : this.#error,
+      unheard: this.#standing.unheard,
+      untold: this.#standing.untold,
+      isNameContested: this.#contest.isContested,
     }
   }
 
-  /** Called after every connect, when subscriptions have been asked for and kept messages sent. */
-  onConnect(listener: () => void): void {
+  get #trouble(): string | null {
+    if (this.#contest.isContested) return NAME_CONTESTED
+    return (this.#standing.unheard[0] ?? this.#standing.untold[0])?.code ?? null
+  }
+
+  /** What status() says of the broker has changed. */
+  onChange(listener: () => void): void {
     this.#listeners.push(listener)
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** @param connection of another client under this modem's name, as its presence document names it */
+  contested(connection?: string): void {
+    const before = this.#contest.isContested
+    this.#contest.sign(connection)
+    if (before || !this.#contest.isContested) return
+    this.#options.log.error('mqtt-name-contested', { code: NAME_CONTESTED, name: this.#options.clientId })
+    this.#changed()
   }
 
   /** One exact topic, one handler; asked for again after every connect, which brings the retained message again. */
   subscribe(topic: string, handler: MessageHandler): void {
-    this.#handlers.set(topic, handler)
-    this.refresh([topic])
+    this.#standing.subscribe(topic, handler)
   }
 
   unsubscribe(topic: string): void {
-    this.#handlers.delete(topic)
-    this.#link?.unsubscribe(topic).catch(() => undefined)
+    this.#standing.unsubscribe(topic)
   }
 
   /** Asks for the retained messages of these topics again ([MQTT-3.8.4-3]). */
   refresh(topicNames: readonly string[]): void {
-    this.#link?.subscribe(topicNames).catch((error) => this.#warn(error))
+    this.#standing.refresh(topicNames)
   }
 
   /** QoS 1; resolves at the broker's acknowledgement. @throws SecureNetError MQTT_OFFLINE, MQTT_CONNECTION_LOST, ... */
@@ -132,8 +175,12 @@ export class Session {
    * for a message sent while a link breaks may be lost.
    */
   keep(topic: string, payload: Buffer): void {
-    this.#kept.set(topic, payload)
-    this.#link?.publish(topic, payload, { retain: true }).catch((error) => this.#warn(error))
+    this.#standing.keep(topic, payload)
+  }
+
+  /** Says again that this modem is there: something else stands on its topic. */
+  sayPresent(): void {
+    this.#standing.sayPresent()
   }
 
   /** Says good-bye and ends within a second, even if the broker hangs. */
@@ -165,9 +212,11 @@ export class Session {
     )
   }
 
-  #warn(error: unknown): void {
-    if (codeOf(error) === 'MQTT_CONNECTION_LOST') return
-    this.#options.log.warn('mqtt', { code: codeOf(error), message: messageOf(error) })
+  /** Another node of the broker may do what this one does not. */
+  #reconnect(code: string): void {
+    this.#options.log.warn('mqtt-reconnects', { code })
+    this.#cause = new SecureNetError(code, 'the broker goes on refusing or not answering')
+    this.#client?.stream?.destroy()
   }
 
   #attempt(): void {
@@ -186,29 +235,37 @@ export class Session {
   }
 
   #connect(open: () => Duplex): void {
-    const client = new MqttClient(() => guarded(open()), this.#clientOptions())
+    const client = new MqttClient(
+      () => guarded(open()),
+      clientOptions(this.#options, this.#version.current, this.#session),
+    )
     this.#client = client
-    const link = new Link(client, (message) => this.#dispatch(message), this.#options.clock)
-    let cause: unknown
+    const link = new Link(client, (message) => this.#standing.dispatch(message), this.#options.clock)
     let since: number | undefined
+    this.#cause = undefined
     client.on('error', (error) => {
-      cause ??= error
+      this.#cause ??= error
       client.stream?.destroy()
     })
     client.on('disconnect', ({ reasonCode }) => {
-      cause ??= new SecureNetError('MQTT_DISCONNECTED', `the broker disconnected us, reason ${reasonCode}`)
+      if (reasonCode === SESSION_TAKEN_OVER) this.contested()
+      this.#cause ??= new SecureNetError(
+        'MQTT_DISCONNECTED',
+        `the broker disconnected us, reason ${reasonCode}`,
+      )
     })
-    client.on('connect', () => {
+    client.on('connect', (connack) => {
       since = this.#options.clock.monotonic()
-      this.#up(link)
+      this.#welcome(client, link, connack)
     })
     client.once('close', () => {
       link.ended()
       this.#link = undefined
       this.#client = undefined
+      this.#standing.disconnected()
       const lasted = since === undefined ? 0 : this.#options.clock.monotonic() - since
-      if (lasted >= STABLE_MS) this.#failures = 0
-      this.#down(cause, since !== undefined)
+      if (lasted >= STABLE_MS && !this.#contest.isContested) this.#failures = 0
+      this.#down(this.#cause, since !== undefined)
     })
     try {
       client.connect()
@@ -218,43 +275,25 @@ export class Session {
     }
   }
 
-  #clientOptions(): IClientOptions {
-    const { clientId, keepaliveSeconds, presence } = this.#options
-    return {
-      manualConnect: true,
-      clientId,
-      protocolVersion: this.#version,
-      clean: true,
-      keepalive: keepaliveSeconds,
-      reconnectPeriod: 0,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      queueQoSZero: false,
-      resubscribe: false,
-      timerVariant: 'native',
-      will: { ...presence(this.#session, false), qos: 1, retain: true },
-      ...(this.#version === 5 && {
-        properties: { maximumPacketSize: MAX_PACKET, receiveMaximum: MAX_UNSETTLED },
-      }),
+  #welcome(client: MqttClient, link: Link, connack: IConnackPacket): void {
+    this.#version.proven()
+    try {
+      mustDo(connack)
+    } catch (error) {
+      this.#cause = error
+      client.stream?.destroy()
+      return
     }
+    link.limit(brokerLimits(connack))
+    this.#up(link)
   }
 
   #up(link: Link): void {
     this.#link = link
-    this.#proven = this.#version
     this.#error = null
-    this.#options.log.info('mqtt-connected', {
-      protocol: this.#version === 5 ? '5' : '3.1.1',
-      session: this.#session,
-    })
-    if (this.#handlers.size > 0) this.refresh([...this.#handlers.keys()])
-    const { topic, payload } = this.#options.presence(this.#session, true)
-    link.publish(topic, payload, { retain: true }).catch((error) => this.#warn(error))
-    for (const [name, kept] of this.#kept) this.keep(name, kept)
-    for (const listener of this.#listeners) listener()
-  }
-
-  #dispatch(message: Message): Promise<void> | undefined {
-    return this.#handlers.get(message.topic)?.(message)
+    this.#connectionLog.up({ protocol: this.#version.text, session: this.#session })
+    this.#standing.connected(link)
+    this.#changed()
   }
 
   #down(cause: unknown, wasUp: boolean): void {
@@ -262,40 +301,16 @@ export class Session {
     if (!this.#running) return
     this.#failures = Math.max(this.#failures + 1, wasUp ? FAILURES_OF_A_LOSS : 1)
     const code = (cause as { code?: unknown } | undefined)?.code
-    if (!wasUp && this.#otherVersion(code)) {
+    if (!wasUp && this.#version.failed(code)) {
       this.#attempt()
       return
     }
     const { backoff = DEFAULT_BACKOFF, random } = this.#options
-    const delay = jitteredBackoff(this.#failures, backoff, random())
-    this.#options.log.warn('mqtt-disconnected', {
-      code: String(code ?? 'CLOSED'),
-      message: this.#error,
-      retryMs: delay,
-    })
-    this.#wait(delay)
-  }
-
-  /** @returns whether to try the other version at once */
-  #otherVersion(code: unknown): boolean {
-    const other = this.#version === 5 ? 4 : 5
-    const refused = WRONG_VERSION.includes(code)
-    // Old brokers may hang up on a version they do not know, without CONNACK: the next attempt offers the other one.
-    if (refused || (code === undefined && this.#proven === undefined)) this.#version = other
-    return refused && other === 4
-  }
-
-  /** Until the back-off is over, or at once when the clock steps: with the right time, certificates may be valid. */
-  #wait(ms: number): void {
-    const { clock } = this.#options
-    const offset = clock.now() - clock.monotonic()
-    const until = clock.monotonic() + ms
-    const tick = () => {
-      const left = until - clock.monotonic()
-      const stepped = Math.abs(clock.now() - clock.monotonic() - offset) > CLOCK_STEP_MS
-      if (left <= 0 || stepped) return this.#attempt()
-      this.#timer = clock.after(Math.min(left, CLOCK_POLL_MS), tick)
-    }
-    tick()
+    const { longestMs } = backoff
+    const slower = { firstMs: longestMs, longestMs: longestMs * SLOWER_CONTESTED }
+    const range = this.#contest.isContested ? slower : backoff
+    const delay = jitteredBackoff(this.#failures, range, random())
+    this.#connectionLog.down(String(code ?? 'CLOSED'), this.#error, delay)
+    this.#timer = retryWait(this.#options.clock, delay, () => this.#attempt())
   }
 }

@@ -119,8 +119,9 @@ export class UntilAnswered {
   #again(): void {
     const { clock, random, onPersists } = this.#options
     const persists = [...this.#troubles.values()].find(
-      ({ since, unanswered }) =>
-        unanswered >= MAX_UNANSWERED || clock.monotonic() - since >= this.#persistsMs,
+      ({ code, since, unanswered }) =>
+        code !== 'MQTT_PACKET_LIMIT' &&
+        (unanswered >= MAX_UNANSWERED || clock.monotonic() - since >= this.#persistsMs),
     )
     if (persists) {
       const now = clock.monotonic()

@@ -23,7 +23,7 @@ session.subscribe('echo', ({ payload }) => {
   console.log('received', payload.length, session.status().protocol)
   session.stop()
 })
-session.onConnect(() => session.publish('echo', Buffer.alloc(65536)))
+session.onChange(() => session.publish('echo', Buffer.alloc(65536)))
 session.start()
 `
 
