@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { aliases } from './scripts/bundle/aliases.mjs'
-import { batchFile, compileBatch } from './scripts/compile-batch.mjs'
+import { BATCH_FILE, compileBatch } from './scripts/compile-batch.mjs'
 import { esbuildSchemas } from './scripts/compile-schema.mjs'
 import { buildPackages } from './scripts/package/packages.mjs'
 
@@ -103,10 +103,10 @@ function nativeModule(target, out) {
 /** @returns {number} bytes; 0 where there is no compiler for the target: datagrams then go one by one */
 function batchAddon(target, out) {
   const [, arch] = target.split('-')
-  const file = join(out, batchFile)
+  const file = join(out, BATCH_FILE)
   const missing = compileBatch(arch === 'armv7' ? 'arm' : arch, file, { root })
   if (missing === null) return statSync(file).size
-  console.error(`no ${batchFile}: ${missing}; it answers datagrams one by one`)
+  console.error(`no ${BATCH_FILE}: ${missing}; it answers datagrams one by one`)
   return 0
 }
 
@@ -143,7 +143,7 @@ const { values } = parseArgs({
     architecture: { type: 'string' },
   },
 })
-for (const stale of ['prebuilds', batchFile])
+for (const stale of ['prebuilds', BATCH_FILE])
   rmSync(join(values.out, stale), { recursive: true, force: true })
 await bundle(values.out)
 for (const file of files) checkAscii(join(values.out, file))

@@ -56,8 +56,8 @@ function giveWay(): void {
   }
 }
 
-const workMs = 0.5
-const napMs = 1
+const WORK_MS = 0.5
+const NAP_MS = 1
 
 /**
  * A low priority alone is not enough: Linux since 6.6 lets a thread finish its slice of 3 ms before one that wakes gets
@@ -67,8 +67,8 @@ function createNaps(): () => Promise<void> {
   const nobody = new Int32Array(new SharedArrayBuffer(4))
   let woke = performance.now()
   return async () => {
-    if (performance.now() - woke < workMs) return
-    Atomics.wait(nobody, 0, 0, napMs)
+    if (performance.now() - woke < WORK_MS) return
+    Atomics.wait(nobody, 0, 0, NAP_MS)
     woke = performance.now()
   }
 }

@@ -4,7 +4,7 @@ import { isMainThread } from 'node:worker_threads'
 import { systemClock } from './base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from './base/error.ts'
 import { createLog } from './base/log.ts'
-import { parseArguments, usage } from './cli/arguments.ts'
+import { parseArguments, USAGE_TEXT } from './cli/arguments.ts'
 import { askCommand } from './cli/ask.ts'
 import { parseConfig } from './config/load.ts'
 import { Daemon } from './daemon/daemon.ts'
@@ -17,16 +17,18 @@ const USAGE = 2
 const NOT_RUNNING = 3
 const FAILED = 1
 
-function exitCodeOf(code: string): number {
+/** 1 is an answer of `check`: not blocked. So what went wrong is another. */
+function exitCodeOf(code: string, verb: string | undefined): number {
   if (code === 'USAGE') return USAGE
-  return code === 'DAEMON_NOT_RUNNING' ? NOT_RUNNING : FAILED
+  if (code === 'DAEMON_NOT_RUNNING') return NOT_RUNNING
+  return verb === 'check' ? USAGE : FAILED
 }
 
-function explain(error: unknown): number {
+function explain(error: unknown, verb: string | undefined): number {
   const code = codeOf(error)
   process.stderr.write(`securenet: ${code}: ${messageOf(error)}\n`)
   if (error instanceof SecureNetError && error.remedy !== '') process.stderr.write(`  ${error.remedy}\n`)
-  return exitCodeOf(code)
+  return exitCodeOf(code, verb)
 }
 
 function readConfig(path: string): string {
@@ -65,7 +67,7 @@ async function main(argv: readonly string[]): Promise<number> {
   process.env['PATH'] ??= '/usr/sbin:/usr/bin:/sbin:/bin'
   const args = parseArguments(argv)
   if (args.verb === 'help' || args.verb === 'version') {
-    process.stdout.write(args.verb === 'help' ? usage : `${version}\n`)
+    process.stdout.write(args.verb === 'help' ? USAGE_TEXT : `${version}\n`)
     return 0
   }
   if (args.verb === 'run') return run(args.config)
@@ -73,12 +75,14 @@ async function main(argv: readonly string[]): Promise<number> {
     parseConfig(readConfig(args.config))
     return 0
   }
-  return askCommand(args, { out: (text) => process.stdout.write(text) })
+  // https://no-color.org
+  const colour = process.stdout.isTTY === true && !process.env['NO_COLOR']
+  return askCommand(args, { out: (text) => process.stdout.write(text), colour })
 }
 
 if (isMainThread)
   main(process.argv.slice(2)).then(
     (code) => process.exit(code),
-    (error) => process.exit(explain(error)),
+    (error) => process.exit(explain(error, process.argv[2])),
   )
 else runThread()

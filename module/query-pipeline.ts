@@ -106,7 +106,13 @@ export function createQueryPipeline({
   const chain = createChain({
     ...{ policy, clock, clients, blocked, upstream, rateLimit },
     cache,
-    inspect: createAnswerInspector({ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt }),
+    inspect: createAnswerInspector({
+      policy,
+      blocked,
+      rebindProtection: dns.rebindProtection,
+      rebindExempt,
+      warningPages: config.upstream.warningPages,
+    }),
     localZones: dns.localZones,
     refuseBypass: dns.resolverBypass,
     viewOf: upstream.viewOf,

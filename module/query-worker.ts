@@ -28,7 +28,7 @@ import { ModemUpstream } from './upstream/modem-upstream.ts'
 /** Counts go to the main thread so long after the first query that they hold. */
 const REPORT_MS = 250
 /** A flood of names is no news to a person; the page and notices keep no more than that either. */
-const NAMES_MOST = 256
+const MAX_NAMES = 256
 
 export interface QueryThreadOptions {
   config: Config
@@ -55,7 +55,7 @@ export class QueryThread {
   readonly #counts: QueryCounts
   readonly #serving: QueryPipeline
   readonly #listeners: UdpListener[] = []
-  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [], notices: false }
+  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [] }
   #store: Store | null = null
   #starting: Promise<void> | null = null
   #timer: Timer | null = null
@@ -161,8 +161,7 @@ export class QueryThread {
 
   #onBlocked(query: Query): void {
     const { category, reason, nameLength } = query
-    const wanted = this.#state.notices || reason === 'blocked-target' || reason === 'blocked-upstream'
-    if (!wanted || this.#blocked.length >= NAMES_MOST) return
+    if (reason === 'resolver-bypass' || this.#blocked.length >= MAX_NAMES) return
     this.#blocked.push({ name: nameToText(Question.name.subarray(0, nameLength)), category, reason })
   }
 

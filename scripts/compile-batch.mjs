@@ -4,10 +4,10 @@ import { chmodSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Bytes; more fails the build. */
-const BYTES_MOST = 10_000
+const MAX_BYTES = 10_000
 
 /** The add-on's name beside the bundle. */
-export const batchFile = 'batch.node'
+export const BATCH_FILE = 'batch.node'
 
 /** Debian's compilers, by the CPU as Node names it: gcc-x86-64-linux-gnu, gcc-aarch64-linux-gnu, gcc-arm-linux-gnueabihf. */
 const compilers = {
@@ -64,9 +64,9 @@ export function compileBatch(cpu, file, { root }) {
   })
   if (status !== 0) throw new Error(`${compiler} did not compile the batch add-on: ${stderr}`)
   const { size } = statSync(fresh)
-  if (size > BYTES_MOST) {
+  if (size > MAX_BYTES) {
     rmSync(fresh)
-    throw new Error(`the batch add-on for ${cpu} has ${size} bytes, over ${BYTES_MOST}`)
+    throw new Error(`the batch add-on for ${cpu} has ${size} bytes, over ${MAX_BYTES}`)
   }
   chmodSync(fresh, 0o644)
   renameSync(fresh, file)

@@ -34,14 +34,14 @@ export async function compileSchema(path) {
   return outputFiles[0].text
 }
 
-const suffix = '?compiled'
+const SUFFIX = '?compiled'
 
 /** `import { validate } from '<schema>?compiled'` in a bundle made by esbuild. */
 export const esbuildSchemas = {
   name: 'compiled-schemas',
   setup(bundler) {
     bundler.onResolve({ filter: /\.json\?compiled$/ }, async (args) => {
-      const found = await bundler.resolve(args.path.slice(0, -suffix.length), {
+      const found = await bundler.resolve(args.path.slice(0, -SUFFIX.length), {
         resolveDir: args.resolveDir,
         kind: 'import-statement',
       })
@@ -60,6 +60,6 @@ export const viteSchemas = {
   name: 'compiled-schemas',
   enforce: 'pre',
   async load(id) {
-    return id.endsWith(suffix) ? compileSchema(id.slice(0, -suffix.length)) : null
+    return id.endsWith(SUFFIX) ? compileSchema(id.slice(0, -SUFFIX.length)) : null
   },
 }

@@ -21,14 +21,14 @@ import { Workers } from './fleet/workers.ts'
 import { Parts } from './household/parts.ts'
 import { bytesText } from './operator/output.ts'
 
-const boundMs = 290_000
+const BOUND_MS = 290_000
 
-const simulation =
+const SIMULATION =
   'A simulation: the module’s own control code (module/control) against a real mosquitto on loopback without TLS;' +
   ' state files and lists are in memory, and there is no DNS, no flash and no firewall behind it.'
 
 const help = `
-${simulation}
+${SIMULATION}
 Phases: modems join; every line is ordered on, with its first list; off again; on in one burst; a delta to all at
 once; a snapshot to all, spread; the broker restarts and everybody comes back.
 Ends by itself within five minutes and leaves nothing behind. docs/fleet.md has the figures.`
@@ -134,8 +134,8 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void end(130))
   // Also keeps this process until every part has stopped: nothing else may be left that does.
   setTimeout(
-    () => fail(new SecureNetError('FLEET_TOO_SLOW', `not done within ${boundMs / 1000} s`, 'Fewer modems.')),
-    boundMs,
+    () => fail(new SecureNetError('FLEET_TOO_SLOW', `not done within ${BOUND_MS / 1000} s`, 'Fewer modems.')),
+    BOUND_MS,
   )
   try {
     const mosquitto = parts.add(new Mosquitto(folder))
@@ -143,7 +143,7 @@ async function main(): Promise<void> {
     const backend = parts.add(new FleetBackend(mosquitto.url, folder))
     await backend.start()
     const workers = parts.add(new Workers())
-    if (!json) process.stdout.write(`${simulation}\n${options.modems} modems in ${processes} processes\n\n`)
+    if (!json) process.stdout.write(`${SIMULATION}\n${options.modems} modems in ${processes} processes\n\n`)
     const tell = (result: PhaseResult) => void (json || process.stdout.write(`${phaseText(result)}\n\n`))
     const begin = performance.now()
     const phases = await runPhases({ options, mosquitto, backend, workers }, processes, tell)

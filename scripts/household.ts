@@ -8,6 +8,7 @@ import { household, writeModuleConfig } from './household/module-config.ts'
 import { ModuleProcess } from './household/module-process.ts'
 import { Parts } from './household/parts.ts'
 import { checkPorts, hasIpv6Loopback, type PortUse } from './household/ports.ts'
+import { readyBlock } from './household/ready.ts'
 import { modemRuntime } from './household/runtime.ts'
 import { projectRoot, readSettings, type Settings } from './household/settings.ts'
 import { onStopWanted } from './household/stop-signals.ts'
@@ -20,8 +21,7 @@ import {
 } from './household/upstream.ts'
 import { blockedInDns, ModuleWatch } from './household/watch-module.ts'
 
-const protectingWithinMs = 180_000
-const unlistedName = 'example.com'
+const PROTECTING_WITHIN_MS = 180_000
 
 const say = (step: string, text: string) => void process.stdout.write(`${step.padEnd(11)} ${text}\n`)
 
@@ -56,20 +56,8 @@ async function chooseUpstream(settings: Settings, parts: Parts): Promise<Resolve
   return demo
 }
 
-/** One line with everything to try from a second terminal. */
-function readyLine({ dnsPort, pagePort }: Settings, listed: string): string {
-  const page = `http://${household.pageAddress}:${pagePort}/`
-  return [
-    `blocked: dig -p ${dnsPort} @127.0.0.1 ${listed}`,
-    `resolves: dig -p ${dnsPort} @127.0.0.1 ${unlistedName}`,
-    `page: ${page} or curl -H 'Host: ${listed}' ${page}`,
-    `switch: npm run operator -- line disable ${household.lineId} (or enable, show)`,
-    'look: npm run operator -- list status, npm run securenet -- status',
-    'stop: Ctrl-C',
-  ].join(' | ')
-}
-
-async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<void> {
+async function bringUp(parts: Parts, fail: (error: unknown) => void, verbose: boolean): Promise<void> {
+  const detail = verbose ? say : () => undefined
   const settings = readSettings(process.env)
   const ipv6 = await hasIpv6Loopback()
   const addresses = ipv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']
@@ -84,11 +72,11 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<vo
   await checkPorts([...portsOf(settings, addresses), brokerPort])
   const home = prepareHome(settings.home)
   parts.add({ stop: async () => leaveHome(home) })
-  say('home', home.folder)
+  detail('home', home.folder)
   const upstream = await chooseUpstream(settings, parts)
   const brokerUrl = await parts.add(new EmbeddedBroker(brokerPort)).start()
-  say('broker', brokerUrl)
-  const backend = parts.add(new Backend({ home, brokerUrl, lineId: household.lineId, say }))
+  detail('broker', brokerUrl)
+  const backend = parts.add(new Backend({ home, brokerUrl, lineId: household.lineId, say, detail }))
   const { list, listedName } = await backend.start()
 
   writeModuleConfig({ home, settings, addresses, upstream, brokerUrl, list })
@@ -112,9 +100,9 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<vo
     }),
   )
   module.start()
-  say('module', `dist/securenet/securenet.cjs, its own process; log ${home.moduleLog}`)
+  detail('module', `dist/securenet/securenet.cjs, its own process; log ${home.moduleLog}`)
   try {
-    await watch.protecting(protectingWithinMs)
+    await watch.protecting(PROTECTING_WITHIN_MS)
     if (!(await blockedInDns(settings.dnsPort, listedName, 5000)))
       throw new SecureNetError(
         'HOUSEHOLD_NOT_BLOCKING',
@@ -124,23 +112,25 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void): Promise<vo
     throw new Error(`${messageOf(error)}\n${module.logTail()}`, { cause: error })
   }
   module.served()
-  say('ready', readyLine(settings, listedName))
+  process.stdout.write(`\n${'ready'.padEnd(11)} ${readyBlock(settings, listedName)}\n`)
 }
 
-const usage = `npm start: a protected household on this machine, until Ctrl-C. It takes no arguments; what can be changed:
+const USAGE = `npm start [-- --verbose]: a protected household on this machine, until Ctrl-C
+  --verbose                        also what builders of the module need: folders, broker, keys, log
   SECURENET_DNS_PORT (5300), SECURENET_PAGE_PORT (8053), SECURENET_MQTT_PORT (18830)
   SECURENET_UPSTREAM=ADDRESS:PORT  the resolver behind it
 `
 
-function refuseArguments(argv: readonly string[]): void {
-  if (argv.length === 0) return
-  const wanted = argv.every((argument) => argument === '--help' || argument === '-h')
-  process[wanted ? 'stdout' : 'stderr'].write(usage)
+/** @returns whether everything is to be told */
+function isVerbose(argv: readonly string[]): boolean {
+  if (argv.every((argument) => argument === '--verbose')) return argv.length > 0
+  const wanted = argv.every((argument) => ['--help', '-h', '--verbose'].includes(argument))
+  process[wanted ? 'stdout' : 'stderr'].write(USAGE)
   process.exit(wanted ? 0 : 2)
 }
 
 async function main(): Promise<void> {
-  refuseArguments(process.argv.slice(2))
+  const verbose = isVerbose(process.argv.slice(2))
   const parts = new Parts()
   let ending = false
   const end = async (code: number) => {
@@ -163,7 +153,7 @@ async function main(): Promise<void> {
   process.on('unhandledRejection', fail)
   // A terminal that has gone must not keep the parts from being stopped.
   process.stdout.on('error', () => void end(0))
-  await bringUp(parts, fail).catch(fail)
+  await bringUp(parts, fail, verbose).catch(fail)
 }
 
 await main()

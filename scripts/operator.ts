@@ -18,6 +18,19 @@ const terminal: Terminal = {
   },
 }
 
-// `| head` ends our reader: that is no error of ours.
-process.stdout.on('error', () => process.exit(0))
+let isDone = false
+// `| head` ends our reader: nothing to tell, and the work may not have been done.
+process.stdout.on('error', () => {
+  isDone = true
+  process.exit(1)
+})
+// Node ends with 13 and without a word where something is waited for that never comes.
+process.once('exit', () => {
+  if (isDone) return
+  process.stderr.write(
+    'INTERNAL: the tool has ended before its work was done; what it has said so far counts.\n',
+  )
+  process.exitCode = 1
+})
 process.exitCode = await runOperator(process.argv.slice(2), realWorld(terminal))
+isDone = true

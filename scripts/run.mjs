@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const bundle = join(root, 'dist', 'securenet', 'securenet.cjs')
-const leastNode = [20, 19]
+const MIN_NODE = [20, 19]
 
 function fail(message) {
   process.stderr.write(`securenet: ${message}\n`)
@@ -20,9 +20,9 @@ function say(message) {
 
 function checkNode() {
   const parts = process.versions.node.split('.').map(Number)
-  if (parts[0] > leastNode[0] || (parts[0] === leastNode[0] && parts[1] >= leastNode[1])) return
+  if (parts[0] > MIN_NODE[0] || (parts[0] === MIN_NODE[0] && parts[1] >= MIN_NODE[1])) return
   fail(
-    `Node ${process.versions.node} is too old: this project needs Node ${leastNode.join('.')} or newer. ` +
+    `Node ${process.versions.node} is too old: this project needs Node ${MIN_NODE.join('.')} or newer. ` +
       'Install Node 20, 22 or 24 (https://nodejs.org/) and run the same command again.',
   )
 }

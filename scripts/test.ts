@@ -41,6 +41,8 @@ const tools: Readonly<Record<string, string>> = {
   'musl-gcc': 'musl-tools',
   ps: 'procps',
   'ssh-agent': 'openssh-client',
+  '/usr/lib/postgresql': 'postgresql',
+  psql: 'postgresql-client',
 }
 
 function isInstalled(tool: string): boolean {
@@ -68,7 +70,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 
 /** Debian and root: what tests need is installed, after saying what. */
 function installMissing(): void {
-  const packages = [...new Set(missingTools().map((tool) => tools[tool] as string))]
+  const packages = [...new Set(missingTools().map((tool) => tools[tool]!))]
   if (packages.length === 0) return
   const allowed = process.env['SECURENET_TEST_INSTALL'] !== '0'
   if (!allowed || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return

@@ -20,7 +20,11 @@ export function codeOf(error: unknown): string {
   return 'INTERNAL'
 }
 
-/** One line that says what went wrong, for a log or a person. */
+/** One line that says what went wrong, for a log or a person; of several tries each one's (Node's own line has none). */
 export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    const parts = error.errors.map(messageOf).join('; ')
+    return error.message === '' ? parts : `${error.message}: ${parts}`
+  }
   return error instanceof Error ? error.message : String(error)
 }

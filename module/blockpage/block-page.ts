@@ -3,8 +3,12 @@ import type { Branding } from '../config/config.ts'
 import { type DisplayName, displayName } from './display-name.ts'
 import { type Document, shield } from './document.ts'
 import { type Html, html } from './html.ts'
-import type { Texts } from './locales/texts.ts'
-import { categoryText } from './locales/texts-of.ts'
+import type { KnownCategory, Texts } from './locales/texts.ts'
+import { categoryText, knownCategory } from './locales/texts-of.ts'
+import { isClockTime, moment } from './moment.ts'
+import { asciiName, shownName } from './name.ts'
+import type { ProtectionStatus } from './page-data.ts'
+import { reportUrl } from './report-url.ts'
 
 export interface BlockedVisit {
   readonly name: string
@@ -12,27 +16,61 @@ export interface BlockedVisit {
   /** The listed name that matched: `name` or a parent of it. */
   readonly suffix: string
   readonly isTest: boolean
+  readonly status: Pick<ProtectionStatus, 'protecting' | 'modem' | 'listVersion'>
+  /** Wall clock, ms since 1970. */
+  readonly now: number
 }
 
-/** The configured address with the blanks filled in; nothing is sent before the reader opens it. */
-export function reportUrl(branding: Branding, { name, category }: BlockedVisit): string {
-  return branding.reportUrl
-    .replaceAll('{name}', () => encodeURIComponent(name))
-    .replaceAll('{category}', () => encodeURIComponent(category))
+type Advice = 'entered' | 'infected' | 'message'
+
+/** What a reader may have to do beyond leaving, by what the site does. */
+const adviceOf: Readonly<Record<KnownCategory, readonly Advice[]>> = {
+  phishing: ['entered', 'message'],
+  scam: ['entered', 'message'],
+  malware: ['infected', 'message'],
+  botnet: ['infected'],
+  cryptojacking: ['message'],
+  'resolver-bypass': [],
+  // Another filter's block says nothing about the site.
+  blocked: [],
+  other: ['message'],
 }
 
-/** Labels isolated one by one: a right-to-left one must not change places with its neighbours (UAX 9 §4.3). */
-function labelled(labels: readonly string[]): Html {
-  const parts = labels.map((label, i) => {
-    const dot = i < labels.length - 1 ? html`.` : null
-    return html`<span class="label"><bdi>${label}</bdi>${dot}</span>`
-  })
-  return html`<bdi dir="ltr" translate="no">${parts}</bdi>`
+/** Folded, without script; a printer unfolds it. */
+function folded(heading: string, content: Html): Html {
+  return html`<details>
+<summary>${heading}</summary>
+${content}
+</details>`
 }
 
-/** @param name A-labels; breaks after a dot before it breaks anywhere else */
-export function asciiName(name: string): Html {
-  return labelled(name.split('.'))
+function safeonweb({ blocked, safeonweb: href }: Texts): Html {
+  return html`<li>${blocked.advice(html`<a href="${href}" rel="noreferrer">Safeonweb</a>`)}</li>`
+}
+
+const sections: Readonly<Record<Advice, (texts: Texts) => Html>> = {
+  entered: (texts) => {
+    const { enteredHeading, password, bank, police } = texts.blocked
+    return folded(
+      enteredHeading,
+      html`<ul>
+<li>${password}</li>
+<li>${bank(html`<a href="tel:+3278170170">078&nbsp;170&nbsp;170</a>`)}</li>
+<li>${police}</li>
+${safeonweb(texts)}
+</ul>`,
+    )
+  },
+  infected: (texts) => {
+    const { infectedHeading, infected } = texts.blocked
+    const steps = infected.map((step) => html`<li>${step}</li>`)
+    return folded(infectedHeading, html`<ol>${steps}${safeonweb(texts)}</ol>`)
+  },
+  message: (texts) => {
+    const { messageHeading, forward } = texts.blocked
+    const address = html`<a href="mailto:${texts.suspicious}">${texts.suspicious}</a>`
+    return folded(messageHeading, html`<p>${forward(address)}</p>`)
+  },
 }
 
 function nameDetails(
@@ -41,39 +79,57 @@ function nameDetails(
   texts: Texts,
 ): Html {
   const { inOwnScript, imitation, listedAs } = texts.blocked
-  return html`${unicode && html`<p class="soft">${inOwnScript} <b>${labelled(unicode)}</b></p>`}
+  return html`${unicode && html`<p class="soft">${inOwnScript} ${shownName(unicode, name)}</p>`}
 ${imitating ? html`<p class="soft">${imitation}</p>` : null}
 ${suffix === name ? null : html`<p class="soft">${listedAs} ${asciiName(suffix)}</p>`}`
+}
+
+function mistake(texts: Texts, branding: Branding, blocked: BlockedVisit): Html {
+  const { mistakeHeading, mistake: words, mistakeLink } = texts.blocked
+  return folded(
+    mistakeHeading,
+    html`<p>${words}</p>
+<p><a class="link" href="${reportUrl(branding, blocked)}" rel="noreferrer">${mistakeLink}</a></p>`,
+  )
+}
+
+/** One line that can be read over the phone; the category as the helpdesk knows it. */
+function helpdesk(texts: Texts, { category, status, now }: BlockedVisit): Html {
+  const { helpdesk: label, helpdeskModem, helpdeskList } = texts.blocked
+  const parts = [
+    ...(isClockTime(now) ? [moment(texts, now)] : []),
+    html`${helpdeskModem(status.modem)}`,
+    ...(status.listVersion === null ? [] : [html`${helpdeskList(String(status.listVersion))}`]),
+    html`<span translate="no">${category}</span>`,
+  ]
+  const line = parts.map(
+    (part, i) => html` <span class="part">${part}${i < parts.length - 1 ? ' ·' : null}</span>`,
+  )
+  return html`<p class="soft helpdesk"><b>${label}</b>${line}</p>`
 }
 
 export function blockPage(blocked: BlockedVisit, branding: Branding, texts: Texts): Document {
   const words = texts.blocked
   const { name, sentence } = categoryText(texts, blocked.category)
-  const main = html`<div class="card">
+  const known = knownCategory(blocked.category)
+  const advice = adviceOf[known].map((one) => sections[one](texts))
+  const main = html`<div class="card danger">
 <div class="state">${shield('bar')}
 <h1>${words.heading}</h1></div>
-<p class="name"><strong>${asciiName(blocked.name)}</strong></p>
+<p class="name">${asciiName(blocked.name)}</p>
 ${nameDetails(displayName(blocked.name), blocked, texts)}
+${blocked.isTest ? html`<p class="test"><strong>${words.testName}</strong></p>` : null}
 <p class="lead"><strong>${name}.</strong> ${sentence}</p>
-<p class="safe"><strong>${words.nothingLoaded}</strong> ${words.goBack}</p>
-${blocked.isTest ? html`<p><strong>${words.testName}</strong></p>` : null}
+<p class="do">${known === 'botnet' ? words.haveChecked : words.goBack}</p>
+<p>${words.nothingLoaded}</p>
 </div>
-<section>
-<h2>${words.nowHeading}</h2>
-<p>${words.forward(html`<a href="mailto:${texts.suspicious}">${texts.suspicious}</a>`)}</p>
-</section>
-<section>
-<h2>${words.passwordHeading}</h2>
-<ul>
-<li>${words.password}</li>
-<li>${words.bank(html`<a href="tel:+3278170170">078&nbsp;170&nbsp;170</a>`)}</li>
-<li>${words.advice(html`<a href="${texts.safeonweb}" rel="noreferrer">Safeonweb</a>`)}</li>
-</ul>
-</section>
-<section>
-<h2>${words.mistakeHeading}</h2>
-<p>${words.mistake}</p>
-<p><a class="button" href="${reportUrl(branding, blocked)}" rel="noreferrer">${words.mistakeLink}</a></p>
-</section>`
-  return { texts, title: `${words.title}: ${blocked.name}`, main }
+${advice}
+${mistake(texts, branding, blocked)}
+${helpdesk(texts, blocked)}`
+  return {
+    texts,
+    title: `${words.title}: ${blocked.name}`,
+    main,
+    protecting: blocked.status.protecting,
+  }
 }

@@ -7,9 +7,11 @@ import type { Style } from './style.ts'
 
 const SHIELD = 'M12 2 4 5v6c0 5 3.4 9.4 8 11 4.6-1.6 8-6 8-11V5z'
 
-/** A shield with a tick or a bar; decoration, so hidden from screen readers. */
-export function shield(mark: 'tick' | 'bar'): Html {
-  const line = mark === 'tick' ? 'm8 12 3 3 5-6' : 'M8 12h8'
+const marks = { tick: 'm8 12 3 3 5-6', bar: 'M8 12h8', warning: 'M12 7v6m0 3.5v.01', none: '' }
+
+/** A shield with a sign; decoration, so hidden from screen readers. */
+export function shield(mark: keyof typeof marks): Html {
+  const line = marks[mark]
   return html`<svg viewBox="0 0 24 24" width="28" height="28" aria-hidden="true"><path fill="currentColor" d="${SHIELD}"/><path fill="none" stroke="var(--card,#fff)" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" d="${line}"/></svg>`
 }
 
@@ -19,17 +21,23 @@ function icon(colour: string): string {
   return `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`
 }
 
-function about(branding: Branding, texts: Texts): Html {
-  const { service, operator, phone, helpUrl } = branding
+/** Where the operator helps, on the web and by phone. */
+export function helpLinks({ operator, phone, helpUrl }: Branding, texts: Texts): Html {
   const call =
     phone === ''
       ? null
       : html` · <a href="tel:${phone.replace(/[^\d+]/g, '')}">${phone.replaceAll(' ', '\u00a0')}</a>`
+  return html`<a href="${helpUrl}" rel="noreferrer">${texts.about.help(operator)}</a>${call}`
+}
+
+function about(branding: Branding, texts: Texts, protecting: boolean): Html {
+  const { service } = branding
+  const { heading, protects, wouldProtect, limits } = texts.about
   return html`<footer><div>
-<h2>${texts.about.heading}</h2>
-<p>${texts.about.protects(service)}</p>
-<p>${texts.about.limits(service)}</p>
-<p><a href="${helpUrl}" rel="noreferrer">${texts.about.help(operator)}</a>${call}</p>
+<h2>${heading(service)}</h2>
+<p>${(protecting ? protects : wouldProtect)(service)}</p>
+<p>${limits(service)}</p>
+<p>${helpLinks(branding, texts)}</p>
 </div></footer>`
 }
 
@@ -37,11 +45,13 @@ export interface Document {
   readonly texts: Texts
   readonly title: string
   readonly main: Html
+  /** What is said about the service must not contradict it. */
+  readonly protecting: boolean
 }
 
 /** What every page shares. The parts that depend on nothing but the language are made once. */
 export function createDocument(branding: Branding, style: Style): (document: Document) => string {
-  const logo = branding.logo ? html`<img src="${branding.logo}" alt="${branding.operator}">` : shield('tick')
+  const logo = branding.logo ? html`<img src="${branding.logo}" alt="${branding.operator}">` : shield('none')
   const head = html`<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
@@ -57,10 +67,11 @@ export function createDocument(branding: Branding, style: Style): (document: Doc
       )
       const top = html`<header><p class="brand">${logo}<span>${branding.service}</span></p>
 <nav aria-label="${texts.chooseLanguage}"><ul>${links}</ul></nav></header>`
-      return [language, { top, bottom: about(branding, texts) }]
+      const bottom = { on: about(branding, texts, true), off: about(branding, texts, false) }
+      return [language, { top, bottom }]
     }),
   )
-  return ({ texts, title, main }) => {
+  return ({ texts, title, main, protecting }) => {
     const frame = frames.get(texts.language)
     return html`<!DOCTYPE html>
 <html lang="${texts.language}">
@@ -74,7 +85,7 @@ ${frame?.top ?? null}
 <main>
 ${main}
 </main>
-${frame?.bottom ?? null}
+${frame?.bottom[protecting ? 'on' : 'off'] ?? null}
 </body>
 </html>
 `.text

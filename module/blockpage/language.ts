@@ -2,7 +2,7 @@ export const languages = ['nl', 'fr', 'de', 'en'] as const
 export type Language = (typeof languages)[number]
 
 /** For everybody whose languages the page does not speak, and for clients that name none. */
-const fallback: Language = 'en'
+const FALLBACK: Language = 'en'
 
 /** Ranges that are looked at; a browser sends fewer than ten. */
 const MAX_RANGES = 32
@@ -38,7 +38,7 @@ export function negotiate(header: string | undefined): Language {
     if (weight === 0 && language === range.trim()) refused.add(language)
     if (weight > bestWeight) [best, bestWeight] = [language, weight]
   }
-  return best ?? [fallback, ...languages].find((language) => !refused.has(language)) ?? fallback
+  return best ?? [FALLBACK, ...languages].find((language) => !refused.has(language)) ?? FALLBACK
 }
 
 /**

@@ -1,10 +1,11 @@
 import type { Branding } from '../config/config.ts'
-import { type BlockedVisit, blockPage, reportUrl } from './block-page.ts'
+import { type BlockedVisit, blockPage } from './block-page.ts'
 import { createDocument, type Document } from './document.ts'
 import { pageHeaders } from './headers.ts'
 import { chosen, type Language, negotiate } from './language.ts'
 import { textsOf } from './locales/texts-of.ts'
-import type { PageData, ProtectionStatus } from './page-data.ts'
+import { type PageData, type ProtectionStatus, weekOf } from './page-data.ts'
+import { reportUrl } from './report-url.ts'
 import { type ResponseKind, responseKindOf } from './response-kind.ts'
 import { statusPage } from './status-page.ts'
 import { createStyle } from './style.ts'
@@ -36,26 +37,38 @@ const RELOAD_AGAIN_SECONDS = 5
 /** What still leads here after so long does so for another reason. */
 const RELOAD_FOR_SECONDS = 90
 
+const DAY_MS = 86_400_000
+
+const timeText = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
+
+/** @param day since 1970-01-01 */
+const dateText = (day: number) => new Date(day * DAY_MS).toISOString().slice(0, 10)
+
 function statusJson(status: ProtectionStatus, strangeName: string | null): object {
-  const { protecting, why, since, listVersion, listAgeSeconds, stoppedThisWeek, testNames } = status
+  const { protecting, why, since, listVersion, listAgeSeconds, listCheckedAt, days, unseen, testNames } =
+    status
   const state = {
     blocked: false,
     protecting,
     why,
-    since: since === null ? null : new Date(since).toISOString(),
+    since: timeText(since),
   }
   if (strangeName !== null) return { ...state, name: strangeName }
   return {
     ...state,
-    list: { version: listVersion, ageSeconds: listAgeSeconds },
-    stoppedThisWeek: Object.fromEntries(stoppedThisWeek),
+    list: { version: listVersion, ageSeconds: listAgeSeconds, checked: timeText(listCheckedAt) },
+    stoppedThisWeek: Object.fromEntries(weekOf(days)),
+    stoppedByDay: Object.fromEntries(
+      days.map(({ day, stopped }) => [dateText(day), Object.fromEntries(stopped)]),
+    ),
+    stoppedWithoutPage: unseen && { count: unseen.count, last: timeText(unseen.last) },
     testNames,
   }
 }
 
 /**
  * Chromium and Firefox keep an address for 60 s, whatever its TTL (docs/what-shows.md). Until they have forgotten it, the
- * passage leads them on to a name that is no longer blocked (module/passage); the tab that has this page because the
+ * passthrough leads them on to a name that is no longer blocked (module/passthrough); the tab that has this page because the
  * true site could not be reached tries again by itself.
  * @returns seconds until the tab loads itself again, or null where it shall not
  */
@@ -65,88 +78,108 @@ export function reloadSeconds({ protecting, since }: ProtectionStatus, now: numb
   return elapsed < 0 || elapsed > RELOAD_FOR_SECONDS ? null : RELOAD_AGAIN_SECONDS
 }
 
-/** @returns a pure function of the request and what `data` says: no socket, no clock of its own */
-export function createResponder({ branding, data, now, ownNames = [] }: ResponderOptions) {
-  const style = createStyle(branding.colour)
-  const render = createDocument(branding, style)
-  const fixed = pageHeaders(style.digest)
-  const own = new Set(ownNames)
+/** Every response carries these. */
+type Fixed = Readonly<Record<string, string>>
 
-  const empty = (status: number, more: Record<string, string> = {}): PageResponse => ({
-    status,
-    headers: { ...fixed, ...more },
-    body: '',
-  })
-  const page = (status: number, language: Language, document: Document): PageResponse => ({
-    status,
-    headers: {
-      ...fixed,
-      'Content-Type': 'text/html; charset=utf-8',
-      'Content-Language': language,
-      Vary: 'Accept, Accept-Language, Sec-Fetch-Dest',
-    },
-    body: render(document),
-  })
-  const json = (status: number, value: object): PageResponse => ({
-    status,
-    headers: { ...fixed, 'Content-Type': 'application/json', Vary: 'Accept, Sec-Fetch-Dest' },
-    body: `${JSON.stringify(value)}\n`,
-  })
+const empty = (fixed: Fixed, status: number, more: Record<string, string> = {}): PageResponse => ({
+  status,
+  headers: { ...fixed, ...more },
+  body: '',
+})
 
-  const answerBlocked = (blocked: BlockedVisit, want: ResponseKind, language: Language): PageResponse => {
-    if (want === 'nothing') return empty(403)
-    if (want === 'page') return page(403, language, blockPage(blocked, branding, textsOf(language)))
-    const { name, category, suffix } = blocked
-    const { service, helpUrl } = branding
-    return json(403, {
-      blocked: true,
-      name,
-      category,
-      listed: suffix,
-      service,
-      helpUrl,
-      reportUrl: reportUrl(branding, blocked),
-    })
+const json = (fixed: Fixed, status: number, value: object): PageResponse => ({
+  status,
+  headers: { ...fixed, 'Content-Type': 'application/json', Vary: 'Accept, Sec-Fetch-Dest' },
+  body: `${JSON.stringify(value)}\n`,
+})
+
+/** What a request gets: a function of the request and of what `data` says, without a socket or a clock. */
+class Responder {
+  readonly #options: ResponderOptions
+  readonly #render: (document: Document) => string
+  readonly #fixed: Fixed
+  readonly #own: ReadonlySet<string>
+
+  constructor(options: ResponderOptions) {
+    const style = createStyle(options.branding.colour)
+    this.#options = options
+    this.#render = createDocument(options.branding, style)
+    this.#fixed = pageHeaders(style.digest)
+    this.#own = new Set(options.ownNames)
   }
 
-  const answerStatus = (
-    request: PageRequest,
-    target: RequestTarget,
-    want: ResponseKind,
-    language: Language,
-  ): PageResponse => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return empty(405, { Allow: 'GET, HEAD' })
-    if (want === 'nothing') return empty(404)
+  respond(request: PageRequest): PageResponse {
+    const target = parseTarget(request)
+    if (!target) return empty(this.#fixed, 400)
     const { host } = target
+    const response = this.#answer(request, target)
+    if (host.kind !== 'name' || this.#own.has(host.name)) return response
+    // A browser keeps a connection by name: who reloads often enough would never see that the name leads elsewhere again.
+    return { ...response, headers: { ...response.headers, Connection: 'close' } }
+  }
+
+  #answer(request: PageRequest, target: RequestTarget): PageResponse {
+    const { data } = this.#options
+    const language = chosen(target.query) ?? negotiate(request.acceptLanguage)
+    const kind = responseKindOf({ ...request, path: target.path })
+    const { host } = target
+    const hit = host.kind === 'name' && !this.#own.has(host.name) ? data.blockedAs(host.name) : null
+    if (hit === null || host.kind !== 'name') return this.#answerStatus(request, target, kind, language)
+    data.asked(host.name)
+    const status = data.status()
+    const isTest = status.testNames.includes(host.name)
+    const visit = { name: host.name, ...hit, isTest, status, now: this.#options.now() }
+    return this.#answerBlocked(visit, kind, language)
+  }
+
+  #answerBlocked(blocked: BlockedVisit, kind: ResponseKind, language: Language): PageResponse {
+    const { branding } = this.#options
+    if (kind === 'nothing') return empty(this.#fixed, 403)
+    if (kind === 'page') return this.#page(403, language, blockPage(blocked, branding, textsOf(language)))
+    const { name, category, suffix: listed } = blocked
+    const { service, helpUrl } = branding
+    const content = { name, category, listed, service, helpUrl, reportUrl: reportUrl(branding, blocked) }
+    return json(this.#fixed, 403, { blocked: true, ...content })
+  }
+
+  #answerStatus(
+    request: PageRequest,
+    { host }: RequestTarget,
+    kind: ResponseKind,
+    language: Language,
+  ): PageResponse {
+    const { data, branding, now } = this.#options
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return empty(this.#fixed, 405, { Allow: 'GET, HEAD' })
+    if (kind === 'nothing') return empty(this.#fixed, 404)
     // Its script, if it has one, would share our origin and read the counters of this household (DNS rebinding).
     const strangeName =
-      host.kind === 'name' && !own.has(host.name) && !isLocalName(host.name) ? host.name : null
+      host.kind === 'name' && !this.#own.has(host.name) && !isLocalName(host.name) ? host.name : null
     const status = data.status()
-    if (want === 'json') return json(200, statusJson(status, strangeName))
-    const reload = strangeName === null ? null : reloadSeconds(status, now())
-    const view = { status, strangeName, opensItself: reload !== null }
-    const response = page(200, language, statusPage(view, branding, textsOf(language)))
+    if (kind === 'json') return json(this.#fixed, 200, statusJson(status, strangeName))
+    const at = now()
+    const reload = strangeName === null ? null : reloadSeconds(status, at)
+    const view = { status, strangeName, opensItself: reload !== null, now: at }
+    const response = this.#page(200, language, statusPage(view, branding, textsOf(language)))
     if (reload === null) return response
     return { ...response, headers: { ...response.headers, Refresh: String(reload) } }
   }
 
-  const answer = (request: PageRequest, target: RequestTarget): PageResponse => {
-    const language = chosen(target.query) ?? negotiate(request.acceptLanguage)
-    const want = responseKindOf({ ...request, path: target.path })
-    const { host } = target
-    const hit = host.kind === 'name' && !own.has(host.name) ? data.blockedAs(host.name) : null
-    if (hit === null || host.kind !== 'name') return answerStatus(request, target, want, language)
-    const isTest = data.status().testNames.includes(host.name)
-    return answerBlocked({ name: host.name, ...hit, isTest }, want, language)
+  #page(status: number, language: Language, document: Document): PageResponse {
+    return {
+      status,
+      headers: {
+        ...this.#fixed,
+        'Content-Type': 'text/html; charset=utf-8',
+        'Content-Language': language,
+        Vary: 'Accept, Accept-Language, Sec-Fetch-Dest',
+      },
+      body: this.#render(document),
+    }
   }
+}
 
-  return (request: PageRequest): PageResponse => {
-    const target = parseTarget(request)
-    if (!target) return empty(400)
-    const { host } = target
-    const response = answer(request, target)
-    if (host.kind !== 'name' || own.has(host.name)) return response
-    // A browser keeps a connection by name: who reloads often enough would never see that the name leads elsewhere again.
-    return { ...response, headers: { ...response.headers, Connection: 'close' } }
-  }
+export function createResponder(options: ResponderOptions): (request: PageRequest) => PageResponse {
+  const responder = new Responder(options)
+  return (request) => responder.respond(request)
 }

@@ -1,10 +1,13 @@
 import type { Branding } from '../config/config.ts'
-import { asciiName } from './block-page.ts'
-import { type Document, shield } from './document.ts'
+import { type Document, helpLinks, shield } from './document.ts'
 import { type Html, html } from './html.ts'
 import type { Texts } from './locales/texts.ts'
-import { categoryText, reasonText } from './locales/texts-of.ts'
+import { categoryText, reasonTexts } from './locales/texts-of.ts'
+import { ageText, grouped, isClockTime, lately, moment } from './moment.ts'
+import { asciiName } from './name.ts'
 import type { ProtectionStatus } from './page-data.ts'
+import { reportUrl } from './report-url.ts'
+import { swatch, threatsOf, weekPicture } from './week.ts'
 
 export interface StatusView {
   readonly status: ProtectionStatus
@@ -12,41 +15,24 @@ export interface StatusView {
   readonly strangeName: string | null
   /** The tab loads itself again, and then has the strange site. */
   readonly opensItself: boolean
+  /** Wall clock, ms since 1970. */
+  readonly now: number
 }
 
-/** Before this the clock of the modem was not set; a date then would be nonsense. */
-const CLOCK_SET_AFTER = Date.UTC(2024, 0, 1)
+/** Dangerous sites live for hours or days: a list of last week no longer protects well. */
+export const OLD_LIST_SECONDS = 7 * 86_400
 
-/** Own tables instead of Intl: Node on a modem may come without ICU data, and then Intl speaks English only. */
-function moment(texts: Texts, ms: number): Html {
-  const at = new Date(ms)
-  const time = `${String(at.getHours()).padStart(2, '0')}:${String(at.getMinutes()).padStart(2, '0')}`
-  const words = texts.moment(at.getDate(), texts.months[at.getMonth()] ?? '', at.getFullYear(), time)
-  return html`<time datetime="${at.toISOString()}">${words}</time>`
+function isOutdated({ protecting, listAgeSeconds }: ProtectionStatus): boolean {
+  return protecting && listAgeSeconds !== null && listAgeSeconds >= OLD_LIST_SECONDS
 }
 
-export function grouped(texts: Texts, count: number): string {
-  return String(Math.trunc(count)).replace(/\B(?=(\d{3})+$)/g, texts.thousands)
-}
-
-export function ageText(texts: Texts, seconds: number): string {
-  const { moments, minute, hour, day } = texts.age
-  if (seconds < 60) return moments(0)
-  if (seconds < 3600) return minute(Math.floor(seconds / 60))
-  if (seconds < 86_400) return hour(Math.floor(seconds / 3600))
-  return day(Math.floor(seconds / 86_400))
-}
-
-function week(texts: Texts, { stoppedThisWeek }: ProtectionStatus): Html {
-  const rows = [...stoppedThisWeek]
-    // A closed way round is no threat (docs/dns.md, Blocked).
-    .filter(([category, count]) => count > 0 && category !== 'resolver-bypass')
-    .sort(([, a], [, b]) => b - a)
+function week(texts: Texts, { days }: ProtectionStatus): Html {
+  const rows = threatsOf(days)
   const total = rows.reduce((sum, [, count]) => sum + count, 0)
   const { weekHeading, weekNone, weekTotal, weekCategory, weekCount } = texts.status
   const body = rows.map(
     ([category, count]) =>
-      html`<tr><th scope="row">${categoryText(texts, category).name}</th><td>${grouped(texts, count)}</td></tr>`,
+      html`<tr><th scope="row">${swatch(category)}${categoryText(texts, category).name}</th><td>${grouped(texts, count)}</td></tr>`,
   )
   return html`<section>
 <h2>${weekHeading}</h2>
@@ -54,31 +40,56 @@ ${
   total === 0
     ? html`<p>${weekNone}</p>`
     : html`<p class="total"><b>${grouped(texts, total)}</b> ${weekTotal(total)}</p>
+${weekPicture(texts, days)}
 <table><thead><tr><th scope="col">${weekCategory}</th><th scope="col">${weekCount}</th></tr></thead>
 <tbody>${body}</tbody></table>`
 }
 </section>`
 }
 
-function list(texts: Texts, { listVersion, listAgeSeconds }: ProtectionStatus): Html {
-  const { listHeading, listNone, list: words } = texts.status
+function unseen(texts: Texts, status: ProtectionStatus, now: number): Html | null {
+  if (status.unseen === null || !isClockTime(status.unseen.last)) return null
+  const { unseenHeading, unseenWhy, unseen: words } = texts.status
+  const { count, last } = status.unseen
+  return html`<section>
+<h2>${unseenHeading}</h2>
+<p>${unseenWhy}</p>
+<p>${words(count, lately(texts, last, now))}</p>
+</section>`
+}
+
+function list(texts: Texts, status: ProtectionStatus, now: number): Html {
+  const { listVersion, listAgeSeconds, listCheckedAt } = status
+  const words = texts.status
   const line =
     listVersion === null || listAgeSeconds === null
-      ? listNone
-      : words(String(listVersion), ageText(texts, listAgeSeconds))
+      ? words.listNone
+      : words.list(String(listVersion), ageText(texts, listAgeSeconds))
+  const checked = isClockTime(listCheckedAt)
+    ? words.listChecked(ageText(texts, Math.max(0, (now - listCheckedAt) / 1000)))
+    : null
   return html`<section>
-<h2>${listHeading}</h2>
-<p>${line}</p>
+<h2>${words.listHeading}</h2>
+<p>${line} ${checked}</p>
 </section>`
 }
 
 function tryIt(texts: Texts, { protecting, testNames }: ProtectionStatus): Html | null {
-  if (!protecting || testNames.length === 0) return null
-  const links = testNames.map((name) => html`<li><a href="http://${name}/">${asciiName(name)}</a></li>`)
+  const name = testNames.find((one) => one.startsWith('phishing.')) ?? testNames[0]
+  if (!protecting || name === undefined) return null
+  const { tryHeading, try: words } = texts.status
   return html`<section>
-<h2>${texts.status.tryHeading}</h2>
-<p>${texts.status.try}</p>
-<ul class="try">${links}</ul>
+<p>${words}</p>
+<p><a class="button" href="http://${name}/">${tryHeading}</a></p>
+</section>`
+}
+
+function mistake(texts: Texts, branding: Branding): Html {
+  const href = reportUrl(branding, { name: '', category: '' })
+  return html`<section>
+<h2>${texts.status.mistakeHeading}</h2>
+<p>${texts.status.mistake}</p>
+<p><a class="link" href="${href}" rel="noreferrer">${texts.blocked.mistakeLink}</a></p>
 </section>`
 }
 
@@ -91,17 +102,41 @@ function strange(texts: Texts, name: string, opensItself: boolean): Html {
 </section>`
 }
 
-export function statusPage(view: StatusView, branding: Branding, texts: Texts): Document {
-  const { status, strangeName, opensItself } = view
+/** Protected, protected by an old list, or not: a sign, a colour and words for each. */
+function state(texts: Texts, status: ProtectionStatus, branding: Branding): Html {
   const words = texts.status
-  const since = status.since !== null && status.since > CLOCK_SET_AFTER ? status.since : null
-  const main = html`<div class="card">
-<div class="state">${shield(status.protecting ? 'tick' : 'bar')}
-<h1>${status.protecting ? words.protected : words.unprotected}</h1></div>
-<p class="lead">${status.protecting ? words.protectedText(branding.service) : reasonText(texts, status.why)}</p>
-${since === null ? null : html`<p class="soft">${words.since(moment(texts, since))}</p>`}
-</div>
-${strangeName === null ? html`${week(texts, status)}${list(texts, status)}` : strange(texts, strangeName, opensItself)}
-${tryIt(texts, status)}`
-  return { texts, title: words.title(branding.service), main }
+  const since = isClockTime(status.since)
+    ? html`<p class="soft">${words.since(moment(texts, status.since))}</p>`
+    : null
+  if (status.protecting && !isOutdated(status))
+    return html`<div class="card good">
+<div class="state">${shield('tick')}
+<h1>${words.protected}</h1></div>
+<p class="lead">${words.protectedText(branding.service)}</p>
+${since}
+</div>`
+  const { why, todo, needsHelp } = status.protecting
+    ? {
+        why: words.outdatedText(ageText(texts, status.listAgeSeconds ?? 0)),
+        todo: words.todo.restart(branding.operator),
+        needsHelp: true,
+      }
+    : reasonTexts(texts, status.why, branding.operator)
+  return html`<div class="card warn">
+<div class="state">${shield('warning')}
+<h1>${status.protecting ? words.outdated : words.unprotected}</h1></div>
+<p class="lead">${why}</p>
+<p class="do">${todo}</p>
+${needsHelp ? html`<p class="help">${helpLinks(branding, texts)}</p>` : null}
+${since}
+</div>`
+}
+
+export function statusPage(view: StatusView, branding: Branding, texts: Texts): Document {
+  const { status, strangeName, opensItself, now } = view
+  const figures = () =>
+    html`${week(texts, status)}${unseen(texts, status, now)}${list(texts, status, now)}${tryIt(texts, status)}${mistake(texts, branding)}`
+  const main = html`${state(texts, status, branding)}
+${strangeName === null ? figures() : strange(texts, strangeName, opensItself)}`
+  return { texts, title: texts.status.title(branding.service), main, protecting: status.protecting }
 }

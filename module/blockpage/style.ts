@@ -10,7 +10,7 @@ export interface Style {
 const light = { page: '#f5f4f7', card: '#ffffff' }
 const dark = { page: '#141218', card: '#1f1c25' }
 
-const rules = `
+const RULES = `
 *,::before,::after{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--text);font:1.0625rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Liberation Sans",Arial,sans-serif;border-top:.3125rem solid var(--accent)}
@@ -35,16 +35,32 @@ a{color:var(--accent);text-underline-offset:.15em;overflow-wrap:anywhere}
 a:focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:.25rem}
 bdi,.name{overflow-wrap:anywhere}
 .label{display:inline-block;max-width:100%}
-a .label{display:inline}
-.name strong{font-weight:inherit}
-.name{margin:1rem 0 0;padding:.75rem 1rem;border-left:.25rem solid var(--accent);border-radius:.25rem .5rem .5rem .25rem;background:var(--page);font-size:1.125rem;line-height:1.45;font-weight:650}
+bdi b{font-weight:700;color:var(--text)}
+.name{margin:1rem 0 0;padding:.75rem 1rem;border-left:.25rem solid var(--danger);border-radius:.25rem .5rem .5rem .25rem;background:var(--page);color:var(--soft);font-size:1.25rem;line-height:1.45}
 .soft{color:var(--soft);font-size:.9375rem}
-.soft b{font-weight:600;color:var(--text)}
 .lead{margin-top:1rem}
-.safe{margin-top:1rem;padding-top:1rem;border-top:1px solid var(--line)}
+.do{margin-top:1rem;padding-top:1rem;border-top:1px solid var(--line);font-size:1.25rem;line-height:1.4;font-weight:700}
+.warn .do{font-size:1.125rem}
+.danger svg{color:var(--danger)}
+.warn svg{color:var(--warn)}
+details{margin-top:.75rem;border-bottom:1px solid var(--line);padding-bottom:.75rem}
+.card+details{margin-top:1.5rem}
+summary{min-height:2.75rem;display:list-item;padding:.5rem 0;font-weight:650;cursor:pointer}
+summary::marker{color:var(--accent)}
+summary:focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:.25rem}
+details ul,details ol,details p{margin-top:.25rem}
+ol{padding-left:1.25rem}
+.link{display:inline-block;padding:.5rem 0;font-weight:650}
+.help a{display:inline-block;padding:.25rem 0;font-weight:650}
+.part{display:inline-block;max-width:100%}
+.helpdesk{margin-top:1.25rem}
+.week{display:block;overflow:visible;width:100%;max-width:26rem;margin:.75rem 0 0;color:var(--accent)}
+.week text{fill:var(--text);font-size:13px;text-anchor:middle}
+.swatch{width:1.125rem;height:1.125rem;margin-right:.625rem;vertical-align:-.2em;color:var(--accent)}
 .state{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem .875rem}
 .state h1{flex:1 1 7em;min-width:0;overflow-wrap:break-word}
-.state svg{width:2.75rem;height:2.75rem;margin-left:-.25rem;flex:none;color:var(--accent)}
+.state svg{width:2.75rem;height:2.75rem;margin-left:-.25rem;flex:none}
+.good svg{color:var(--accent)}
 .button{display:inline-flex;align-items:center;min-height:2.75rem;margin-top:.75rem;padding:.5rem 1.25rem;border:2px solid var(--accent);border-radius:.625rem;font-weight:650;text-decoration:none}
 .button:hover{background:var(--accent);color:var(--on)}
 .total{display:flex;align-items:baseline;gap:.5rem;margin:.25rem 0 0}
@@ -54,16 +70,13 @@ th,td{padding:.5rem 0;border-top:1px solid var(--line);text-align:left;font-weig
 td{text-align:right;font-variant-numeric:tabular-nums;font-weight:650}
 thead th{color:var(--soft);font-size:.9375rem;border-top:0}
 th+th{text-align:right}
-.try a{display:inline-flex;align-items:center;min-height:2.75rem}
-.try{list-style:none;padding:0}
-.try li{margin:0}
 footer{margin-top:2rem;padding-bottom:2.5rem}
 footer>div{border-top:1px solid var(--line);padding-top:1.25rem}
 footer h2{font-size:1rem}
 footer p{color:var(--soft);font-size:.9375rem}
 footer a{display:inline-block;padding:.25rem 0}
 @media(min-width:40rem){.card{padding:2rem}header{padding-top:1.25rem}section{margin-top:2rem}}
-@media print{body{background:#fff;color:#000;font-size:11pt;border:0}nav{display:none}header,main,footer{max-width:none;padding-left:0;padding-right:0}.card{border:0;padding:0}.name{background:none;border-color:#000}section,footer{break-inside:avoid;margin-top:1rem}a{color:#000}footer p,.soft{color:#000}main a[href^=https]::after,footer a[href^=https]::after{content:" (" attr(href) ")";font-weight:400;overflow-wrap:anywhere}.button{border:0;padding:0;min-height:0;text-decoration:underline;display:inline}}
+@media print{body{background:#fff;color:#000;font-size:11pt;border:0}nav{display:none}header,main,footer{max-width:none;padding-left:0;padding-right:0}.card{border:0;padding:0}.name{background:none;border-color:#000}section,details,footer{break-inside:avoid;margin-top:.75rem}details::details-content{content-visibility:visible}summary{list-style:none;min-height:0;padding:0}a{color:#000}footer p,.soft{color:#000}main a[href^=https]::after,footer a[href^=https]::after{content:" (" attr(href) ")";font-weight:400;overflow-wrap:anywhere}.button{border:0;padding:0;min-height:0;text-decoration:underline;display:inline}}
 `
 
 /**
@@ -81,10 +94,12 @@ export function createStyle(colour: string): Style {
     line: string,
     accent: string,
     on: string,
+    danger: string,
+    warn: string,
   ) =>
-    `--page:${page};--card:${card};--text:${text};--soft:${soft};--line:${line};--accent:${accent};--on:${on}`
-  const css = `:root{color-scheme:light dark;${scheme(light.page, light.card, '#1d1a22', '#57525f', '#dedbe3', onLight, '#ffffff')}}
-@media(prefers-color-scheme:dark){:root{${scheme(dark.page, dark.card, '#f1eff4', '#b9b3c2', '#3a3543', onDark, dark.page)}}.brand img{background:#fff;padding:.25rem}}
-@media print{:root{${scheme('#ffffff', '#ffffff', '#000000', '#000000', '#999999', '#000000', '#ffffff')}}}${rules}`
+    `--page:${page};--card:${card};--text:${text};--soft:${soft};--line:${line};--accent:${accent};--on:${on};--danger:${danger};--warn:${warn}`
+  const css = `:root{color-scheme:light dark;${scheme(light.page, light.card, '#1d1a22', '#57525f', '#dedbe3', onLight, '#ffffff', '#b3261e', '#8a5000')}}
+@media(prefers-color-scheme:dark){:root{${scheme(dark.page, dark.card, '#f1eff4', '#b9b3c2', '#3a3543', onDark, dark.page, '#ff8a80', '#ffb95c')}}.brand img{background:#fff;padding:.25rem}}
+@media print{:root{${scheme('#ffffff', '#ffffff', '#000000', '#000000', '#999999', '#000000', '#ffffff', '#000000', '#000000')}}}${RULES}`
   return { css, digest: `sha256-${createHash('sha256').update(css).digest('base64')}` }
 }

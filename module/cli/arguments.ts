@@ -23,12 +23,13 @@ export interface Arguments {
   runDir: string
 }
 
-export const usage = `usage: securenet VERB [options]
+export const USAGE_TEXT = `usage: securenet VERB [options]
 
   run --config FILE       serve until told to stop (procd starts this)
   check-config            whether it could start with --config FILE; else the wrong option
   status                  what is, measured: protection, list, interfaces, self-test
-  check NAME              why a name is blocked or not: list, version, category, matching suffix, link of the chain
+  check NAME              why a name is blocked or not: special name, list, version, category, matching suffix, link of
+                          the chain. NAME may be the address of a page, and in Unicode
   selftest                ask through every socket now
   support                 a bundle for support: configuration without secrets, rules, list head, log, counters
   active-interface [NAME] the logical interface that carries the traffic (hotplug tells; none: no uplink)
@@ -39,6 +40,7 @@ export const usage = `usage: securenet VERB [options]
   --config FILE           default /var/etc/securenet.json
 
 exit codes: 0 yes, done; 1 no, failed; 2 usage; 3 the module does not run
+            check, as grep: 0 blocked; 1 not blocked; 2 not a host name, or it could not be found out; 3
 `
 
 /** @throws SecureNetError USAGE */

@@ -1,24 +1,29 @@
 import { messageOf } from '../base/error.ts'
 import type { NameExplanation } from '../diagnostics/explain-name.ts'
+import { hostNameText } from '../diagnostics/host-name.ts'
 import { rcodeText } from '../dns/constants.ts'
 import { askReference } from '../health/reference-client.ts'
 import { askDaemon } from '../local/socket.ts'
 import type { Arguments } from './arguments.ts'
 import { explanationText } from './explanation.ts'
+import { colours, noColours, type Paint } from './sheet.ts'
+import { type SelfTestDocument, type StatusDocument, selfTestText, statusText } from './status-text.ts'
 
 export interface Output {
   out(text: string): void
+  /** The terminal shows colours. */
+  readonly colour: boolean
 }
 
 const CLIENT_MS = 3000
 
-interface Endpoint {
+interface ListenerAddress {
   address: string
   port: number
 }
 
 /** The name through every listener, by the client that is not ours: what a device of the household would see. */
-async function answersOf(name: string, listeners: readonly Endpoint[]): Promise<string[]> {
+async function answersOf(name: string, listeners: readonly ListenerAddress[]): Promise<string[]> {
   return Promise.all(
     listeners.map(async ({ address, port }) => {
       const where = `udp ${address} port ${port}`
@@ -37,14 +42,23 @@ async function answersOf(name: string, listeners: readonly Endpoint[]): Promise<
   )
 }
 
-async function check({ operands: [name = ''], runDir, json }: Arguments, { out }: Output): Promise<number> {
-  const found = (await askDaemon(runDir, `/check?name=${encodeURIComponent(name)}`)) as NameExplanation & {
-    listeners: Endpoint[]
+/** As grep: 0 found (blocked), 1 not. */
+async function check(
+  { operands: [text = ''], runDir, json }: Arguments,
+  { out, colour }: Output,
+): Promise<number> {
+  const name = encodeURIComponent(hostNameText(text))
+  const found = (await askDaemon(runDir, `/check?name=${name}`)) as NameExplanation & {
+    listeners: ListenerAddress[]
   }
   const answers = await answersOf(found.name, found.listeners)
-  out(json ? `${JSON.stringify({ ...found, answers }, null, 2)}\n` : explanationText(found, answers))
-  return 0
+  out(json ? jsonText({ ...found, answers }) : explanationText(found, answers, paintOf(colour)))
+  return found.blocked ? 0 : 1
 }
+
+const jsonText = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
+
+const paintOf = (colour: boolean): Paint => (colour ? colours : noColours)
 
 /** `a.b: value` a line, for people. */
 function flat(value: unknown, path = ''): string[] {
@@ -55,7 +69,7 @@ function flat(value: unknown, path = ''): string[] {
 }
 
 function show(value: unknown, { json }: Arguments, { out }: Output): void {
-  out(json ? `${JSON.stringify(value, null, 2)}\n` : `${flat(value).join('\n')}\n`)
+  out(json ? jsonText(value) : `${flat(value).join('\n')}\n`)
 }
 
 /**
@@ -67,16 +81,18 @@ export async function askCommand(args: Arguments, output: Output): Promise<numbe
   const { verb, runDir, operands } = args
   if (verb === 'check') return check(args, output)
   if (verb === 'status') {
-    show(await askDaemon(runDir, '/status'), args, output)
+    const found = (await askDaemon(runDir, '/status')) as StatusDocument
+    const now = Math.floor(Date.now() / 1000)
+    output.out(args.json ? jsonText(found) : statusText(found, paintOf(output.colour), now))
     return 0
   }
   if (verb === 'selftest') {
-    const result = (await askDaemon(runDir, '/self-test', { method: 'POST' })) as { outcome: string }
-    show(result, args, output)
+    const result = (await askDaemon(runDir, '/self-test', { method: 'POST' })) as SelfTestDocument
+    output.out(args.json ? jsonText(result) : selfTestText(result, paintOf(output.colour)))
     return result.outcome === 'pass' ? 0 : 1
   }
   if (verb === 'support') {
-    output.out(`${JSON.stringify(await askDaemon(runDir, '/support'), null, 2)}\n`)
+    output.out(jsonText(await askDaemon(runDir, '/support')))
     return 0
   }
   const body = { interface: operands[0] ?? null }

@@ -9,6 +9,12 @@ export interface LineConfig {
   readonly interface: string
 }
 
+/** Another filter's: see schema.json. */
+export interface WarningPageConfig {
+  readonly address: string
+  readonly category: 'malware' | 'phishing' | 'botnet' | 'cryptojacking' | 'scam' | 'blocked'
+}
+
 export interface Branding {
   readonly service: string
   readonly operator: string
@@ -52,6 +58,7 @@ export interface Config {
     readonly timeoutMs: number
     readonly inFlight: number
     readonly byInterface: readonly { readonly interface: string; readonly servers: readonly Endpoint[] }[]
+    readonly warningPages: readonly WarningPageConfig[]
   }
   readonly page: {
     readonly listen: readonly Endpoint[]

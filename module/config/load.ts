@@ -5,10 +5,10 @@ import { schemaViolation } from '../base/schema-error.ts'
 import type { Config, Endpoint } from './config.ts'
 import { validate } from './schema.json?compiled'
 
-const remedy = 'Correct the option in the configuration and restart; until then the LAN is left alone.'
+const REMEDY = 'Correct the option in the configuration and restart; until then the LAN is left alone.'
 
 function refuseOption(place: string, why: string): never {
-  throw new SecureNetError('CONFIG_INVALID', `${place}: ${why}`, remedy)
+  throw new SecureNetError('CONFIG_INVALID', `${place}: ${why}`, REMEDY)
 }
 
 function freeze<T>(value: T): T {
@@ -57,8 +57,12 @@ function checkMeaning(config: Config): void {
   if (config.mqtt) checkMqtt(config.mqtt)
 }
 
-function checkUpstream({ servers, byInterface }: Config['upstream']): void {
+function checkUpstream({ servers, byInterface, warningPages }: Config['upstream']): void {
   checkEndpoints('upstream.servers', servers, false)
+  warningPages.forEach(({ address }, i) => {
+    if (!isIP(address))
+      refuseOption(`upstream.warningPages.${i}.address`, `"${address}" is not an IP address`)
+  })
   byInterface.forEach((own, i) => {
     checkEndpoints(`upstream.byInterface.${i}.servers`, own.servers, false)
     if (byInterface.findIndex((other) => other.interface === own.interface) !== i)
@@ -87,7 +91,7 @@ export function parseConfig(text: string): Config {
   try {
     data = JSON.parse(text)
   } catch (error) {
-    throw new SecureNetError('CONFIG_NOT_JSON', `the configuration is not JSON: ${String(error)}`, remedy)
+    throw new SecureNetError('CONFIG_NOT_JSON', `the configuration is not JSON: ${String(error)}`, REMEDY)
   }
   if (!validate(data)) refuseOption('configuration', schemaViolation(validate.errors))
   const config = data as Config

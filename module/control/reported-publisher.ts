@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
+import { outgoingJson } from './mqtt/outgoing-json.ts'
 import type { Session } from './mqtt/session.ts'
 import { topics } from './mqtt/topics.ts'
 import type { Reported } from './reported.ts'
@@ -66,6 +67,6 @@ export class ReportedPublisher {
     feed.last = content
     feed.forced = false
     feed.bucket.take()
-    this.#options.session.keep(topics.reported(lineId), Buffer.from(JSON.stringify(report)))
+    this.#options.session.keep(topics.reported(lineId), Buffer.from(outgoingJson(report)))
   }
 }

@@ -1,9 +1,6 @@
-import type { FleetMode, LineService, LineState, OrderOutcome } from '../line/types.ts'
-
-/** `unknown`: not tested yet; `skipped`: this modem has no such address or page. */
-export type TestResult = 'pass' | 'fail' | 'unknown' | 'skipped'
-export const selfTests = ['udp4', 'tcp4', 'udp6', 'tcp6', 'page', 'forward'] as const
-export type SelfTestMatrix = Readonly<Record<(typeof selfTests)[number], TestResult>>
+import type { SelfTestCells } from '../health/self-test-cells.ts'
+import type { InterfaceStates } from '../interception/interceptor.ts'
+import type { FleetMode, FleetState, LineService, LineState, OrderOutcome } from '../line/types.ts'
 
 export interface ListReport {
   readonly name: string
@@ -14,6 +11,8 @@ export interface ListReport {
   /** Of the list that is served. */
   readonly version?: number
   readonly names?: number
+  /** The names that the newest head excepts (blocklist/update/allow-list.ts). */
+  readonly allow?: { readonly names: number; readonly digest: string }
   /** What the updater is doing (blocklist/update/updater.ts). */
   readonly phase?: string
   /** What keeps the newest version from being taken (docs/errors.md). */
@@ -28,15 +27,9 @@ export interface LineMeasurement {
   readonly protecting: boolean
   /** Why, or why not (line/protection.ts). */
   readonly why: string
-  readonly interfaces: InterfaceReport
+  readonly interfaces: InterfaceStates
   readonly list: ListReport
-  readonly selfTest: SelfTestMatrix
-}
-
-/** interception/interceptor.ts */
-interface InterfaceReport {
-  readonly armed: readonly string[]
-  readonly refused: readonly { readonly interface: string; readonly why: string }[]
+  readonly selfTest: SelfTestCells
 }
 
 /** The modem itself; the same in every report. */
@@ -70,6 +63,8 @@ export interface ReportParts {
   readonly keys: { readonly number: number; readonly stale: boolean }
   /** As it affects this line. */
   readonly fleet: FleetMode
+  /** The fleet order in force; none: no fleet order was ever accepted. */
+  readonly fleetState: FleetState | undefined
   readonly refusals: readonly DocumentRefusals[]
   readonly measured: LineMeasurement
   /** Seconds since 1970: the best estimate, and what the time surely is not before. */
@@ -85,6 +80,8 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   readonly lineId: string
   readonly generation: number
   readonly sequence: number
+  /** Of the order in force: equal numbers may be another order's. None before the first order. */
+  readonly digest?: string
   readonly service: LineService
   readonly reason: string
   readonly by: string
@@ -96,6 +93,8 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   readonly keysNumber: number
   readonly keysStale: boolean
   readonly fleet: FleetMode
+  /** Rank and content of the fleet order in force, also where it does not affect this line. */
+  readonly fleetOrder?: { readonly epoch: number; readonly sequence: number; readonly digest: string }
   readonly refusals: readonly DocumentRefusals[]
   readonly clock: {
     readonly floor: number
@@ -106,9 +105,14 @@ export interface Reported extends Identity, OrderReport, Omit<LineMeasurement, '
   readonly at: number
 }
 
+/** Of words that other programs have said (schemas/reported.json). */
+const MAX_TEXT = 200
+
+const fleetRank = ({ epoch, order, digest }: FleetState) => ({ epoch, sequence: order.sequence, digest })
+
 /** What *is*: nothing here is copied from an order that is not in force. */
 export function reported(parts: ReportParts): Reported {
-  const { identity, line, order, keys, fleet, refusals, measured, at, floor, unbelieved } = parts
+  const { identity, line, order, keys, fleet, fleetState, refusals, measured, at, floor, unbelieved } = parts
   const { armed, refused } = measured.interfaces
   const step = line.clockStep && { steppedBy: line.clockStep.by, believed: line.clockStep.believed }
   return {
@@ -117,6 +121,7 @@ export function reported(parts: ReportParts): Reported {
     lineId: line.lineId,
     generation: line.generation,
     sequence: line.sequence,
+    ...(line.digest !== '' && { digest: line.digest }),
     outcome: order.outcome,
     ...(order.code !== undefined && { code: order.code }),
     service: line.service,
@@ -127,12 +132,16 @@ export function reported(parts: ReportParts): Reported {
     active: measured.active,
     protecting: measured.protecting,
     why: measured.why,
-    interfaces: { armed, refused: refused.map(({ interface: name, why }) => ({ name, why })) },
+    interfaces: {
+      armed,
+      refused: refused.map(({ interface: name, why }) => ({ name, why: why.slice(0, MAX_TEXT) })),
+    },
     list: measured.list,
     selfTest: measured.selfTest,
     keysNumber: keys.number,
     keysStale: keys.stale,
     fleet,
+    ...(fleetState && { fleetOrder: fleetRank(fleetState) }),
     refusals,
     clock: { floor, ...step, ...(unbelieved !== undefined && { unbelieved }) },
     at,

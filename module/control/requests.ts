@@ -6,6 +6,7 @@ import type { TrustedTime } from '../platform/trusted-time.ts'
 import { type Request, type RequestAction, sizeLimits } from './documents/kinds.ts'
 import type { ReplayGuard } from './documents/replay-guard.ts'
 import { type TrustedKeys, verifyDocument } from './documents/verify.ts'
+import { outgoingJson } from './mqtt/outgoing-json.ts'
 import type { Message, Session } from './mqtt/session.ts'
 import { topics } from './mqtt/topics.ts'
 
@@ -144,7 +145,7 @@ export class Requests {
     const correlated =
       correlationData && correlationData.length <= MAX_CORRELATION ? { correlationData } : undefined
     session
-      .publish(this.#topic, Buffer.from(JSON.stringify(response)), correlated)
+      .publish(this.#topic, Buffer.from(outgoingJson(response, { text: true })), correlated)
       .catch((error) => log.warn('response-lost', { code: codeOf(error), message: messageOf(error) }))
   }
 

@@ -3,23 +3,17 @@ import { codeOf, messageOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import { SerialQueue } from '../base/serial-queue.ts'
 import type { Head } from '../blocklist/format/head.ts'
-import { fleetModeOf } from '../line/fleet.ts'
-import { type LineBook, lineOf, withFleet, withOrder, withTime } from '../line/store.ts'
+import { type LineBook, withFleet, withOrder, withTime } from '../line/store.ts'
 import type { Reduced } from '../line/types.ts'
 import type { TrustedTime } from '../platform/trusted-time.ts'
+import { DocumentFlow, type DocumentFlowOptions } from './document-flow.ts'
 import type { Trust } from './documents/trust.ts'
-import { type DocumentTarget, type RoleKind, verifyDocument } from './documents/verify.ts'
+import { verifyDocument } from './documents/verify.ts'
 import { DurableValue } from './durable-value.ts'
+import { LineReports } from './line-reports.ts'
 import type { Session } from './mqtt/session.ts'
 import { topics } from './mqtt/topics.ts'
-import {
-  type DocumentRefusals,
-  type Identity,
-  type LineMeasurement,
-  type OrderReport,
-  reported,
-} from './reported.ts'
-import { ReportedPublisher } from './reported-publisher.ts'
+import type { DocumentRefusals, Identity, LineMeasurement } from './reported.ts'
 
 export interface TwinOptions {
   identity: Identity
@@ -40,7 +34,7 @@ export interface TwinOptions {
   clock: Clock
   log: Log
   /** A verified head; the updater takes it from here and returns at once. */
-  onHead: (head: Head, epoch: number) => void
+  onHead: (head: Head, epoch: number, document: string) => void
   /**
    * The book has changed and is on flash: arm or disarm by it, and with `wipe` take away what must be gone
    * (line/store.ts mustBeGone). Resolves when done; what is measured then is reported.
@@ -48,17 +42,6 @@ export interface TwinOptions {
   act: (book: LineBook, wipe: boolean) => Promise<void>
   /** What is, now. */
   measure: (lineId: string) => LineMeasurement
-}
-
-/** One subscribed document; the last payload is kept to be judged again when keys change. */
-interface Flow {
-  readonly topic: string
-  readonly kind: 'keys' | Exclude<RoleKind, 'request'>
-  readonly target: DocumentTarget
-  payload?: Buffer
-  refused?: boolean
-  /** Number of the keys that this payload was judged by; none while it waits for its turn. */
-  judgedBy?: number | undefined
 }
 
 const TICK_MS = 5000
@@ -73,10 +56,8 @@ const QUIET_MS = 2000
 /** What the backend wants of this modem, and what it is told: every document's way in one file. */
 export class Twin {
   readonly #options: TwinOptions
-  readonly #publisher: ReportedPublisher
-  readonly #flows = new Map<string, Flow>()
-  readonly #outcomes = new Map<string, OrderReport>()
-  readonly #refusals = new Map<DocumentRefusals['kind'], DocumentRefusals>()
+  readonly #reports: LineReports
+  readonly #flows = new Map<string, DocumentFlow>()
   readonly #book: DurableValue<LineBook>
   readonly #judging = new SerialQueue()
   /** Of the documents so far; what a repeat says must not overtake what the order before it says. */
@@ -94,11 +75,7 @@ export class Twin {
   constructor(options: TwinOptions) {
     this.#options = options
     this.#book = new DurableValue(options.book, options.writeBook)
-    this.#publisher = new ReportedPublisher({
-      session: options.session,
-      clock: options.clock,
-      build: (lineId) => this.#report(lineId),
-    })
+    this.#reports = new LineReports({ ...options, book: () => this.book })
   }
 
   /** Keys first, so that what follows is judged by them. States have been loaded; nothing is awaited. */
@@ -116,12 +93,13 @@ export class Twin {
   stop(): void {
     this.#stopped = true
     for (const timer of [this.#tick, this.#quiet, this.#retry]) timer?.cancel()
-    this.#publisher.stop()
+    for (const flow of this.#flows.values()) flow.stop()
+    this.#reports.stop()
   }
 
   /** Something that is measured may have changed. */
-  changed(force = false): void {
-    for (const lineId of this.#options.lineIds) this.#publisher.changed(lineId, force)
+  changed(): void {
+    this.#reports.changed()
   }
 
   /** Asks the broker for every document again (request `sync`). */
@@ -131,13 +109,7 @@ export class Twin {
 
   /** Counts and reports; requests.ts tells of theirs. */
   refused(kind: DocumentRefusals['kind'], code: string): void {
-    const count = (this.#refusals.get(kind)?.count ?? 0) + 1
-    this.#refusals.set(kind, { kind, code, count, at: this.#options.trustedTime.now() })
-    this.changed()
-  }
-
-  refusals(): readonly DocumentRefusals[] {
-    return [...this.#refusals.values()]
+    this.#reports.refused(kind, code)
   }
 
   /** What was accepted and is on flash: the state that rules. */
@@ -145,20 +117,21 @@ export class Twin {
     return this.#book.inForce
   }
 
-  #follow(flow: Flow): void {
+  #follow(options: Omit<DocumentFlowOptions, 'clock'>): void {
+    const flow = new DocumentFlow({ ...options, clock: this.#options.clock })
     this.#flows.set(flow.topic, flow)
-    this.#options.session.subscribe(flow.topic, ({ payload }) => {
+    this.#options.session.subscribe(flow.topic, async (message) => {
       // An empty retained message tells that one was removed: no information, and the state stays.
-      if (payload.length === 0 || this.#stopped) return undefined
+      if (message.payload.length === 0 || this.#stopped) return
       this.#noteBurst()
-      flow.payload = Buffer.from(payload)
-      flow.judgedBy = undefined
-      return this.#process(flow, flow.payload)
+      const payload = Buffer.from(message.payload)
+      if (await flow.admit(payload)) return this.#process(flow, payload)
+      this.#options.log.info('document-overtaken', { kind: flow.kind, line: flow.target.lineId })
     })
   }
 
   /** A document's way. It is acknowledged when this resolves, which is after it is on flash. */
-  async #process(flow: Flow, payload: Buffer, wasAccepted = false): Promise<void> {
+  async #process(flow: DocumentFlow, payload: Buffer, wasAccepted = false): Promise<void> {
     const earlier = this.#flushed
     const judged = this.#judging.run(() => this.#judge(flow, payload))
     const flushed = judged.then((then) => this.#book.flushed().then(() => then)).finally(() => earlier)
@@ -184,10 +157,11 @@ export class Twin {
    * is on flash only when the book is flushed, so that many may share one write.
    * @returns what to do after the acknowledgement
    */
-  async #judge(flow: Flow, payload: Buffer): Promise<() => void> {
+  async #judge(flow: DocumentFlow, payload: Buffer): Promise<() => void> {
     const { trust, trustedTime, lineIds, onHead } = this.#options
     const context = { trust, target: flow.target, now: trustedTime.now() }
     flow.judgedBy = trust.number
+    const document = payload.toString('latin1')
     switch (flow.kind) {
       case 'keys': {
         const { payload: keys, outcome, replaced } = await trust.accept(payload)
@@ -200,38 +174,42 @@ export class Twin {
         const { payload: head, epoch } = await verifyDocument('head', payload, context)
         trustedTime.observe(head.issuedAt, 'role')
         return () => {
-          onHead(head, epoch)
+          onHead(head, epoch, document)
           this.changed()
         }
       }
       case 'fleet': {
         const { payload: order, epoch } = await verifyDocument('fleet', payload, context)
         trustedTime.observe(order.issuedAt, 'role')
-        const reduced = withFleet(this.#book.candidate, order, { epoch, lineIds })
+        const reduced = withFleet(this.#book.candidate, order, { epoch, lineIds, document })
         return this.#reduced(flow, reduced)
       }
       case 'desired': {
         const { payload: order, epoch } = await verifyDocument('desired', payload, context)
         trustedTime.observe(order.issuedAt, 'role')
-        const reduced = withOrder(this.#book.candidate, { order, epoch, now: trustedTime.instant() })
+        const reduced = withOrder(this.#book.candidate, {
+          ...{ order, epoch, document },
+          now: trustedTime.instant(),
+        })
         return this.#reduced(flow, reduced)
       }
     }
   }
 
-  #reduced(flow: Flow, { state, outcome, code, effects }: Reduced<LineBook>): () => void {
+  #reduced(flow: DocumentFlow, { state, outcome, code, effects }: Reduced<LineBook>): () => void {
     this.#book.change(state)
     return () => {
       const { lineId } = flow.target
-      if (lineId !== undefined) this.#outcomes.set(lineId, { outcome, ...(code !== undefined && { code }) })
+      if (lineId !== undefined)
+        this.#reports.outcome(lineId, { outcome, ...(code !== undefined && { code }) })
       if (outcome === 'rejected') this.refused(flow.kind, code ?? 'INTERNAL')
       this.#options.log.info('order', { kind: flow.kind, line: lineId, outcome, code })
       if (outcome === 'applied') this.#act(effects.includes('wipe'))
-      else if (lineId !== undefined) this.#publisher.changed(lineId, true)
+      else if (lineId !== undefined) this.#reports.repeat(lineId)
     }
   }
 
-  #refuse(flow: Flow, error: unknown): void {
+  #refuse(flow: DocumentFlow, error: unknown): void {
     const code = codeOf(error)
     const { lineId } = flow.target
     this.#options.log.warn('document-refused', {
@@ -240,7 +218,7 @@ export class Twin {
       code,
       message: messageOf(error),
     })
-    if (lineId !== undefined) this.#outcomes.set(lineId, { outcome: 'rejected', code })
+    if (lineId !== undefined) this.#reports.outcome(lineId, { outcome: 'rejected', code })
     this.refused(flow.kind, code)
   }
 
@@ -259,7 +237,7 @@ export class Twin {
       } catch (error) {
         this.#options.log.error('act', { code: codeOf(error), message: messageOf(error) })
       }
-      this.changed(true)
+      this.#reports.changed(true)
     })
   }
 
@@ -268,9 +246,10 @@ export class Twin {
   }
 
   /** On to the next number; what was refused may be right under these keys, and the head may be wrong. */
-  #keysAccepted(flow: Flow): void {
+  #keysAccepted(flow: DocumentFlow): void {
     const next = topics.keys(this.#options.trust.next)
     if (next !== flow.topic && this.#flows.delete(flow.topic)) {
+      flow.stop()
       this.#options.session.unsubscribe(flow.topic)
       this.#followKeys()
     }
@@ -328,22 +307,5 @@ export class Twin {
   #retryLater(): void {
     this.#retry?.cancel()
     this.#retry = this.#options.clock.after(RETRY_MS, () => this.sync())
-  }
-
-  #report(lineId: string) {
-    const { identity, trust, trustedTime, measure } = this.#options
-    const now = trustedTime.now()
-    return reported({
-      identity,
-      line: lineOf(this.book, lineId),
-      order: this.#outcomes.get(lineId) ?? { outcome: 'none' },
-      keys: { number: trust.number, stale: trust.isStale(now) },
-      fleet: fleetModeOf(this.book.fleet, lineId),
-      refusals: this.refusals(),
-      measured: measure(lineId),
-      at: now,
-      floor: trustedTime.floor(),
-      unbelieved: trustedTime.unbelieved(),
-    })
   }
 }

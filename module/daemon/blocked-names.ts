@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Matcher } from '../blocklist/matcher.ts'
 import { RecentBlocks } from '../blockpage/recent-blocks.ts'
+import { type Unseen, UnseenBlocks } from '../blockpage/unseen-blocks.ts'
 import { type Category, categoryName, RESOLVER_BYPASS } from '../category.ts'
 import { nameFromText, nameToText } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
@@ -26,12 +27,14 @@ export class BlockedNames {
   readonly #options: BlockedNamesOptions
   readonly #recent: RecentBlocks
   readonly #notices: Notices
+  readonly #unseen: UnseenBlocks
 
   constructor(options: BlockedNamesOptions) {
     const { clock, sendNotice } = options
     this.#options = options
     this.#recent = new RecentBlocks(() => clock.monotonic())
     this.#notices = new Notices({ clock, send: sendNotice })
+    this.#unseen = new UnseenBlocks(clock)
   }
 
   /** Nothing to do: names come from queries. */
@@ -41,16 +44,27 @@ export class BlockedNames {
     this.#notices.stop()
   }
 
-  /** On the way of every block: the name is made into text only where it is needed. */
+  /** On the way of every block. */
   add(blocked: Query | BlockedName): void {
     const { reason, category } = blocked
-    if (reason === 'blocked-target' || reason === 'blocked-upstream')
-      this.#recent.add(nameOf(blocked), categoryName(category))
     // A closed bypass is no threat that a person could be told of.
     if (category === RESOLVER_BYPASS || reason === 'resolver-bypass') return
+    const name = nameOf(blocked)
+    if (reason === 'blocked-target' || reason === 'blocked-upstream')
+      this.#recent.add(name, categoryName(category))
+    this.#unseen.blocked(name)
     const lineId = this.#options.noticedLine()
-    if (lineId !== null)
-      this.#notices.add({ lineId, name: nameOf(blocked), category: categoryName(category) })
+    if (lineId !== null) this.#notices.add({ lineId, name, category: categoryName(category) })
+  }
+
+  /** The page was asked for under this name. */
+  asked(name: string): void {
+    this.#unseen.asked(name)
+  }
+
+  /** What was stopped without the page. */
+  get unseen(): Unseen | null {
+    return this.#unseen.lastDay()
   }
 
   /** As what a name is blocked while filtering is on: by the list, or for where it led within the last hour. */
@@ -66,5 +80,6 @@ export class BlockedNames {
   wipe(): void {
     this.#notices.stop()
     this.#recent.clear()
+    this.#unseen.clear()
   }
 }

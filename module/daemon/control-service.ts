@@ -1,6 +1,7 @@
-import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
+import { SecureNetError } from '../base/error.ts'
 import type { ChunkSource } from '../blocklist/update/chunk-source.ts'
 import { Control, type ControlOptions } from '../control/control.ts'
+import type { Trust } from '../control/documents/trust.ts'
 import type { SessionStatus } from '../control/mqtt/session.ts'
 import type { TrustedTime } from '../platform/trusted-time.ts'
 import type { Notice } from '../telemetry/notices.ts'
@@ -10,6 +11,8 @@ import type { Context } from './context.ts'
 export interface ControlServiceOptions
   extends Pick<Context, 'config' | 'clock' | 'log' | 'random' | 'bootId'> {
   readonly trustedTime: TrustedTime
+  /** Null: without roots no document can be verified; what was accepted before goes on protecting. */
+  readonly trust: Trust | null
 }
 
 /** What the modem does with what the operator says. */
@@ -25,12 +28,7 @@ export class ControlService {
   }
 
   async start(port: ControlPort): Promise<void> {
-    try {
-      this.#control = this.#create(port)
-    } catch (error) {
-      // Without roots no document can be verified; what was accepted before goes on protecting.
-      this.#options.log.error('control-off', { code: codeOf(error), why: messageOf(error) })
-    }
+    this.#control = this.#create(port)
     await this.#control?.start()
   }
 
@@ -55,7 +53,7 @@ export class ControlService {
     return this.#control?.status() ?? null
   }
 
-  telemetry(report: unknown): void {
+  telemetry(report: object): void {
     this.#control?.telemetry(report)
   }
 
@@ -68,11 +66,11 @@ export class ControlService {
   }
 
   #create(port: ControlPort): Control | null {
-    const { config, bootId, ...options } = this.#options
+    const { config, bootId, trust, ...options } = this.#options
     const { mqtt, modemId } = config
-    if (!mqtt) return null
+    if (!mqtt || !trust) return null
     const identity = { modemId, bootId, version }
-    return new Control({ ...options, ...port, config: { ...config, mqtt }, identity })
+    return new Control({ ...options, ...port, trust, config: { ...config, mqtt }, identity })
   }
 }
 

@@ -47,8 +47,8 @@ export class Daemon {
     for (const folder of [dataDir, runDir]) makeFolder(folder)
     const uplink = new Uplink({ runDir, log })
     uplink.load()
-    const stored = await loadControl(dataDir, { clock, log, buildTime: released, boot: bootId })
-    const control = new ControlService({ ...this.#context, trustedTime: stored.trustedTime })
+    const stored = await loadControl({ config, clock, log, buildTime: released, boot: bootId })
+    const control = new ControlService({ ...this.#context, ...stored })
     const household = createHouseholdSide(this.#context, stored, uplink, control)
     const operator = createOperatorSide(this.#context, household, uplink, control)
     try {

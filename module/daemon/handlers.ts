@@ -3,7 +3,7 @@ import { explainName } from '../diagnostics/explain-name.ts'
 import { dumpRules } from '../interception/dump-rules.ts'
 import type { LocalHandlers } from '../local/socket.ts'
 import type { Uplink } from '../platform/uplink.ts'
-import { localNames } from '../query/local-names.ts'
+import { specialNames } from '../query/special-names.ts'
 import type { TelemetryLoop } from '../telemetry/telemetry-loop.ts'
 import type { Answering } from './answering.ts'
 import type { Context } from './context.ts'
@@ -36,13 +36,14 @@ export interface Handlers {
 export function createHandlers({ config, log, ring, run }: Context, options: HandlersOptions): Handlers {
   const { sources, uplink, list, answering, health, interception, telemetry, control, decision } = options
   const { lines } = sources
-  const isLocal = localNames(config.dns.localZones)
+  const special = specialNames(list.policy, config.dns.localZones, config.dns.resolverBypass)
   const status = () => modemStatus(sources)
   const check = async (name: string) => ({
     ...(await explainName(name, {
       matcher: list.matcher,
       upstream: answering.upstream,
-      isLocal,
+      special,
+      warningPages: config.upstream.warningPages,
       protection: () => measuredProtection(sources),
     })),
     listeners: config.dns.listen,

@@ -1,4 +1,5 @@
 import type { StoredControl } from '../control/control.ts'
+import { HeadKeys } from '../control/head-keys.ts'
 import { StateFile } from '../platform/state-file.ts'
 import type { Uplink } from '../platform/uplink.ts'
 import { CounterHistory, parseStoredCounters } from '../telemetry/counter-history.ts'
@@ -33,7 +34,7 @@ export interface HouseholdSide {
 /** None of the parts acts before it is started, so a function given to one of them may name a part that is built below it. */
 export function createHouseholdSide(
   context: Context,
-  { book, trustedTime }: StoredControl,
+  { book, trust, trustedTime }: StoredControl,
   uplink: Uplink,
   control: ControlService,
 ): HouseholdSide {
@@ -42,6 +43,7 @@ export function createHouseholdSide(
     ...context,
     trustedTime,
     chunks: control.chunks,
+    heads: new HeadKeys(trust, trustedTime),
     share: (change) => answering.threads?.change(change),
     onSwitch: () => void decision.take(),
     onStatus: () => control.changed(),
@@ -75,7 +77,7 @@ export function createHouseholdSide(
     onChange: () => control.changed(),
   })
   const page = createPage(context, {
-    ...{ list, blockedNames, interception, decision: () => decision.last },
+    ...{ list, blockedNames, interception, control, decision: () => decision.last },
     counters: answering.counts.counters,
     upstream: answering.upstream,
     networks: answering.networks,
@@ -122,7 +124,7 @@ function createDecision({ clock, log }: Context, deciding: Deciding): Decision {
     input: () => ({ ...lines.protectionInput, list: list.protectionInput, selfTest: health.state }),
     filter: (filtering) => {
       list.policy.filtering = filtering
-      answering.threads?.change({ filtering, notices: lines.noticedLine !== null })
+      answering.threads?.change({ filtering })
       if (filtering) void page.passthrough?.close()
     },
     intercept: (intercepting) => interception.set(intercepting),

@@ -31,7 +31,7 @@ export class InterceptionService {
   }
 
   get backend(): Interceptor['name'] {
-    return this.#interception?.backend ?? 'none'
+    return this.status()?.backend ?? 'none'
   }
 
   status(): LeaseStatus | null {

@@ -11,6 +11,7 @@ import type { ChunkSource } from '../blocklist/update/chunk-source.ts'
 import { CHUNK_PAUSE_MS } from '../blocklist/update/downloader.ts'
 import { listState } from '../blocklist/update/list-state.ts'
 import { Updater } from '../blocklist/update/updater.ts'
+import type { HeadKeys } from '../control/head-keys.ts'
 import type { ProtectionInput } from '../line/protection.ts'
 import type { TrustedTime } from '../platform/trusted-time.ts'
 import { buildOnThread, startBuilderThread } from '../threads/builder-thread.ts'
@@ -20,6 +21,7 @@ import type { Context } from './context.ts'
 export interface ListServiceOptions extends Pick<Context, 'config' | 'clock' | 'log' | 'program'> {
   readonly trustedTime: Pick<TrustedTime, 'now'>
   readonly chunks: ChunkSource
+  readonly heads: HeadKeys
   /** Tells the query threads. */
   readonly share: (change: Partial<QueryState>) => void
   /** Another list serves, or none. */
@@ -37,6 +39,7 @@ export class ListService {
   readonly policy: ListPolicy
   /** When the serving list came to this modem, ms; null without one. */
   #since: number | null = null
+  #offeredAt: number | null = null
 
   constructor(options: ListServiceOptions) {
     const { config } = options
@@ -51,7 +54,8 @@ export class ListService {
 
   /** What is on flash serves from here on. */
   async start(): Promise<void> {
-    await this.#updater.start()
+    this.#updater.start()
+    await this.#updater.bearOut((document) => this.#options.heads.verify(document))
   }
 
   async stop(): Promise<void> {
@@ -72,15 +76,24 @@ export class ListService {
     return Math.max(0, Math.round((this.#options.clock.now() - this.#since) / 1000))
   }
 
+  /** When a verified head came last, ms since 1970; null: not since the start. */
+  get offeredAt(): number | null {
+    return this.#offeredAt
+  }
+
   get protectionInput(): ProtectionInput['list'] {
     const state = listState(this.status)
     if (state === 'none') return 'missing'
     return state === 'damaged' ? 'damaged' : 'verified'
   }
 
-  /** @param epoch of the keys that signed the head */
-  offer(head: Head, epoch: number): void {
-    this.#updater.offerHead(head, epoch).catch((error) => this.#failed('head', error))
+  /**
+   * @param epoch of the keys that signed the head
+   * @param document the head as it was signed
+   */
+  offer(head: Head, epoch: number, document: string): void {
+    this.#offeredAt = this.#options.clock.now()
+    this.#updater.offerHead(head, epoch, document).catch((error) => this.#failed('head', error))
   }
 
   /** While no line needs the list, it is not fetched; the newest head is taken once one does. */
@@ -104,7 +117,7 @@ export class ListService {
   }
 
   #createUpdater(): Updater {
-    const { config, clock, log, program, trustedTime, chunks, onStatus, share } = this.#options
+    const { config, clock, log, program, trustedTime, chunks, heads, onStatus, share } = this.#options
     const { dataDir, list, modemId, lines, dns } = config
     return new Updater({
       folder: join(dataDir, 'list'),
@@ -121,6 +134,8 @@ export class ListService {
       floor: () => trustedTime.now() * 1000,
       log,
       gate: createAcceptanceCheck({ testZone: dns.testZone, neverBlock: dns.neverBlock }),
+      testZone: dns.testZone,
+      maxChange: () => heads.maxChange,
       onSwitch: (store) => this.#serve(store),
       onAllow: (names) => {
         this.matcher.setAllow(names)

@@ -29,7 +29,7 @@ export function createOperatorSide(
   const startControl = () =>
     control.start({
       book: lines.book,
-      onHead: (head, epoch) => list.offer(head, epoch),
+      onHead: (head, epoch, document) => list.offer(head, epoch, document),
       act,
       measure: (lineId) => measureLine(sources, lineId),
       handlers: handlers.remote,

@@ -8,6 +8,7 @@ import { reachable } from '../passthrough/public-address.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { BlockedNames } from './blocked-names.ts'
 import type { Context } from './context.ts'
+import type { ControlService } from './control-service.ts'
 import type { Decided } from './decision.ts'
 import type { InterceptionService } from './interception-service.ts'
 import type { Part } from './lifecycle.ts'
@@ -15,9 +16,10 @@ import type { ListService } from './list-service.ts'
 import { measuredProtection } from './status.ts'
 
 export interface PageOptions {
-  readonly list: Pick<ListService, 'policy' | 'status' | 'ageSeconds'>
-  readonly blockedNames: Pick<BlockedNames, 'blockedAs'>
-  readonly counters: Pick<Counters, 'stoppedThisWeek'>
+  readonly list: Pick<ListService, 'policy' | 'status' | 'ageSeconds' | 'offeredAt'>
+  readonly blockedNames: Pick<BlockedNames, 'blockedAs' | 'asked' | 'unseen'>
+  readonly counters: Pick<Counters, 'lastDays'>
+  readonly control: Pick<ControlService, 'status'>
   readonly upstream: ConstructorParameters<typeof OriginConnector>[0]['upstream']
   readonly networks: LocalNetworks
   readonly interception: Pick<InterceptionService, 'status' | 'passthroughGate'>
@@ -33,11 +35,14 @@ export interface Page {
   readonly parts: readonly (readonly [string, Part])[]
 }
 
+/** Characters at the end of the modem's name that a page shows: a helpdesk knows the line, and checks that it is this modem. */
+const SHORT_ID = 6
+
 const resolverBypass = categoryName(RESOLVER_BYPASS)
 
 export function createPage(context: Context, options: PageOptions): Page {
   const { config, clock, log } = context
-  const { list, blockedNames, counters, interception, decision } = options
+  const { list, blockedNames, counters, control, interception, decision } = options
   const testNames = categories.map((category) => `${category}.${config.dns.testZone}`)
   const passthrough =
     config.interception.interfaces.length > 0 ? createPassthrough(context, options, testNames) : null
@@ -49,11 +54,16 @@ export function createPage(context: Context, options: PageOptions): Page {
       status: () => ({
         ...measuredProtection({ config, interception, decision: { last: decision() } }),
         since: decision().since,
+        modem: config.modemId.slice(-SHORT_ID),
         listVersion: list.status.version,
         listAgeSeconds: list.ageSeconds,
-        stoppedThisWeek: counters.stoppedThisWeek(),
-        testNames,
+        // A new head comes at once over a connection that stands.
+        listCheckedAt: control.status()?.connected ? clock.now() : list.offeredAt,
+        days: counters.lastDays(),
+        unseen: blockedNames.unseen,
+        testNames: testNames.filter((name) => !name.startsWith(`${resolverBypass}.`)),
       }),
+      asked: (name) => blockedNames.asked(name),
     },
     ...(passthrough && { front: passthrough.front }),
   })

@@ -1,5 +1,6 @@
 import { listState } from '../blocklist/update/list-state.ts'
 import type { LineMeasurement } from '../control/reported.ts'
+import { allCells } from '../health/self-test-cells.ts'
 import { lineOf } from '../line/store.ts'
 import type { QueryCounts } from '../telemetry/query-counts.ts'
 import type { QueryThreads } from '../threads/query-threads.ts'
@@ -38,15 +39,6 @@ export function measuredProtection({
   return isArmed ? { protecting: true, why } : { protecting: false, why: 'not-armed' }
 }
 
-const untested = {
-  udp4: 'unknown',
-  tcp4: 'unknown',
-  udp6: 'unknown',
-  tcp6: 'unknown',
-  page: 'unknown',
-  forward: 'unknown',
-} as const
-
 /** Of one line, for its `reported`. */
 export function measureLine(sources: StatusSources, lineId: string): LineMeasurement {
   const { config, lines, health } = sources
@@ -64,10 +56,11 @@ export function measureLine(sources: StatusSources, lineId: string): LineMeasure
       state: listState(list),
       ...(list.issuedAt > 0 && { issuedAt: list.issuedAt }),
       ...(list.version !== null && { version: list.version, names: list.names }),
+      allow: list.allow,
       phase: list.phase,
       ...(list.lastError !== null && { code: list.lastError }),
     },
-    selfTest: health.last?.cells ?? untested,
+    selfTest: health.last?.cells ?? allCells('unknown'),
   }
 }
 
@@ -79,9 +72,13 @@ export function modemStatus(sources: StatusSources) {
     modemId: config.modemId,
     bootId,
     ...measuredProtection(sources),
+    since: Math.floor(sources.decision.last.since / 1000),
     activeLine: lines.active?.id ?? null,
     lines: Object.fromEntries(
-      config.lines.map(({ id }) => [id, { ...lineOf(lines.book, id), ...measureLine(sources, id) }]),
+      config.lines.map(({ id }) => {
+        const { document: _, ...line } = lineOf(lines.book, id)
+        return [id, { ...line, ...measureLine(sources, id) }]
+      }),
     ),
     list: { ...list.status, ageSeconds: list.ageSeconds },
     interception: interception.status(),

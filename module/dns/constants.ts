@@ -8,13 +8,17 @@ export const Type = {
   HINFO: 13,
   MX: 15,
   TXT: 16,
+  SIG: 24,
   AAAA: 28,
   SRV: 33,
   DNAME: 39,
   OPT: 41,
   RRSIG: 46,
+  NSEC: 47,
+  NSEC3: 50,
   SVCB: 64,
   HTTPS: 65,
+  NXNAME: 128,
   TKEY: 249,
   TSIG: 250,
   IXFR: 251,
@@ -63,6 +67,7 @@ export const Ede = {
   STALE_NXDOMAIN: 19,
   NO_REACHABLE_AUTHORITY: 22,
   NETWORK_ERROR: 23,
+  INVALID_QUERY_TYPE: 30,
 } as const
 
 export const COOKIE_OPTION = 10

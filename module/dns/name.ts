@@ -8,7 +8,7 @@ const UPPER_Z = 0x5a
 
 function lowerLabel(message: Uint8Array, at: number, size: number, into: Uint8Array, length: number): void {
   for (let i = 1; i <= size; i++) {
-    const octet = message[at + i] as number
+    const octet = message[at + i]!
     into[length + i] = octet >= UPPER_A && octet <= UPPER_Z ? octet | 0x20 : octet
   }
 }
@@ -22,7 +22,7 @@ export function lowerName(message: Uint8Array, start: number, end: number, into:
   let length = 0
   for (;;) {
     if (at >= end) return -1
-    const size = message[at] as number
+    const size = message[at]!
     into[length] = size
     if (size === 0) return length + 1
     if (size > 63 || length + size + 2 > NAME_BYTES || at + size >= end) return -1
@@ -39,7 +39,7 @@ export function lowerName(message: Uint8Array, start: number, end: number, into:
 export function skipName(message: Uint8Array, start: number, end: number): number {
   let at = start
   while (at < end) {
-    const size = message[at] as number
+    const size = message[at]!
     if (size === 0) return at + 1
     if (size >= 0xc0) return at + 2 <= end ? at + 2 : -1
     if (size > 63) return -1
@@ -60,10 +60,10 @@ export function expandName(message: Uint8Array, start: number, end: number, into
   let length = 0
   for (;;) {
     if (at >= end) return -1
-    const size = message[at] as number
+    const size = message[at]!
     if (size >= 0xc0) {
       if (at + 1 >= end) return -1
-      at = ((size & 0x3f) << 8) | (message[at + 1] as number)
+      at = ((size & 0x3f) << 8) | message[at + 1]!
       // The header is rewritten for each client: a name in it would be another than the one that was judged.
       if (at >= floor || at < HEADER_BYTES) return -1
       floor = at
@@ -139,6 +139,6 @@ export function isWithin(wire: Uint8Array, length: number, zone: Uint8Array): bo
   if (start < 0) return false
   for (let i = 0; i < zone.length; i++) if (wire[start + i] !== zone[i]) return false
   let at = 0
-  while (at < start) at += (wire[at] as number) + 1
+  while (at < start) at += wire[at]! + 1
   return at === start
 }

@@ -5,17 +5,30 @@ import { lowerName, NAME_BYTES, skipName } from './name.ts'
 /** Type and class, behind the name. */
 export const QUESTION_FIXED_BYTES = 4
 
-/** What reading a datagram came to; anything but `OK` and `DROP` is answered with the RCODE of that name. */
-export const QuestionStatus = { OK: 0, DROP: 1, FORMERR: 2, NOTIMP: 3, BADVERS: 4, REFUSED: 5 } as const
+/**
+ * What reading a datagram came to; anything but `OK` and `DROP` is answered with the RCODE of that name, and `BADTYPE`
+ * with FORMERR and its own EDE.
+ */
+export const QuestionStatus = {
+  OK: 0,
+  DROP: 1,
+  FORMERR: 2,
+  NOTIMP: 3,
+  BADVERS: 4,
+  REFUSED: 5,
+  BADTYPE: 6,
+} as const
 export type QuestionStatus = (typeof QuestionStatus)[keyof typeof QuestionStatus]
 
 /** What is asked for decides, once the message is known to be well-formed. */
 function statusOf(type: number, cls: number): QuestionStatus {
-  if (type === Type.OPT) return QuestionStatus.FORMERR
+  if (type === Type.OPT) return QuestionStatus.BADTYPE
   if (cls !== CLASS_IN || type === Type.AXFR || type === Type.IXFR) return QuestionStatus.REFUSED
-  if (type < Type.TKEY || type > Type.MAILA) return QuestionStatus.OK
-  // RFC 6895 §3.1: TSIG is never asked for; TKEY needs keys that we have not; MAILA and MAILB are obsolete.
-  return type === Type.TSIG ? QuestionStatus.FORMERR : QuestionStatus.NOTIMP
+  if (type < Type.NXNAME || type > Type.MAILA) return QuestionStatus.OK
+  // RFC 9824 §3.5 on NXNAME, and on all of the range of meta types (RFC 6895 §3.1) that no RFC lets anyone ask for.
+  if (type < Type.TKEY || type === Type.TSIG) return QuestionStatus.BADTYPE
+  // TKEY needs keys that we have not; MAILA and MAILB are obsolete.
+  return QuestionStatus.NOTIMP
 }
 
 /** @returns the octet after the only question of a query, or -1 where there is none that can be read */

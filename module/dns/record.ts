@@ -1,4 +1,4 @@
-import { HEADER_BYTES, Type } from './constants.ts'
+import { HEADER_BYTES } from './constants.ts'
 import { expandName, NAME_BYTES, skipName } from './name.ts'
 
 /** One record of a reply, as offsets into it. */
@@ -46,7 +46,7 @@ function runsThroughTtl(reply: Buffer, at: number, records: readonly RecordView[
  * backwards (RFC 9267 §2), and none of its octets a TTL's, which is counted down as the answer ages.
  * @param before records that begin before the name, in the order of their offsets
  */
-function isName(reply: Buffer, at: number, end: number, before: readonly RecordView[]): boolean {
+export function isName(reply: Buffer, at: number, end: number, before: readonly RecordView[]): boolean {
   // Nearly every record is owned by the name asked.
   if (reply[at] === 0xc0 && reply[at + 1] === HEADER_BYTES && at + POINTER_BYTES <= end) return true
   return expandName(reply, at, end, scratch) > 0 && !runsThroughTtl(reply, at, before)
@@ -63,33 +63,4 @@ export function recordAt(reply: Buffer, owner: number, before: readonly RecordVi
   if (end > reply.length) return null
   const type = reply.readUInt16BE(fixed)
   return { owner, type, class: reply.readUInt16BE(fixed + 2), ttlAt: fixed + 4, rdata: fixed + 10, end }
-}
-
-/** Where RDATA has its name, for types whose names readers decompress (RFC 3597 §4) or are judged; -1 for all others. */
-function nameOffset(type: number): number {
-  switch (type) {
-    case Type.NS:
-    case Type.CNAME:
-    case Type.SOA:
-    case Type.PTR:
-    case Type.DNAME:
-      return 0
-    case Type.MX:
-    case Type.SVCB:
-    case Type.HTTPS:
-      return 2
-    case Type.SRV:
-      return 6
-    default:
-      return -1
-  }
-}
-
-/** @param upTo the records up to this one, in the order of their offsets */
-export function namesHold(reply: Buffer, record: RecordView, upTo: readonly RecordView[]): boolean {
-  const { type, rdata, end } = record
-  const offset = nameOffset(type)
-  if (offset < 0) return true
-  if (!isName(reply, rdata + offset, end, upTo)) return false
-  return type !== Type.SOA || isName(reply, skipName(reply, rdata, end), end, upTo)
 }

@@ -1,4 +1,4 @@
-import { Flag, HEADER_BYTES, Rcode, Type } from './constants.ts'
+import { Ede, Flag, HEADER_BYTES, Rcode, Type } from './constants.ts'
 import { DNSSEC_OK, type ExtendedError, OptField, optRecord } from './edns.ts'
 import type { Question } from './question.ts'
 
@@ -11,6 +11,8 @@ export interface ReplySections {
   answers: number
   authorities: number
   records: Buffer
+  /** The first of `records` is owned by the question's name: instead, by the one above it. */
+  ownedAbove?: boolean
   /** The OPT record to add when the query had one. */
   opt: Buffer
 }
@@ -44,14 +46,18 @@ export function emptyTail(rcode: number, errors: readonly ExtendedError[] = []):
   return { rcode, answers: 0, authorities: 0, records: NO_RECORDS, opt: optRecord(rcode, errors) }
 }
 
-/** A negative answer with SOA: NODATA with `Rcode.NOERROR`, or NXDOMAIN. */
+/**
+ * A negative answer with SOA: NODATA with `Rcode.NOERROR`, or NXDOMAIN. A name that does not exist is no zone: its SOA
+ * belongs to the name above it.
+ */
 export function negativeTail(
   rcode: number,
   ttl: number,
   errors: readonly ExtendedError[] = [],
 ): ReplySections {
   const opt = optRecord(rcode, errors)
-  return { rcode, answers: 0, authorities: 1, records: soaAtQuestion(ttl), opt }
+  const ownedAbove = rcode === Rcode.NXDOMAIN
+  return { rcode, answers: 0, authorities: 1, records: soaAtQuestion(ttl), ownedAbove, opt }
 }
 
 export function answerTail(
@@ -72,6 +78,7 @@ export function answerTail(
 
 export const tails = {
   formatError: emptyTail(Rcode.FORMERR),
+  invalidType: emptyTail(Rcode.FORMERR, [{ code: Ede.INVALID_QUERY_TYPE, text: '' }]),
   notImplemented: emptyTail(Rcode.NOTIMP),
   refused: emptyTail(Rcode.REFUSED),
   badVersion: emptyTail(Rcode.BADVERS),
@@ -101,6 +108,7 @@ export function replyWith(question: Question, tail: ReplySections, extraFlags = 
   const reply = question.room(hasEdns ? recordsEnd + opt.length : recordsEnd)
   copyOctets(message, HEADER_BYTES, end, reply, HEADER_BYTES)
   copyOctets(records, 0, records.length, reply, end)
+  if (tail.ownedAbove) reply[end + 1] = HEADER_BYTES + 1 + message[HEADER_BYTES]!
   reply[0] = message[0]!
   reply[1] = message[1]!
   const word = Flag.QR | headerBits(flags) | extraFlags | (tail.rcode & 0x0f)

@@ -60,7 +60,7 @@ export function restoreAnswer(stored: StoredAnswer): Answer {
 }
 
 /** Longer answers are copied by the system; for others, the view that it needs of them costs more than their copying. */
-const WORDS_MOST = 128
+const MAX_WORDS = 128
 
 let replyWords: Uint32Array = new Uint32Array(0)
 
@@ -72,7 +72,7 @@ function wordsOf({ buffer }: Buffer): Uint32Array {
 
 function copyAnswer({ octets, words, start, length }: StoredAnswer, reply: Buffer): void {
   const whole = length >>> 2
-  if (whole > WORDS_MOST || (reply.byteOffset & 3) !== 0) {
+  if (whole > MAX_WORDS || (reply.byteOffset & 3) !== 0) {
     octets.copy(reply, 0, start, start + length)
     return
   }

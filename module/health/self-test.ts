@@ -2,23 +2,14 @@ import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/error.ts'
 import { Rcode } from '../dns/constants.ts'
 import type { ReferenceClient, ServerAddressAndPort } from './reference-client.ts'
-
-/** One cell of the matrix that `reported` shows. */
-export type SelfTestCell = 'pass' | 'fail' | 'skipped'
+import { allCells, type SelfTestCells } from './self-test-cells.ts'
 
 export interface SelfTestResult {
   outcome: 'pass' | 'fail' | 'upstream-down'
   /** Why it failed, for a person; empty otherwise. */
   why: string
-  cells: {
-    udp4: SelfTestCell
-    tcp4: SelfTestCell
-    udp6: SelfTestCell
-    tcp6: SelfTestCell
-    page: SelfTestCell
-    forward: SelfTestCell
-  }
-  /** Wall clock, ms. */
+  cells: SelfTestCells
+  /** Seconds since 1970. */
   at: number
 }
 
@@ -81,15 +72,9 @@ export class SelfTest {
   async run(how: 'full' | 'quick'): Promise<SelfTestResult> {
     const { listeners, page, clock, client, quickClient } = this.#options
     const ask = how === 'full' ? client : quickClient
-    const cells: SelfTestResult['cells'] = {
-      udp4: 'skipped',
-      tcp4: 'skipped',
-      udp6: 'skipped',
-      tcp6: 'skipped',
-      // A quick check does not ask the page: what the last full one found stands.
-      page: how === 'full' ? 'skipped' : (this.#last?.cells.page ?? 'skipped'),
-      forward: 'skipped',
-    }
+    const cells = allCells('skipped')
+    // A quick check does not ask the page: what the last full one found stands.
+    if (how === 'quick') cells.page = this.#last?.cells.page ?? 'skipped'
     const problems: string[] = []
     const note = (cell: keyof typeof cells, problem: string | null) => {
       if (problem !== null) problems.push(problem)
@@ -112,7 +97,7 @@ export class SelfTest {
     if (forwarded === 'upstream-down') cells.forward = 'fail'
     problems.push(...(await this.#tryThreads(forwarded === 'pass')))
     const outcome = problems.length > 0 ? 'fail' : forwarded === 'upstream-down' ? 'upstream-down' : 'pass'
-    this.#last = { outcome, why: problems.join('; '), cells, at: clock.now() }
+    this.#last = { outcome, why: problems.join('; '), cells, at: Math.floor(clock.now() / 1000) }
     return this.#last
   }
 

@@ -1,12 +1,12 @@
 import { messageOf } from '../base/error.ts'
 import type { RunCommand } from '../platform/spawn.ts'
 import type { Interceptor } from './interceptor.ts'
-import { securenetTable } from './ruleset.ts'
+import { SECURENET_TABLE } from './ruleset.ts'
 
-const mostCharacters = 60_000
+const MAX_CHARACTERS = 60_000
 
 const commands = {
-  nftables: ['nft', '-n', 'list', 'table', ...securenetTable.split(' ')],
+  nftables: ['nft', '-n', 'list', 'table', ...SECURENET_TABLE.split(' ')],
   iptables: ['iptables-save', '-t', 'nat'],
 } as const
 
@@ -20,7 +20,7 @@ export async function dumpRules(run: RunCommand, backend: Interceptor['name']): 
     const { stdout, stderr } = await run([...commands[backend]])
     const lines = (stdout || stderr).split('\n')
     const text = backend === 'iptables' ? lines.filter(ours).join('\n') : lines.join('\n')
-    return text.slice(0, mostCharacters)
+    return text.slice(0, MAX_CHARACTERS)
   } catch (error) {
     return messageOf(error)
   }

@@ -1,4 +1,4 @@
-import { conntrackZone } from './ruleset.ts'
+import { CONNTRACK_ZONE } from './ruleset.ts'
 
 /**
  * What a firewall does with a translated question on its way into the modem. An accept in our own table cannot open a
@@ -86,8 +86,8 @@ function fieldOf(left: unknown, packet: InboundQuestion): FieldValue {
     ['meta nfproto', packet.nfproto],
     ['ct state', 'new'],
     ['ct status', 'dnat'],
-    ['ct zone original', conntrackZone],
-    ['ct zone original', conntrackZone],
+    ['ct zone original', CONNTRACK_ZONE],
+    ['ct zone original', CONNTRACK_ZONE],
     ['ct proto-dst original', 53],
   ])
   if (isObject(meta)) return known.get(`meta ${meta['key']}`)

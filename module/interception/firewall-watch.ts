@@ -3,7 +3,7 @@ import { messageOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import type { CommandResult } from '../platform/spawn.ts'
 import { type FirewallRefusal, inspectFirewall } from './firewall-inspection.ts'
-import { securenetTable } from './ruleset.ts'
+import { SECURENET_TABLE } from './ruleset.ts'
 import type { ServiceEndpoints } from './service.ts'
 
 export interface FirewallWatchOptions {
@@ -80,7 +80,7 @@ export class FirewallWatch {
     ] as const)
       for (const l4proto of ['udp', 'tcp'] as const) {
         const packet = endpoint && { interface: device, l4proto, nfproto, dport: endpoint.port }
-        const found = packet && inspectFirewall(listed, packet, securenetTable, doubt)
+        const found = packet && inspectFirewall(listed, packet, SECURENET_TABLE, doubt)
         if (found) return found
       }
     return null

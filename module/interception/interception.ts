@@ -5,7 +5,6 @@ import type { Config } from '../config/config.ts'
 import type { RunCommand } from '../platform/spawn.ts'
 import { chooseInterceptor } from './detect.ts'
 import { createDeviceCheck } from './devices.ts'
-import type { Interceptor } from './interceptor.ts'
 import { createIptables } from './iptables.ts'
 import { createLease, type Lease, type LeaseOptions } from './lease.ts'
 import { createNftables } from './nftables.ts'
@@ -21,7 +20,6 @@ export interface InterceptionOptions extends Pick<LeaseOptions, 'earned' | 'ownQ
 }
 
 export interface Interception {
-  backend: Interceptor['name']
   lease: Lease
   gate: PassthroughGate
 }
@@ -53,7 +51,6 @@ export async function createInterception(options: InterceptionOptions): Promise<
   for (const error of missing) log.warn('interception-missing', { code: error.code, why: error.message })
   log.info('interception', { backend: interceptor.name, interfaces: interfaces.join(',') })
   return {
-    backend: interceptor.name,
     lease: createLease({ ...options, interceptor, interfaces, leaseMs, renewMs }),
     gate: createPassthroughGate({ backend: interceptor.name, run, service, interfaces }),
   }

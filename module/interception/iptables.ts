@@ -19,9 +19,9 @@ export interface IptablesOptions {
 }
 
 /** Rules of rootfs/usr/lib/securenet/firewall-iptables.sh that ask a set, each holding a reference on it. */
-export const staticRuleCount = 7
+export const STATIC_RULE_COUNT = 7
 
-const script = '/usr/lib/securenet/firewall-iptables.sh'
+const SCRIPT = '/usr/lib/securenet/firewall-iptables.sh'
 const sets = {
   dns4: { name: 'securenet4', any: '0.0.0.0/0' },
   dns6: { name: 'securenet6', any: '::/0' },
@@ -83,7 +83,7 @@ class Iptables implements Interceptor {
     return this.#serial.add(async (signal) => {
       requireServiceAddresses(this.#options.service)
       const listed = await this.#list(signal)
-      if (listed.some((set) => set.references < staticRuleCount))
+      if (listed.some((set) => set.references < STATIC_RULE_COUNT))
         throw noRules('some of the static rules are missing')
     })
   }
@@ -132,7 +132,7 @@ class Iptables implements Interceptor {
     if (!this.#wiped && this.#armed.length > 0 && this.#untilListing-- > 0) return { rebuilt: false }
     this.#untilListing = (this.#options.listEvery ?? 3) - 1
     const listed = await this.#list(signal)
-    const wiped = listed.some((set) => set.references < staticRuleCount)
+    const wiped = listed.some((set) => set.references < STATIC_RULE_COUNT)
     const rebuilt = this.#wiped && !wiped
     this.#wiped = wiped
     return { rebuilt, translated: listed.reduce((sum, set) => sum + set.packets, 0) }
@@ -145,7 +145,7 @@ class Iptables implements Interceptor {
     const refused: { interface: string; why: string }[] = []
     for (const name of interfaces) {
       const why = this.#wiped
-        ? `the static rules were wiped: run ${script} add`
+        ? `the static rules were wiped: run ${SCRIPT} add`
         : (this.#options.whyNot(name) ?? unscoped.get(name) ?? null)
       if (why === null) armed.push(name)
       else refused.push({ interface: name, why })
@@ -199,7 +199,7 @@ class Iptables implements Interceptor {
 }
 
 function noRules(what: string): SecureNetError {
-  return new SecureNetError('INTERCEPT_NO_RULES', `iptables: ${what}`, `as root: ${script} add`)
+  return new SecureNetError('INTERCEPT_NO_RULES', `iptables: ${what}`, `as root: ${SCRIPT} add`)
 }
 
 function refused(ran: CommandResult): SecureNetError {

@@ -35,7 +35,7 @@ export const initialLeaseState: LeaseState = {
 }
 
 /** Fewer may still lie in a socket's buffer, or be no questions at all. */
-const unseenLimit = 3
+const UNSEEN_LIMIT = 3
 
 /** Takes note that a lease ran out unrenewed: crash of the loop, failing checks, a stopped process. */
 export function lapse(state: LeaseState, now: number, leaseMs: number): LeaseState {
@@ -57,7 +57,7 @@ export function count(state: LeaseState, counted: QuestionCounts | null): LeaseS
  * Questions that the kernel let in did not arrive, more than chance explains. Any device can make it look so: it is a
  * reason to look at everything again, and none to let go.
  */
-export const isSuspicious = (state: LeaseState): boolean => state.unseen >= unseenLimit
+export const isSuspicious = (state: LeaseState): boolean => state.unseen >= UNSEEN_LIMIT
 
 /**
  * The one decision of each round. What our own check found is all that counts here: nothing that a device sends.

@@ -37,8 +37,8 @@ export interface LeaseStatus extends InterfaceStates {
   wanted: boolean
   /** Why the last round renewed, or did not; an error's code where the back-end failed. */
   why: RenewalReason | string | null
-  /** ms since the kernel last took a renewal; null while nothing can be armed. */
-  sinceRenewalMs: number | null
+  /** Since the kernel last took a renewal; null while nothing can be armed. */
+  sinceRenewalSeconds: number | null
   /** Leases that ran out although protection was wanted, since the start. */
   interruptions: number
   /** Times that somebody else's change to our rules was mended. */
@@ -121,7 +121,8 @@ class LeaseLoop implements Lease {
       armed: live ? this.#last.armed : [],
       refused: this.#wanted ? this.#last.refused : [],
       why: this.#failure ?? state.why,
-      sinceRenewalMs: state.renewedAt === null ? null : clock.monotonic() - state.renewedAt,
+      sinceRenewalSeconds:
+        state.renewedAt === null ? null : Math.round((clock.monotonic() - state.renewedAt) / 100) / 10,
       interruptions: state.interruptions,
       rebuilt: this.#rebuilt,
       bypassed: this.#bypassed,
@@ -264,7 +265,7 @@ class LeaseLoop implements Lease {
 
   #tell(): void {
     const status = this.status()
-    const what = JSON.stringify({ ...status, sinceRenewalMs: null, bypassed: null })
+    const what = JSON.stringify({ ...status, sinceRenewalSeconds: null, bypassed: null })
     if (what === this.#told) return
     this.#told = what
     this.#options.onChange?.(status)

@@ -15,7 +15,7 @@ import {
   listTableCommand,
   packetsOf,
   ruleset,
-  securenetTable,
+  SECURENET_TABLE,
 } from './ruleset.ts'
 import type { ScopeKeeper } from './scope-keeper.ts'
 import { requireServiceAddresses, type ServiceEndpoints } from './service.ts'
@@ -44,7 +44,7 @@ export interface NftablesOptions {
   inspectEvery?: number
 }
 
-const fragment = '/usr/share/nftables.d/chain-pre/input/securenet.nft'
+const FRAGMENT = '/usr/share/nftables.d/chain-pre/input/securenet.nft'
 
 function firstLine(ran: CommandResult): string {
   return ran.stderr.trim().split('\n', 1)[0] ?? ''
@@ -125,7 +125,7 @@ class Nftables implements Interceptor {
       // Adding first makes the deletion valid whether the table is there or not.
       const ran = await this.#apply(
         ['-f', '-'],
-        `add table ${securenetTable}\ndelete table ${securenetTable}\n`,
+        `add table ${SECURENET_TABLE}\ndelete table ${SECURENET_TABLE}\n`,
       )
       if (ran.code !== 0) throw this.#explained(ran)
       this.#standing = null
@@ -196,7 +196,7 @@ class Nftables implements Interceptor {
         this.#options.whyNot(name) ??
         unscoped.get(name) ??
         (closed
-          ? `the firewall refuses translated questions (${closed.table}, chain ${closed.chain}): ${fragment} is not in force`
+          ? `the firewall refuses translated questions (${closed.table}, chain ${closed.chain}): ${FRAGMENT} is not in force`
           : null)
       if (why === null) armed.push(name)
       else refused.push({ interface: name, why })

@@ -1,7 +1,7 @@
 import { SecureNetError } from '../base/error.ts'
 import type { RunCommand } from '../platform/spawn.ts'
 import type { Interceptor } from './interceptor.ts'
-import { securenetTable } from './ruleset.ts'
+import { SECURENET_TABLE } from './ruleset.ts'
 import type { ServiceEndpoints } from './service.ts'
 
 /** Whether port 443 of the service addresses leads to the passage: otherwise the kernel refuses it. */
@@ -15,11 +15,11 @@ export interface PassthroughGate {
 /** Sets of rootfs/usr/lib/securenet/firewall-iptables.sh. */
 const ipsets = { page4: 'securenet443_4 0.0.0.0/0', page6: 'securenet443_6 ::/0' } as const
 
-const nftClose = `flush set ${securenetTable} passage\n`
+const nftClose = `flush set ${SECURENET_TABLE} passage\n`
 
 function nftOpen(interfaces: readonly string[], ms: number): string {
   const elements = interfaces.map((name) => `"${name}" timeout ${ms}ms`).join(', ')
-  return `${nftClose}add element ${securenetTable} passage { ${elements} }\n`
+  return `${nftClose}add element ${SECURENET_TABLE} passage { ${elements} }\n`
 }
 
 function ipsetClose(service: ServiceEndpoints): string {

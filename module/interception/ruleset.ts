@@ -1,18 +1,18 @@
 import type { ServiceEndpoints } from './service.ts'
 import { passthroughEndpoint, serviceAddresses } from './service.ts'
 
-export const securenetTable = 'inet securenet'
+export const SECURENET_TABLE = 'inet securenet'
 /** Conntrack zone of intercepted flows; without it a client that keeps its source port outlives the lease. */
-export const conntrackZone = 53
+export const CONNTRACK_ZONE = 53
 
 /** Names come from validated configuration; quoted all the same, as nft has words of its own. */
 const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ')
 
 const family = (address: string) => (address.includes(':') ? 'ip6' : 'ip')
 /** What every rule that intercepts asks first: an armed device, and a family whose lease has not run out. */
-const leased = 'iifname @armed meta nfproto @lease'
+const LEASED = 'iifname @armed meta nfproto @lease'
 /** Nothing is answered there (listener/udp-transport.ts): such a datagram asks nothing. */
-const answerable = 'udp sport != { 0, 53 }'
+const ANSWERABLE = 'udp sport != { 0, 53 }'
 /** Longer than from one renewal to the next. */
 const recently = (set: 'asked' | 'translated' | 'arrived') => `update @${set} { meta nfproto timeout 3s }`
 /** How far through our own chains a renewal has come: one whose rules somebody flushed is noticed by the next. */
@@ -27,7 +27,7 @@ function dnsRules(service: ServiceEndpoints): string[] {
   ] as const) {
     if (!endpoint) continue
     const to = `dnat ${family(endpoint.address)} to ${host(endpoint.address)}:${endpoint.port}`
-    rules.push(`${leased} meta nfproto ${proto} meta l4proto { tcp, udp } th dport 53 ${to}`)
+    rules.push(`${LEASED} meta nfproto ${proto} meta l4proto { tcp, udp } th dport 53 ${to}`)
   }
   return rules
 }
@@ -55,8 +55,8 @@ function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, 
     if (!page) return []
     const to = `${family(page.address)} daddr ${page.address} tcp dport`
     return [
-      `iifname { ${served} } ${to} 80 ct original zone set ${conntrackZone}`,
-      `iifname @passage ${to} 443 ct original zone set ${conntrackZone}`,
+      `iifname { ${served} } ${to} 80 ct original zone set ${CONNTRACK_ZONE}`,
+      `iifname @passage ${to} 443 ct original zone set ${CONNTRACK_ZONE}`,
     ]
   })
   const renewing = datagrams.map(({ address, port }) => {
@@ -65,8 +65,8 @@ function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, 
     return `iifname "lo" ${itself} @th,64,64 0x${nonce.toString('hex')} meta mark set ${marks.zone}`
   })
   return [
-    `${leased} meta l4proto { tcp, udp } th dport 53 ct original zone set ${conntrackZone}`,
-    `${leased} udp dport 53 ${answerable} ${recently('asked')} delete @translated { meta nfproto }`,
+    `${LEASED} meta l4proto { tcp, udp } th dport 53 ct original zone set ${CONNTRACK_ZONE}`,
+    `${LEASED} udp dport 53 ${ANSWERABLE} ${recently('asked')} delete @translated { meta nfproto }`,
     ...pages,
     ...renewing,
   ]
@@ -95,19 +95,19 @@ function floodRules({ service, flood }: RulesetOptions): string[] {
     `update @${set} { iifname . ether saddr limit rate over ${perSecond}/second burst ${perSecond} packets } drop`
   return [
     ...ours,
-    `${leased} meta l4proto { tcp, udp } th dport 53 fib saddr . iif oif missing drop`,
+    `${LEASED} meta l4proto { tcp, udp } th dport 53 fib saddr . iif oif missing drop`,
     ...(['ip', 'ip6'] as const).flatMap((ip) => {
       const pair = `${ip} saddr . ether saddr`
       const { perSecond, burst } = NEW_ADDRESSES
       const limit = `limit rate over ${perSecond}/second burst ${burst} packets`
-      const question = `${leased} meta l4proto { tcp, udp } th dport 53`
+      const question = `${LEASED} meta l4proto { tcp, udp } th dport 53`
       return [
         `${question} ${pair} != @${ip}_askers update @turns { iifname . ether saddr ${limit} } drop`,
         `${question} update @${ip}_askers { ${pair} }`,
       ]
     }),
-    `${leased} udp dport 53 ${meter('floods', questionsPerSecond)}`,
-    `${leased} tcp dport 53 tcp flags & (syn | ack) == syn ${meter('dials', CONNECTIONS_A_SECOND)}`,
+    `${LEASED} udp dport 53 ${meter('floods', questionsPerSecond)}`,
+    `${LEASED} tcp dport 53 tcp flags & (syn | ack) == syn ${meter('dials', CONNECTIONS_A_SECOND)}`,
   ]
 }
 
@@ -132,7 +132,7 @@ const countRules = (service: ServiceEndpoints): string[] => [
 
 /** After routing, which drops what no socket would get (source routes, martians): only these are expected at ours. */
 const arrivalRules = (service: ServiceEndpoints): string[] =>
-  toDns(service).map((question) => `${question} ${answerable} counter name questions ${recently('arrived')}`)
+  toDns(service).map((question) => `${question} ${ANSWERABLE} counter name questions ${recently('arrived')}`)
 
 /**
  * The module's own datagram, from a loopback port to itself and with a nonce that nobody else knows, starts the clock of
@@ -188,8 +188,8 @@ export function ruleset(options: RulesetOptions): string {
     'reject',
   ]
   return [
-    `add table ${securenetTable}\ndelete table ${securenetTable}\n`,
-    `table ${securenetTable} {\n`,
+    `add table ${SECURENET_TABLE}\ndelete table ${SECURENET_TABLE}\n`,
+    `table ${SECURENET_TABLE} {\n`,
     '  counter questions {\n  }\n',
     '  counter bypass {\n  }\n',
     '  set armed {\n    type ifname\n  }\n',
@@ -212,8 +212,8 @@ export function ruleset(options: RulesetOptions): string {
     chain('count', 'type filter hook prerouting priority dstnat + 1; policy accept;', countRules(service)),
     // A quick refusal makes clients fall back to port 53; a drop would make them wait.
     chain('bypass', 'type filter hook forward priority filter - 5; policy accept;', [
-      `${leased} tcp dport 853 counter name bypass reject with tcp reset`,
-      `${leased} udp dport 853 counter name bypass reject`,
+      `${LEASED} tcp dport 853 counter name bypass reject with tcp reset`,
+      `${LEASED} udp dport 853 counter name bypass reject`,
     ]),
     chain('renew', '', renewRules(leaseMs)),
     chain('guard', '', guard),
@@ -232,18 +232,18 @@ export function ruleset(options: RulesetOptions): string {
  * packet sees the sets without their elements (test/system counts escapes). Nothing to arm ends the lease.
  */
 export function arming(service: ServiceEndpoints, interfaces: readonly string[], leaseMs: number): string {
-  const flush = `flush set ${securenetTable} armed\nflush set ${securenetTable} lease\n`
+  const flush = `flush set ${SECURENET_TABLE} armed\nflush set ${SECURENET_TABLE} lease\n`
   if (interfaces.length === 0) return flush
   const families = [service.dns4 && 'ipv4', service.dns6 && 'ipv6'].filter((each) => each !== null)
   const leases = families.map((each) => `${each} timeout ${leaseMs}ms`).join(', ')
-  return `${flush}add element ${securenetTable} armed { ${quoted(interfaces)} }\nadd element ${securenetTable} lease { ${leases} }\n`
+  return `${flush}add element ${SECURENET_TABLE} armed { ${quoted(interfaces)} }\nadd element ${SECURENET_TABLE} lease { ${leases} }\n`
 }
 
 /** Ends the lease at once. */
-export const disarming = `flush set ${securenetTable} lease\nflush set ${securenetTable} armed\n`
+export const disarming = `flush set ${SECURENET_TABLE} lease\nflush set ${SECURENET_TABLE} armed\n`
 
 /** Lists the table without the elements of its sets. */
-export const listTableCommand = `list table ${securenetTable}\n`
+export const listTableCommand = `list table ${SECURENET_TABLE}\n`
 
 /** What `nft -t list table` printed, without what changes by itself: comparable from one renewal to the next. */
 export function fingerprint(listed: string): string {

@@ -1,3 +1,5 @@
+import { isHalfOf } from '../platform/interface-halves.ts'
+
 /** What of a configured line tells whether it carries the traffic. */
 export interface ConfiguredLine {
   readonly id: string
@@ -15,11 +17,9 @@ export function activeLine<L extends ConfiguredLine>(
   uplink: string | null | undefined,
 ): L | undefined {
   if (uplink === undefined) return lines[0]
-  // netifd makes wan_4, wan_6 below wan; OpenWrt's own IPv6 half is called wan6.
-  return lines.find(
-    (line) =>
-      uplink === line.interface ||
-      uplink === `${line.interface}6` ||
-      uplink?.startsWith(`${line.interface}_`),
-  )
+  if (uplink === null) return undefined
+  // The longest name: `wan_b_4` is a half of the line `wan_b`, not of `wan`.
+  return lines
+    .filter((line) => isHalfOf(uplink, line.interface))
+    .sort((a, b) => b.interface.length - a.interface.length)[0]
 }

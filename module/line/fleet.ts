@@ -19,8 +19,9 @@ export function reduceFleet(
   state: FleetState | undefined,
   order: FleetOrder,
   epoch: number,
+  document?: string,
 ): Reduced<FleetState | undefined> {
-  const next: FleetState = { epoch, order, digest: contentDigest(order) }
+  const next: FleetState = { epoch, order, digest: contentDigest(order), ...(document && { document }) }
   if (state && epoch === state.epoch && order.sequence === state.order.sequence)
     return state.digest === next.digest
       ? { state, outcome: 'repeated', effects: [] }

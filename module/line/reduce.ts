@@ -17,11 +17,18 @@ export function dormantLine(lineId: string): LineState {
   }
 }
 
+/** `enabled` as before a start, where its order cannot be verified: protection goes on until the operator's next word. */
+export function carriedLine(lineId: string): LineState {
+  return { ...dormantLine(lineId), service: 'enabled', reason: 'carried' }
+}
+
 export interface OrderEvent {
   readonly order: Desired
   /** Of the verified document (control/documents/verify.ts). */
   readonly epoch: number
   readonly now: Instant
+  /** As it was signed. */
+  readonly document?: string
 }
 
 /** 1 if the order ranks above the state. Compared in turn: epoch, generation, terminated, sequence. */
@@ -36,9 +43,9 @@ function compare(state: LineState, { order, epoch }: OrderEvent): number {
   )
 }
 
-function accepted({ order, epoch, now }: OrderEvent): LineState {
+function accepted({ order, epoch, now, document }: OrderEvent): LineState {
   const { v: _, ...members } = order
-  const state: LineState = { ...members, epoch, digest: contentDigest(order) }
+  const state: LineState = { ...members, epoch, digest: contentDigest(order), ...(document && { document }) }
   if (order.service !== 'suspended' || order.until === undefined) return state
   return { ...state, countdown: startCountdown({ until: order.until, issuedAt: order.issuedAt }, now) }
 }
@@ -48,12 +55,12 @@ function accepted({ order, epoch, now }: OrderEvent): LineState {
  * The order is for this line: control/documents/verify.ts has checked that.
  */
 export function reduce(state: LineState, event: OrderEvent): Reduced {
-  const { order, epoch } = event
+  const { order, epoch, document } = event
   const sameNumbers = order.generation === state.generation && order.sequence === state.sequence
   const sameContent = sameNumbers && contentDigest(order) === state.digest
   if (epoch === state.epoch && sameContent) return { state, outcome: 'repeated', effects: [] }
   if (epoch > state.epoch && sameContent)
-    return { state: { ...state, epoch }, outcome: 'repeated', effects: [] }
+    return { state: { ...state, epoch, ...(document && { document }) }, outcome: 'repeated', effects: [] }
   if (epoch === state.epoch && sameNumbers)
     return { state, outcome: 'rejected', code: 'LINE_CONFLICT', effects: [] }
   if (compare(state, event) < 0) return refused(state, event)

@@ -1,4 +1,3 @@
-import { StateFile, type StateFs } from '../platform/state-file.ts'
 import { fleetModeOf, reduceFleet } from './fleet.ts'
 import { dormantLine, type OrderEvent, reduce } from './reduce.ts'
 import { reduceTime } from './suspension.ts'
@@ -6,33 +5,11 @@ import type { FleetOrder, FleetState, Instant, LineState, Reduced } from './type
 
 /** Everything accepted, of every line this modem ever had: it outlives a wipe, or an old order could come back. */
 export interface LineBook {
-  readonly v: 1
   readonly lines: readonly LineState[]
   readonly fleet?: FleetState
 }
 
-export const emptyBook: LineBook = { v: 1, lines: [] }
-
-function isLineState(data: unknown): data is LineState {
-  if (typeof data !== 'object' || data === null) return false
-  const { lineId, epoch, generation, sequence, service, digest } = data as Record<string, unknown>
-  return (
-    [lineId, service, digest].every((value) => typeof value === 'string') &&
-    [epoch, generation, sequence].every(Number.isSafeInteger)
-  )
-}
-
-/** @throws Error if the data is not a book of version 1 */
-export function parseLineBook(data: unknown): LineBook {
-  if (typeof data === 'object' && data !== null && 'v' in data && data.v === 1 && 'lines' in data)
-    if (Array.isArray(data.lines) && data.lines.every(isLineState)) return data as LineBook
-  throw new Error('not a book of lines of version 1')
-}
-
-/** `lines.state` in the data folder. */
-export function lineBookFile(folder: string, fs?: StateFs): StateFile<LineBook> {
-  return new StateFile({ folder, name: 'lines.state', parse: parseLineBook, ...(fs && { fs }) })
-}
+export const emptyBook: LineBook = { lines: [] }
 
 /** A line that is not in the book never got an order. */
 export function lineOf(book: LineBook, lineId: string): LineState {
@@ -72,9 +49,9 @@ export function withTime(book: LineBook, now: Instant): Reduced<LineBook> {
 export function withFleet(
   book: LineBook,
   order: FleetOrder,
-  { epoch, lineIds }: { epoch: number; lineIds: readonly string[] },
+  { epoch, lineIds, document }: { epoch: number; lineIds: readonly string[]; document?: string },
 ): Reduced<LineBook> {
-  const result = reduceFleet(book.fleet, order, epoch)
+  const result = reduceFleet(book.fleet, order, epoch, document)
   if (result.state === book.fleet || !result.state) return { ...result, state: book }
   const fleet = result.state
   const retires = (lineId: string) =>
@@ -91,9 +68,4 @@ export function mustBeGone(book: LineBook, lineIds: readonly string[]): { lines:
     lineOf(book, lineId).service === 'terminated' || fleetModeOf(book.fleet, lineId) === 'retire'
   const isIdle = (lineId: string) => isOver(lineId) || lineOf(book, lineId).service === 'dormant'
   return { lines: lineIds.filter(isOver), list: lineIds.every(isIdle) }
-}
-
-/** For Trust.load: where the stored keys are lost, counting of epochs goes on from here. */
-export function highestEpoch(book: LineBook): number {
-  return Math.max(1, book.fleet?.epoch ?? 1, ...book.lines.map((line) => line.epoch))
 }

@@ -1,9 +1,9 @@
 import type { ClockStep, Countdown, Instant, LineState, Reduced } from './types.ts'
 
 /** Seconds that wall and monotonic clock may drift apart unnoticed (NTP slews). */
-const tolerance = 60
+const TOLERANCE = 60
 /** What the wall clock alone says is believed once it has lasted so long: a wrong NTP answer is corrected sooner. */
-const believeAfter = 600
+const BELIEVE_AFTER = 600
 
 interface Order {
   readonly until: number
@@ -17,7 +17,7 @@ interface Order {
 export function startCountdown({ until, issuedAt }: Order, now: Instant): Countdown {
   const byWall = until - Math.max(now.wall, now.floor)
   const bySignatures = Math.max(until - now.floor, 0)
-  const left = Math.min(Math.max(byWall, Math.min(believeAfter, bySignatures)), until - issuedAt)
+  const left = Math.min(Math.max(byWall, Math.min(BELIEVE_AFTER, bySignatures)), until - issuedAt)
   return { left, boot: now.boot, monotonic: now.monotonic, wall: now.wall }
 }
 
@@ -26,14 +26,14 @@ function unchanged(state: LineState): Reduced {
 }
 
 /** What `then` says, under the order's own numbers, so that a repeat of the order stays a repeat. */
-function ended(state: LineState): LineState {
+export function ended(state: LineState): LineState {
   const { countdown: _, then, until: __, ...rest } = state
   return { ...rest, service: then ?? 'enabled', reason: 'suspension-ended', by: 'modem' }
 }
 
 /** Whether a step is another one altogether than the one that was reported. */
 function isNews(before: ClockStep | undefined, by: number): boolean {
-  return !before || Math.abs(before.by - by) > Math.max(tolerance, Math.abs(before.by))
+  return !before || Math.abs(before.by - by) > Math.max(TOLERANCE, Math.abs(before.by))
 }
 
 /**
@@ -43,7 +43,7 @@ function isNews(before: ClockStep | undefined, by: number): boolean {
 function atTheEnd(state: LineState, order: Order, countdown: Countdown, now: Instant): Reduced {
   const by = now.wall - now.floor
   const byWallAlone = countdown.wall >= order.until && now.floor < order.until
-  const againstWall = now.wall < order.until - tolerance && isNews(state.clockStep, by)
+  const againstWall = now.wall < order.until - TOLERANCE && isNews(state.clockStep, by)
   if (!byWallAlone && !againstWall) return { state: ended(state), outcome: 'applied', effects: [] }
   const clockStep = { by, believed: byWallAlone }
   return { state: { ...ended(state), clockStep }, outcome: 'applied', code: 'CLOCK_STEPPED', effects: [] }
@@ -62,7 +62,8 @@ function stepped(state: LineState, order: Order, countdown: Countdown, now: Inst
   // Below the floor the wall clock is known to be wrong: the monotonic clock alone counts.
   if (now.wall < now.floor) return withStep(state, countdown, step, false)
   const stepSeen = countdown.stepSeen ?? now.monotonic
-  if (now.monotonic - stepSeen < believeAfter) return withStep(state, { ...countdown, stepSeen }, step, false)
+  if (now.monotonic - stepSeen < BELIEVE_AFTER)
+    return withStep(state, { ...countdown, stepSeen }, step, false)
   const left = Math.min(order.until - now.wall, order.until - order.issuedAt)
   const anchor = { left, boot: now.boot, monotonic: now.monotonic, wall: now.wall }
   return left > 0 ? withStep(state, anchor, step, true) : atTheEnd(state, order, anchor, now)
@@ -91,7 +92,7 @@ export function reduceTime(state: LineState, now: Instant): Reduced {
   const elapsed = now.monotonic - countdown.monotonic
   if (now.floor >= until || elapsed >= countdown.left) return atTheEnd(state, order, countdown, now)
   const step = now.wall - countdown.wall - elapsed
-  if (Math.abs(step) > tolerance) return stepped(state, order, countdown, now, step)
+  if (Math.abs(step) > TOLERANCE) return stepped(state, order, countdown, now, step)
   if (sameBoot && countdown.stepSeen === undefined) return unchanged(state)
   const { stepSeen: _, ...steady } = countdown
   return unchanged({ ...state, countdown: steady })

@@ -76,12 +76,13 @@ export interface ClockStep {
 
 export interface LineState {
   readonly lineId: string
-  /** Number of the keys document since which the line role's keys are all new; orders under older keys rank below. */
+  /** Number of the keys document since which the line role's keys are all new; orders under earlier keys rank below. */
   readonly epoch: number
   readonly generation: number
   readonly sequence: number
   readonly service: LineService
-  readonly reason: OrderReason | 'never-ordered' | 'suspension-ended'
+  /** `carried`: enabled before, by an order that cannot be verified yet; it ranks below every order. */
+  readonly reason: OrderReason | 'never-ordered' | 'suspension-ended' | 'carried'
   readonly by: OrderedBy | 'modem'
   readonly until?: number
   readonly then?: 'enabled' | 'disabled'
@@ -91,12 +92,16 @@ export interface LineState {
   readonly digest: string
   readonly countdown?: Countdown
   readonly clockStep?: ClockStep
+  /** The order as it was signed (JWS), to be verified again at each start; none before the first, and where it was carried. */
+  readonly document?: string
 }
 
 export interface FleetState {
   readonly epoch: number
   readonly order: FleetOrder
   readonly digest: string
+  /** The order as it was signed (JWS). */
+  readonly document?: string
 }
 
 /** `wipe`: this line's counters and history, and the list if no line needs it any more. */

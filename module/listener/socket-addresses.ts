@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os'
+import { addressText } from '../base/address.ts'
 
 /** Socket addresses as the kernel writes them (ip(7), ipv6(7)), in words of the CPU, little endian. */
 const FAMILY_IPV4 = 2
@@ -15,26 +16,19 @@ export function portOf(words: Int32Array, at: number): number {
   return ((first >> 8) & 0xff00) | ((first >> 24) & 0xff)
 }
 
-const octetsOf = (word: number) => [word & 0xff, (word >> 8) & 0xff, (word >> 16) & 0xff, word >>> 24]
-
-/** As `RemoteInfo` names it: link-local addresses with their device. */
-function zoneOf(scope: number): string {
+/** @returns the device of a link-local address; null where it has gone: its client is a stranger then, as with dgram */
+function deviceOf(scope: number): string | null {
   for (const [device, addresses = []] of Object.entries(networkInterfaces()))
-    if (addresses.some((address) => address.family === 'IPv6' && address.scopeid === scope))
-      return `%${device}`
-  return `%${scope}`
+    if (addresses.some((address) => address.family === 'IPv6' && address.scopeid === scope)) return device
+  return null
 }
 
 function textOf(words: Int32Array, at: number): string {
-  if (isIPv4(words, at)) return octetsOf(words[at + 1]!).join('.')
-  const octets = [0, 1, 2, 3].flatMap((i) => octetsOf(words[at + ADDRESS + i]!))
-  const groups = Array.from({ length: 8 }, (_, i) =>
-    ((octets[2 * i]! << 8) | octets[2 * i + 1]!).toString(16),
-  )
+  const first = words.byteOffset + at * 4
+  if (isIPv4(words, at)) return addressText(Buffer.from(words.buffer, first + 4, 4))
   // The URL parser gives the canonical form (RFC 5952).
-  const text = new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
-  const scope = words[at + SCOPE]!
-  return scope === 0 ? text : text + zoneOf(scope)
+  const text = addressText(Buffer.from(words.buffer, first + ADDRESS * 4, 16))
+  return new URL(`http://[${text}]`).hostname.slice(1, -1)
 }
 
 const isIPv4 = (words: Int32Array, at: number) => (words[at]! & 0xffff) === FAMILY_IPV4
@@ -53,11 +47,19 @@ export class AddressTexts {
     const from = place * 5
     let same = this.#texts[place] !== ''
     for (let i = 0; i < 5; i++) same &&= known[from + i] === key[i]
-    if (!same) {
-      known.set(key, from)
-      this.#texts[place] = textOf(words, at)
-    }
-    return this.#texts[place]!
+    return same ? this.#texts[place]! : this.#make(place, words, at)
+  }
+
+  #make(place: number, words: Int32Array, at: number): string {
+    const plain = textOf(words, at)
+    const scope = isIPv4(words, at) ? 0 : words[at + SCOPE]!
+    const device = scope === 0 ? null : deviceOf(scope)
+    // Not remembered: the device may have come only just now.
+    if (scope !== 0 && device === null) return plain
+    const text = device === null ? plain : `${plain}%${device}`
+    this.#words.set(this.#key, place * 5)
+    this.#texts[place] = text
+    return text
   }
 
   /** Writes what tells addresses apart to `#key`. */

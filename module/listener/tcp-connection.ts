@@ -17,14 +17,14 @@ export interface TcpConnectionOptions {
 }
 
 /** Questions of one connection that may wait for upstream; reading pauses at this many. */
-const WAITING_MOST = 64
+const MAX_WAITING = 64
 const LENGTH_BYTES = 2
 /** Answered in one turn of the event loop: other sockets and timers have their turns in between. */
 const MESSAGES_A_TURN = 8
 /** Answers that a client has not read; more of them, and it has no use for the connection. */
-const UNREAD_MOST = 262_144
+const MAX_UNREAD = 262_144
 /** Segments kept apart; a flood of tiny ones costs more to keep than to put together. */
-const PIECES_MOST = 64
+const MAX_PIECES = 64
 
 /** One client's connection: messages with a two-octet length, answered in any order (RFC 7766 §6.2.1.1, §7). */
 export class TcpConnection {
@@ -82,7 +82,7 @@ export class TcpConnection {
   #onData(chunk: Buffer): void {
     this.#received.push(chunk)
     this.#bytes += chunk.length
-    if (this.#received.length > PIECES_MOST) this.#received = [Buffer.concat(this.#received)]
+    if (this.#received.length > MAX_PIECES) this.#received = [Buffer.concat(this.#received)]
     this.#readMessages()
   }
 
@@ -105,13 +105,13 @@ export class TcpConnection {
       if (this.#socket.destroyed) return
     }
     // RFC 7766 §10: a client that asks and does not read is not read either.
-    if (this.#waiting >= WAITING_MOST || this.#socket.writableNeedDrain) this.#socket.pause()
+    if (this.#waiting >= MAX_WAITING || this.#socket.writableNeedDrain) this.#socket.pause()
     else this.#closeWhenDone()
   }
 
   /** There may be a whole message, and room for its answer. */
   get #mayAsk(): boolean {
-    return this.#bytes >= this.#needed && this.#waiting < WAITING_MOST && !this.#socket.writableNeedDrain
+    return this.#bytes >= this.#needed && this.#waiting < MAX_WAITING && !this.#socket.writableNeedDrain
   }
 
   /** @param turn messages that were read in this turn of the event loop */
@@ -162,12 +162,12 @@ export class TcpConnection {
     framed.writeUInt16BE(reply.length, 0)
     reply.copy(framed, 2)
     this.#socket.write(framed)
-    if (this.#socket.writableLength > UNREAD_MOST) this.#socket.destroy()
+    if (this.#socket.writableLength > MAX_UNREAD) this.#socket.destroy()
     else this.#restartIdle()
   }
 
   #resume(): void {
-    if (this.#socket.destroyed || this.#socket.writableNeedDrain || this.#waiting >= WAITING_MOST) return
+    if (this.#socket.destroyed || this.#socket.writableNeedDrain || this.#waiting >= MAX_WAITING) return
     if (this.#later || this.#pause) return
     this.#socket.resume()
     this.#readMessages()

@@ -7,9 +7,9 @@ const SERVER_NAME = 0
 const HOST_NAME = 0
 const RECORD_HEADER = 5
 /** RFC 8446 §5.1: 2^14 octets. */
-const RECORD_MOST = 16_384
+const MAX_RECORD = 16_384
 /** Browsers send some 600 to 1,800; one that does not fit into a single record is nobody's. */
-const HELLO_MOST = 16_384
+const MAX_HELLO = 16_384
 
 /** Reads on from where it stands; null where that leads past the end. */
 class Reader {
@@ -44,7 +44,7 @@ function recordSize(bytes: Buffer, at: number): number | 'more' | null {
   if (bytes[at] !== HANDSHAKE || (at + 1 < bytes.length && bytes[at + 1] !== 3)) return null
   if (at + RECORD_HEADER > bytes.length) return 'more'
   const size = bytes.readUInt16BE(at + 3)
-  return size === 0 || size > RECORD_MOST ? null : size
+  return size === 0 || size > MAX_RECORD ? null : size
 }
 
 /**
@@ -58,7 +58,7 @@ function helloOf(bytes: Buffer): Buffer | 'more' | null {
     if (length > 0 && message[0] !== CLIENT_HELLO) return null
     if (length >= 4) {
       const end = 4 + message.readUIntBE(1, 3)
-      if (end > HELLO_MOST) return null
+      if (end > MAX_HELLO) return null
       if (length >= end) return message.subarray(4, end)
     }
     if (at >= bytes.length) return 'more'

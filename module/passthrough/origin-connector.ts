@@ -9,9 +9,10 @@ import type { Upstream } from '../upstream/upstream.ts'
 /** @returns a connection under way to whichever of the addresses answers first */
 export type Dial = (port: 80 | 443, addresses: readonly string[]) => Socket
 
-const MOST_ADDRESSES = 8
-const NEXT_ADDRESS_MS = 500
-const CONNECT_MS = 5000
+const MAX_ADDRESSES = 8
+/** Longer than a round trip over a bad mobile line: Node gives an address up for the next one. */
+const NEXT_ADDRESS_MS = 2000
+const CONNECT_MS = 10_000
 
 const dial: Dial = (port, addresses) => {
   const found = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }))
@@ -30,7 +31,7 @@ const dial: Dial = (port, addresses) => {
 export interface OriginConnectorOptions {
   readonly upstream: Pick<Upstream, 'exchange'>
   readonly clock: Clock
-  /** From the first try to a connection; 5,000 where left out. */
+  /** From the first try to a connection; 10,000 where left out. */
   readonly connectMs?: number
   /** Those that may be connected to (public-address.ts). */
   readonly allowed: (addresses: readonly string[]) => string[]
@@ -70,6 +71,6 @@ export class OriginConnector {
     const { upstream, allowed } = this.#options
     const answers = await Promise.all([Type.A, Type.AAAA].map((type) => ask(upstream, wire, type, 'passage')))
     const found = answers.flatMap((answer) => (answer ? addressesOf(answer).map(addressText) : []))
-    return allowed(found).slice(0, MOST_ADDRESSES)
+    return allowed(found).slice(0, MAX_ADDRESSES)
   }
 }

@@ -3,11 +3,12 @@ import { isIP } from 'node:net'
 import { classOf, needsZone } from '../base/address-class.ts'
 import { codeOf } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
+import { halvesOf, isHalfOf } from './interface-halves.ts'
 import type { Ubus } from './ubus.ts'
 
 /** netifd writes it; the second place is that of releases before 21.02. */
 const resolvConfPaths: readonly string[] = ['/tmp/resolv.conf.d/resolv.conf.auto', '/tmp/resolv.conf.auto']
-const most = 8
+const MOST = 8
 
 function textsIn(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
@@ -42,23 +43,18 @@ export function resolversInStatus(status: unknown): string[] {
 
 /**
  * @param text resolv.conf.auto: sections `# Interface wan`, each with its `nameserver` lines
- * @param interfaces those whose resolvers are wanted; a file without sections gives all
+ * @param interfaces those whose resolvers, or whose halves', are wanted; a file without sections gives all
  */
 export function resolversInResolvConf(text: string, interfaces: readonly string[]): string[] {
   const found: string[] = []
   let wanted = true
   for (const line of text.split('\n')) {
     const section = /^# Interface (\S+)/.exec(line)
-    if (section) wanted = interfaces.includes(section[1]!)
+    if (section) wanted = interfaces.some((name) => isHalfOf(section[1]!, name))
     const server = /^\s*nameserver\s+(\S+)/.exec(line)
     if (wanted && server && usable(server[1]!)) found.push(server[1]!)
   }
   return found
-}
-
-/** netifd's names for the IPv6 half of an interface: configured (`wan6`), or made by PPP, 464XLAT and the like (`wan_6`). */
-function halves(interfaces: readonly string[]): string[] {
-  return interfaces.flatMap((name) => [name, `${name}6`, `${name}_6`])
 }
 
 /**
@@ -75,24 +71,24 @@ export async function findResolvers(options: {
   paths?: readonly string[]
 }): Promise<string[]> {
   const { ubus, log, read = (path) => readFile(path, 'utf8'), paths = resolvConfPaths } = options
-  const names = halves(options.interfaces)
+  const { interfaces } = options
   const found = new Set<string>()
-  for (const name of names) {
+  for (const name of interfaces.flatMap(halvesOf)) {
     try {
       for (const address of resolversInStatus(await ubus.call(`network.interface.${name}`, 'status')))
         found.add(address)
     } catch (error) {
-      // Most lines have no second half; that ubus itself is missing shows in the fall-back.
+      // Most lines have one or two of them; that ubus itself is missing shows in the fall-back.
       log.debug('resolvers-not-in-ubus', { interface: name, code: codeOf(error) })
     }
   }
   for (const path of found.size > 0 ? [] : paths) {
     try {
-      for (const address of resolversInResolvConf(await read(path), names)) found.add(address)
+      for (const address of resolversInResolvConf(await read(path), interfaces)) found.add(address)
     } catch (error) {
       log.debug('resolvers-not-in-file', { path, code: codeOf(error) })
     }
     if (found.size > 0) break
   }
-  return [...found].slice(0, most)
+  return [...found].slice(0, MOST)
 }

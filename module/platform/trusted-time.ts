@@ -4,22 +4,17 @@ import type { StateFile } from './state-file.ts'
 
 /** Seconds since 1970; what the file holds. */
 export interface StoredTrustedTime {
-  v: 1
-  /** Newest time in a document that roots have signed; 0: none, or a file from before there was the difference. */
-  rooted: number
-  /** Newest believed time in a document that a role's key has signed. */
-  signed: number
-  /** Estimate when it was stored. */
+  v: 2
+  /** Estimate when it was stored: believed as far as kept signatures bear it out. */
   stored: number
 }
 
-/** @throws Error if the data is not of version 1 */
+/** @throws Error if the data is not of version 2 or 1 */
 export function parseStoredFloor(data: unknown): StoredTrustedTime {
-  if (typeof data === 'object' && data !== null && 'v' in data && 'signed' in data && 'stored' in data) {
-    const { v, signed, stored } = data
-    const rooted = 'rooted' in data ? data.rooted : 0
-    if (v === 1 && [rooted, signed, stored].every(Number.isSafeInteger))
-      return { v, rooted: rooted as number, signed: signed as number, stored: stored as number }
+  if (typeof data === 'object' && data !== null && 'v' in data && 'stored' in data) {
+    const { v, stored } = data
+    // Version 1 had signed times too, without their signatures.
+    if ((v === 1 || v === 2) && Number.isSafeInteger(stored)) return { v: 2, stored: stored as number }
   }
   throw new Error('not a clock floor')
 }
@@ -38,15 +33,15 @@ export interface TrustedTimeOptions {
 }
 
 /** A signer whose own clock is decades ahead must not stop the modem's time for ever. */
-const mostYearsAfterBuild = 20
-/** A wall clock far ahead of every signature is not written down: a wrong one would become the floor of all later boots. */
-const mostAheadOfSignatures = 45 * 86_400
+const MAX_YEARS_AFTER_BUILD = 20
+/** A time far ahead of every signature is neither written down nor read back: a wrong one would be the floor of all later boots. */
+const MAX_AHEAD_OF_SIGNATURES = 45 * 86_400
 /** So far may a role's document be ahead of what the modem knows without it (docs/adr/0007-clock-floor.md). */
-const mostLead = 3_600
-const storeEvery = 3_600
+const MAX_LEAD = 3_600
+const STORE_EVERY = 3_600
 /** A clock a little behind is only imprecise. */
-const slack = 300
-const year = 365.25 * 86_400
+const SLACK = 300
+const YEAR = 365.25 * 86_400
 
 /**
  * Time on a modem without a clock of its own (1970 at boot, a wrong NTP server): the floor is the greatest of build time,
@@ -58,6 +53,10 @@ export class TrustedTime {
   #rooted = 0
   #signed = 0
   #stored = 0
+  /** What the file says, before it is borne out. */
+  #claimed = 0
+  /** The newest signature that is believed. */
+  #newest = 0
   /** At `#since`, without what a role's key alone has said. */
   #base: number
   #since: number
@@ -75,29 +74,52 @@ export class TrustedTime {
     const { file, log } = this.#options
     try {
       const { value } = await file.read()
-      if (!value) return
-      this.#rooted = value.rooted
-      this.#stored = value.stored
-      this.#raise(Math.max(value.rooted, value.stored))
-      this.#signed = Math.min(value.signed, this.#reckoned() + mostLead)
+      this.#claimed = value?.stored ?? 0
+      this.#bearOut()
     } catch (error) {
       log.warn('clock-floor-damaged', { why: String(error) })
       await file.setAside().catch(() => undefined)
     }
   }
 
+  /** `issuedAt` of a document that was kept, and verified again at this start: it bears out what was stored. */
+  recall(signed: number, by: TimeWitness): void {
+    if (signed > this.#latest()) return
+    this.#newest = Math.max(this.#newest, signed)
+    this.#bearOut()
+    this.observe(signed, by)
+  }
+
+  #bearOut(): void {
+    const stored = Math.min(this.#claimed, this.#borneOut())
+    if (stored <= this.#stored) return
+    this.#stored = stored
+    this.#raise(stored)
+  }
+
+  /** Nothing later is believed without another signature. */
+  #borneOut(): number {
+    return Math.max(this.#newest, this.#options.buildTime) + MAX_AHEAD_OF_SIGNATURES
+  }
+
+  #latest(): number {
+    return this.#options.buildTime + MAX_YEARS_AFTER_BUILD * YEAR
+  }
+
   /** `issuedAt` of a document whose signatures were verified. */
   observe(signed: number, by: TimeWitness): void {
-    if (signed > this.#options.buildTime + mostYearsAfterBuild * year) return
+    if (signed > this.#latest()) return
     if (by === 'root') {
       // Keys documents come in the order of their numbers: the clock beside the roots was wrong before.
       if (signed < this.#rooted) this.#forget(signed)
       this.#rooted = signed
+      this.#newest = Math.max(this.#newest, signed)
       this.#raise(signed)
-    } else if (signed > this.#knownWithoutRoles() + mostLead) {
+    } else if (signed > this.#knownWithoutRoles() + MAX_LEAD) {
       this.#unbelieved = Math.max(this.#unbelieved, signed)
     } else {
       this.#signed = Math.max(this.#signed, signed)
+      this.#newest = Math.max(this.#newest, signed)
       // Two witnesses, who are not to be had together for one stolen key.
       if (signed <= this.#wall()) this.#raise(signed)
     }
@@ -114,6 +136,8 @@ export class TrustedTime {
   #forget(rooted: number): void {
     this.#signed = 0
     this.#stored = 0
+    this.#claimed = 0
+    this.#newest = rooted
     this.#unbelieved = 0
     this.#base = Math.max(this.#options.buildTime, rooted)
     this.#since = this.#options.clock.monotonic()
@@ -125,12 +149,12 @@ export class TrustedTime {
 
   /** Below the build time a wall clock is wrong beyond doubt, and no certificate can be judged by it. */
   wallIsUnset(): boolean {
-    return this.#wall() < this.#options.buildTime - slack
+    return this.#wall() < this.#options.buildTime - SLACK
   }
 
   /** The newest time that a role's key has signed, where it is too far ahead to be believed. */
   unbelieved(): number | undefined {
-    return this.#unbelieved > this.#knownWithoutRoles() + mostLead ? this.#unbelieved : undefined
+    return this.#unbelieved > this.#knownWithoutRoles() + MAX_LEAD ? this.#unbelieved : undefined
   }
 
   /** max(wall clock, floor) */
@@ -146,17 +170,15 @@ export class TrustedTime {
   /** Writes the floor if it moved by an hour, or always with `force` (a clean stop). @throws as StateFile.write */
   async persist(force = false): Promise<void> {
     const wall = this.#wall()
-    const { buildTime } = this.#options
-    const credible = wall <= Math.max(this.#signed, this.#rooted, buildTime) + mostAheadOfSignatures
     // Without the roles' lead: stored, it would be led on from at the next boot.
     const reckoned = this.#reckoned()
-    const stored = credible ? Math.max(wall, reckoned) : reckoned
-    if (stored <= this.#stored || (!force && stored < this.#stored + storeEvery)) return
+    const stored = wall <= this.#borneOut() ? Math.max(wall, reckoned) : reckoned
+    if (stored <= this.#stored || (!force && stored < this.#stored + STORE_EVERY)) return
     const before = this.#stored
     // At once: while a slow flash writes, the next tick must not ask for the same again.
     this.#stored = stored
     try {
-      await this.#options.file.write({ v: 1, rooted: this.#rooted, signed: this.#signed, stored })
+      await this.#options.file.write({ v: 2, stored })
     } catch (error) {
       if (this.#stored === stored) this.#stored = before
       throw error

@@ -1,14 +1,15 @@
-import { isPrivate4, isPrivate6, v4Within } from '../base/address-class.ts'
+import { isPrivate4, isPrivate6 } from '../base/address-class.ts'
 import { type Answer, withoutSectionOf } from '../dns/answer.ts'
 import { Ede, Rcode, Type } from '../dns/constants.ts'
 import { expandName, NAME_BYTES, skipName } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
+import { eachHint, nameOffset } from '../dns/rdata.ts'
 import type { RecordView } from '../dns/record.ts'
 import { emptyTail, negativeTail, replyWith } from '../dns/reply.ts'
 import type { BlockedReply } from './blocked.ts'
 import type { QueryPolicy } from './policy.ts'
 import type { Query } from './query.ts'
-import { upstreamBlock } from './upstream-block.ts'
+import { createUpstreamBlock, type UpstreamBlock, type WarningPage } from './upstream-block.ts'
 
 /**
  * Judges the whole of an answer: the name asked, every link of its chain, every address.
@@ -22,10 +23,12 @@ export interface AnswerInspectorOptions {
   rebindProtection: boolean
   /** Whether the question's name may have private addresses. */
   rebindExempt: (name: Uint8Array, length: number) => boolean
+  /** Of other filters, beside those that are known anyway. */
+  warningPages?: readonly WarningPage[]
 }
 
 /** A chain over 16 links is a mistake or an attack (docs/dns.md, Blocked). */
-const LINKS_MOST = 16
+const MAX_LINKS = 16
 
 const target = Buffer.alloc(NAME_BYTES)
 const rebound = negativeTail(Rcode.NOERROR, 10, [
@@ -36,53 +39,31 @@ const tooLong = emptyTail(Rcode.SERVFAIL, [{ code: Ede.OTHER, text: 'more than 1
 /** Where the target name of a record that leads elsewhere starts; -1 for all others. */
 function targetOffset(record: RecordView): number {
   if (record.type === Type.CNAME || record.type === Type.DNAME) return record.rdata
-  // RFC 9460 §2.2: priority, then TargetName.
-  if (record.type === Type.SVCB || record.type === Type.HTTPS) return record.rdata + 2
+  if (record.type === Type.SVCB || record.type === Type.HTTPS) return record.rdata + nameOffset(record.type)
   return -1
-}
-
-const IPV4_HINT = 4
-const IPV6_HINT = 6
-
-type AddressTest = (bytes: Uint8Array, at: number) => boolean
-
-function anyPrivate(bytes: Buffer, from: number, end: number, width: number, test: AddressTest): boolean {
-  for (let at = from; at + width <= end; at += width) if (test(bytes, at)) return true
-  return false
 }
 
 /** The addresses of an SVCB or HTTPS record are as good as those of A and AAAA (RFC 9460 §7.3). */
 function hintsArePrivate(bytes: Buffer, from: number, end: number): boolean {
-  let at = from
-  while (at + 4 <= end) {
-    const key = bytes.readUInt16BE(at)
-    const next = at + 4 + bytes.readUInt16BE(at + 2)
-    if (next > end) return false
-    if (key === IPV4_HINT && anyPrivate(bytes, at + 4, next, 4, isPrivate4)) return true
-    if (key === IPV6_HINT && anyPrivate(bytes, at + 4, next, 16, isPrivate6)) return true
-    at = next
-  }
-  return false
+  return !eachHint(bytes, from, end, (start, last, width) => {
+    for (let at = start; at < last; at += width)
+      if (width === 4 ? isPrivate4(bytes, at) : isPrivate6(bytes, at)) return false
+    return true
+  })
 }
 
 function isPrivateRecord(bytes: Buffer, record: RecordView): boolean {
   const { type, rdata, end } = record
-  if (type === Type.A) return end - rdata === 4 && isPrivate4(bytes, rdata)
-  if (type === Type.AAAA) return end - rdata === 16 && isPrivate6(bytes, rdata)
+  if (type === Type.A) return isPrivate4(bytes, rdata)
+  if (type === Type.AAAA) return isPrivate6(bytes, rdata)
   if (type !== Type.SVCB && type !== Type.HTTPS) return false
-  const hints = skipName(bytes, rdata + 2, end)
-  return hints > 0 && hintsArePrivate(bytes, hints, end)
+  return hintsArePrivate(bytes, skipName(bytes, rdata + nameOffset(type), end), end)
 }
 
 /** The category under which the resolver behind us has blocked it already, or -1. */
-function blockedBehindUs(bytes: Buffer, record: RecordView): number {
+function blockedBehindUs(upstreamBlock: UpstreamBlock, bytes: Buffer, record: RecordView): number {
   const { type, rdata, end } = record
-  if (type === Type.A && end - rdata === 4) return upstreamBlock(bytes, rdata)
-  if (type === Type.AAAA && end - rdata === 16) {
-    const at = v4Within(bytes, rdata)
-    return at < 0 ? -1 : upstreamBlock(bytes, at)
-  }
-  return -1
+  return type === Type.A || type === Type.AAAA ? upstreamBlock(bytes, rdata, end - rdata) : -1
 }
 
 export function createAnswerInspector({
@@ -90,7 +71,9 @@ export function createAnswerInspector({
   blocked,
   rebindProtection,
   rebindExempt,
+  warningPages = [],
 }: AnswerInspectorOptions): AnswerInspector {
+  const upstreamBlock = createUpstreamBlock(warningPages)
   const inspectTargets = (query: Query, answer: Answer): Buffer | null => {
     const { bytes, records, answers } = answer
     let links = 0
@@ -98,7 +81,7 @@ export function createAnswerInspector({
       const record = records[i]!
       const at = targetOffset(record)
       if (at < 0) continue
-      if (record.type === Type.CNAME && ++links > LINKS_MOST) {
+      if (record.type === Type.CNAME && ++links > MAX_LINKS) {
         query.reason = 'chain-too-long'
         return replyWith(query, tooLong)
       }
@@ -114,7 +97,7 @@ export function createAnswerInspector({
     const { bytes, records, answers } = answer
     for (let i = 0; i < answers; i++) {
       const record = records[i]!
-      const category = blockedBehindUs(bytes, record)
+      const category = blockedBehindUs(upstreamBlock, bytes, record)
       if (category >= 0) return blocked(query, category, 'blocked-upstream')
       if (
         rebindProtection &&

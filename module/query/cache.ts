@@ -18,7 +18,7 @@ const FNV_BASIS = 0x811c9dc5
 /** RFC 8767 §4: at most three days past its end. */
 const STALE_SECONDS = 259_200
 /** Spared for one that comes in, at most: no query waits until a whole cache of hot entries has been gone through. */
-const SPARED_MOST = 256
+const MAX_SPARED = 256
 /** RFC 1035 §2.3.4, and what the key has behind the name. */
 const KEY_BYTES = 255 + 4
 
@@ -134,7 +134,7 @@ export class Cache {
     for (;;) {
       if (this.#wrapped) {
         if (this.#head + size <= this.#tail) return
-        if (this.#passOldest(spared < SPARED_MOST, now)) spared++
+        if (this.#passOldest(spared < MAX_SPARED, now)) spared++
       } else {
         if (this.#head + size <= this.#memory.octets.length) return
         this.#wrap()

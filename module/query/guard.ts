@@ -34,6 +34,9 @@ function refuse(query: Query, reading: QuestionStatus): StepResult {
     case QuestionStatus.NOTIMP:
       query.reason = 'not-implemented'
       return replyWith(query, tails.notImplemented)
+    case QuestionStatus.BADTYPE:
+      query.reason = 'malformed'
+      return replyWith(query, tails.invalidType)
     case QuestionStatus.BADVERS:
       query.reason = 'bad-version'
       return replyWith(query, tails.badVersion)

@@ -1,5 +1,4 @@
 import { Type } from '../dns/constants.ts'
-import { isWithin, nameFromText } from '../dns/name.ts'
 import { stockReverseZones } from './reverse-zones.ts'
 
 /** A and AAAA: what a person means by a plain host name. A DS or NS of a top-level domain is a public question. */
@@ -13,14 +12,4 @@ export function isHostName(name: Uint8Array, length: number, type: number): bool
 /** @param localZones as configured; @returns every zone that is the stock resolver's, in presentation form */
 export function stockZones(localZones: readonly string[]): string[] {
   return [...localZones, ...stockReverseZones]
-}
-
-/**
- * Names of the stock resolver's own, for questions that do not come through the chain, where `specialNames` tells.
- * @param localZones as configured
- */
-export function localNames(localZones: readonly string[]): (name: Uint8Array, type: number) => boolean {
-  const zones = stockZones(localZones).flatMap((zone) => nameFromText(zone) ?? [])
-  return (name, type) =>
-    isHostName(name, name.length, type) || zones.some((zone) => isWithin(name, name.length, zone))
 }

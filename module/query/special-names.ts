@@ -1,4 +1,5 @@
 import { Rcode, Type } from '../dns/constants.ts'
+import { type EmptyZone, emptyZone } from '../dns/empty-zone.ts'
 import { isWithin, nameFromText } from '../dns/name.ts'
 import { Question } from '../dns/question.ts'
 import { answerTail, negativeTail, type ReplySections, replyWith } from '../dns/reply.ts'
@@ -10,17 +11,10 @@ import { emptyReverseZones, loopbackReverseNames } from './reverse-zones.ts'
 const TTL = 3600
 const CANARY_TTL = 60
 
-const nxdomain = negativeTail(Rcode.NXDOMAIN, TTL)
-const nodata = negativeTail(Rcode.NOERROR, TTL)
 const canary = negativeTail(Rcode.NXDOMAIN, CANARY_TTL)
 const localhost4 = answerTail(Type.A, TTL, Buffer.from([127, 0, 0, 1]))
 const localhost6 = answerTail(Type.AAAA, TTL, Buffer.concat([Buffer.alloc(15), Buffer.from([1])]))
 const localhostPtr = answerTail(Type.PTR, TTL, Buffer.from('\x09localhost\x00', 'latin1'))
-
-/** RFC 6761 §6.3: localhost is always this host. */
-function answerLocalhost(type: number): ReplySections {
-  return type === Type.A ? localhost4 : type === Type.AAAA ? localhost6 : nodata
-}
 
 function wire(text: string): Buffer {
   const name = nameFromText(text)
@@ -28,17 +22,34 @@ function wire(text: string): Buffer {
   return name
 }
 
-type Rule = (query: Query, length: number, zone: Buffer) => StepResult
+type Rule = (query: Query, length: number) => StepResult
 
-const special =
-  (tailFor: (type: number, isApex: boolean) => ReplySections): Rule =>
-  (query, length, zone) => {
+type Served = (zone: EmptyZone, type: number, isApex: boolean) => ReplySections
+
+/** A zone that is served here: at its apex SOA and NS (RFC 6303 §3), all else as `served` says. */
+function special(text: string, served: Served): [string, Rule] {
+  const name = wire(text)
+  let zone: EmptyZone | undefined
+  const rule: Rule = (query, length) => {
+    zone ??= emptyZone(name)
+    const isApex = length === name.length
     query.reason = 'special-name'
-    return replyWith(query, tailFor(query.type, length === zone.length))
+    if (isApex && query.type === Type.SOA) return replyWith(query, zone.soa)
+    if (isApex && query.type === Type.NS) return replyWith(query, zone.ns)
+    return replyWith(query, served(zone, query.type, isApex))
   }
+  return [text, rule]
+}
 
-/** A zone that must not leave the modem: it is empty but for its apex (RFC 6303 §3). */
-const empty = special((_, isApex) => (isApex ? nodata : nxdomain))
+/** A zone that must not leave the modem. */
+const empty = (text: string) => special(text, (zone, _, isApex) => (isApex ? zone.nodata : zone.nxdomain))
+
+/** RFC 6761 §6.3: localhost is always this host. */
+const localhost: Served = (zone, type) =>
+  type === Type.A ? localhost4 : type === Type.AAAA ? localhost6 : zone.nodata
+
+const loopbackName: Served = (zone, type, isApex) =>
+  isApex ? (type === Type.PTR ? localhostPtr : zone.nodata) : zone.nxdomain
 
 /** Owned by the stock resolver: DHCP names and private reverse zones go to it as they are (docs/dns.md, Own and special names). */
 const local: Rule = (query) => {
@@ -49,16 +60,13 @@ const local: Rule = (query) => {
 function zoneRules(localZones: readonly string[]): [Buffer, Rule][] {
   const rules: [string, Rule][] = [
     ...stockZones(localZones).map((zone): [string, Rule] => [zone, local]),
-    ...loopbackReverseNames.map((zone): [string, Rule] => [
-      zone,
-      special((type, isApex) => (isApex ? (type === Type.PTR ? localhostPtr : nodata) : nxdomain)),
-    ]),
-    ...emptyReverseZones.map((zone): [string, Rule] => [zone, empty]),
-    ['localhost', special(answerLocalhost)],
+    ...loopbackReverseNames.map((zone) => special(zone, loopbackName)),
+    ...emptyReverseZones.map(empty),
+    special('localhost', localhost),
     // RFC 9462 §6.1: DDR would lead clients round us; never forwarded.
-    ['resolver.arpa', special(() => nodata)],
+    special('resolver.arpa', (zone) => zone.nodata),
     // RFC 6761 §6.2, §6.4; RFC 7686 §2; RFC 9476 §3; RFC 6762 §22.1
-    ...['test', 'invalid', 'onion', 'alt', 'local'].map((zone): [string, Rule] => [zone, empty]),
+    ...['test', 'invalid', 'onion', 'alt', 'local'].map(empty),
   ]
   return rules.map(([zone, rule]) => [wire(zone), rule])
 }
@@ -96,7 +104,7 @@ export function specialNames(
   const inZone = (query: Query): StepResult => {
     const { nameLength } = query
     for (const [zone, rule] of zones) {
-      if (isWithin(Question.name, nameLength, zone)) return rule(query, nameLength, zone)
+      if (isWithin(Question.name, nameLength, zone)) return rule(query, nameLength)
     }
     return NEXT
   }

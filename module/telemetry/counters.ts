@@ -14,6 +14,18 @@ const threats: ReadonlySet<AnswerReason> = new Set(['blocked', 'blocked-target',
 const DAY_MS = 86_400_000
 const DAYS = 7
 
+/** Threats stopped on one day of the modem's local time. */
+export interface DayCounts {
+  /** Days since 1970-01-01. */
+  readonly day: number
+  readonly stopped: ReadonlyMap<Category, number>
+}
+
+/** The day of the household's own calendar, as its page shows it; days since 1970-01-01. */
+function localDay(ms: number): number {
+  return Math.floor((ms - new Date(ms).getTimezoneOffset() * 60_000) / DAY_MS)
+}
+
 /** Category and count, of those that have one. */
 function pairsOf(counts: Uint32Array): [number, number][] {
   return Array.from(counts, (count, category): [number, number] => [category, count]).filter(
@@ -64,8 +76,7 @@ export class Counters {
   }
 
   #stopped(category: number): void {
-    const today = Math.floor(this.#now() / DAY_MS)
-    this.#ofDay(today)[category]!++
+    this.#ofDay(localDay(this.#now()))[category]!++
   }
 
   #ofDay(day: number): Uint32Array {
@@ -100,18 +111,14 @@ export class Counters {
       for (const [category, count] of counts) this.#ofDay(day)[category]! += count
   }
 
-  /** Threats stopped in the last seven days. */
-  stoppedThisWeek(): Map<Category, number> {
-    const oldest = Math.floor(this.#now() / DAY_MS) - DAYS
-    const week = new Map<Category, number>()
-    for (const [day, counts] of this.#days) {
-      if (day <= oldest) continue
-      for (const [category, count] of pairsOf(counts)) {
-        const name = categoryName(category)
-        week.set(name, (week.get(name) ?? 0) + count)
-      }
-    }
-    return week
+  /** Threats stopped in the last seven days, the oldest first and today last; days without any among them. */
+  lastDays(): DayCounts[] {
+    const today = localDay(this.#now())
+    return Array.from({ length: DAYS }, (_, i) => {
+      const day = today - DAYS + 1 + i
+      const pairs = pairsOf(this.#days.get(day) ?? new Uint32Array(0))
+      return { day, stopped: new Map(pairs.map(([category, count]) => [categoryName(category), count])) }
+    })
   }
 
   /** Totals since the last call, which starts a new period. */

@@ -1,6 +1,6 @@
 /** Buckets a factor of 2^(1/4) apart from 10 us: 96 of them reach to 160 s. */
 const BUCKETS = 96
-const LEAST_MS = 0.01
+const MIN_MS = 0.01
 
 /** Quantiles from a histogram: constant memory, 19 % wide buckets. */
 export class LatencyHistogram {
@@ -9,7 +9,7 @@ export class LatencyHistogram {
 
   /** @param ms of one query, from datagram to reply */
   add(ms: number): void {
-    const bucket = Math.ceil(4 * Math.log2(Math.max(ms, LEAST_MS) / LEAST_MS))
+    const bucket = Math.ceil(4 * Math.log2(Math.max(ms, MIN_MS) / MIN_MS))
     const index = Math.min(bucket, BUCKETS - 1)
     this.#counts[index] = this.#counts[index]! + 1
     this.#total++
@@ -27,7 +27,7 @@ export class LatencyHistogram {
       let left = share * this.#total
       let bucket = 0
       while (bucket < BUCKETS - 1 && left > this.#counts[bucket]!) left -= this.#counts[bucket++]!
-      found[name] = Number((LEAST_MS * 2 ** (bucket / 4)).toFixed(3))
+      found[name] = Number((MIN_MS * 2 ** (bucket / 4)).toFixed(3))
     }
     return found
   }

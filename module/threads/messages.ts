@@ -27,8 +27,6 @@ export interface QueryState {
   allow: readonly string[]
   /** `wan` mode: the operator's. */
   resolvers: readonly string[]
-  /** The line's order asks for notices, so that names of what is blocked are wanted. */
-  notices: boolean
 }
 
 /** A block that the main thread must hear of by name: for the page, or for a notice. In memory alone, as there. */

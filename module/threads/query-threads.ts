@@ -72,7 +72,7 @@ export class QueryThreads {
   readonly #options: QueryThreadsOptions
   readonly #slots: Slot[]
   readonly #replies = new Map<number, (reply: Uint8Array | null) => void>()
-  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [], notices: false }
+  #state: QueryState = { filtering: false, list: null, allow: [], resolvers: [] }
   #sockets: readonly SharedSocket[] = []
   #lastProbe = 0
   #running = false

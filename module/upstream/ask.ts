@@ -1,5 +1,5 @@
 import { ownClientKey } from '../base/client-key.ts'
-import { type Answer, readAnswer } from '../dns/answer.ts'
+import type { Answer } from '../dns/answer.ts'
 import { Type } from '../dns/constants.ts'
 import { nameToText } from '../dns/name.ts'
 import { forwardable, queryMessage } from '../dns/query-message.ts'
@@ -27,20 +27,18 @@ export async function ask(
   local = false,
 ): Promise<Answer | null> {
   const question = questionFor(name, type)
-  const reply = await new Promise<Buffer | null>((resolve) => {
+  return new Promise((resolve) => {
     const key = `${who} ${type} ${nameToText(name)}`
     upstream.exchange(
       { key, message: forwardable(question), clientKey: ownClientKey(who), tcp: false, local },
       resolve,
     )
   })
-  return reply && readAnswer(reply, question.end)
 }
 
 /** The addresses among its answers, 4 or 16 octets each. */
 export function addressesOf({ bytes, records, answers }: Answer): Buffer[] {
   return records.slice(0, answers).flatMap(({ type, rdata, end }) => {
-    const isAddress = (type === Type.A && end - rdata === 4) || (type === Type.AAAA && end - rdata === 16)
-    return isAddress ? [bytes.subarray(rdata, end)] : []
+    return type === Type.A || type === Type.AAAA ? [bytes.subarray(rdata, end)] : []
   })
 }

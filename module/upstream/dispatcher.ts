@@ -1,5 +1,6 @@
 import { ownClientKey } from '../base/client-key.ts'
 import { messageOf } from '../base/error.ts'
+import type { Answer } from '../dns/answer.ts'
 import { probeMessage } from '../dns/query-message.ts'
 import {
   afterLostConnection,
@@ -18,10 +19,10 @@ import type { ExchangeFailure, UpstreamCounts } from './upstream.ts'
 
 /** dnsmasq holds a question that nobody answers for 10 s: two windows of 5 s. */
 const GHOST_WINDOW_MS = 5000
-const OPT_AGAIN_MS = 600_000
-const COOKIES_AGAIN_MS = 3_600_000
 /** In flight at one server below this, it is not we who keep it busy. */
 const FEW_IN_FLIGHT = 8
+/** A refusal that comes so soon after it held many may still be due to that. */
+const BUSY_FOR_MS = 500
 
 export interface DispatcherParts {
   sender: Sender
@@ -40,7 +41,7 @@ export interface TransactionOwner {
   /** There may be room again. */
   onRoom(): void
   /** Its answer, or why there is none. */
-  settle(transaction: Transaction, reply: Buffer | null, failure: ExchangeFailure | null): void
+  settle(transaction: Transaction, answer: Answer | null, failure: ExchangeFailure | null): void
 }
 
 /** Sends transactions to servers, and sends them again as the retry policy says, until they are settled. */
@@ -91,15 +92,18 @@ export class Dispatcher {
   }
 
   /** Carries out what the retry policy says after a reply of the server that is asked. */
-  askAgain(step: Exclude<RetryStep, 'accept' | 'ignore'>, transaction: Transaction, reply: Buffer): void {
+  askAgain(
+    step: Exclude<RetryStep, 'accept' | 'ignore'>,
+    transaction: Transaction,
+    answer: Answer | null,
+  ): void {
     const server = transaction.server!
-    const { wheel } = this.#parts
     switch (step) {
       case 'tcp':
         this.#continueOverTcp(transaction, server)
         return
       case 'elsewhere':
-        transaction.secondBest = reply
+        transaction.secondBest = answer ?? transaction.secondBest
         transaction.tried.push(server)
         this.#parts.count.retries++
         this.moveOn(transaction)
@@ -111,7 +115,7 @@ export class Dispatcher {
         transaction.badCookies++
         break
       case 'without-cookie':
-        server.cookiesOffUntil = wheel.tick + wheel.ticks(COOKIES_AGAIN_MS)
+        transaction.withoutCookie = true
         break
       case 'without-opt':
         transaction.withoutOpt = true
@@ -120,22 +124,20 @@ export class Dispatcher {
     this.#resend(transaction, server)
   }
 
-  /** What the retry policy must know after SERVFAIL or REFUSED. */
+  /** What the retry policy must know after an error that is the server's. */
   troubleOf(transaction: Transaction, server: UpstreamServer, rcode: number): TroubleCase {
-    const { inFlight, servers, wheel } = this.#parts
+    const { servers, wheel } = this.#parts
     return {
       rcode,
       another: servers.another(server, transaction),
-      busy: server.held(wheel.tick, this.#ghostTicks) > Math.max(FEW_IN_FLIGHT, inFlight >> 3),
-      refusals: transaction.refusals,
-      hasSecondBest: transaction.secondBest !== null,
+      // Replies come by several sockets: when this one is read, those that were sent after it may have been read already.
+      busy: this.#holdsMany(server) || wheel.tick - server.busyTick <= wheel.ticks(BUSY_FOR_MS),
     }
   }
 
-  /** A reply to a question sent without OPT was taken: the server has no use for one. */
-  acceptedWithoutOpt(server: UpstreamServer): void {
-    const { wheel } = this.#parts
-    server.ednsOffUntil = wheel.tick + wheel.ticks(OPT_AGAIN_MS)
+  #holdsMany(server: UpstreamServer): boolean {
+    const { inFlight, wheel } = this.#parts
+    return server.held(wheel.tick, this.#ghostTicks) > Math.max(FEW_IN_FLIGHT, inFlight >> 3)
   }
 
   /** Its time is over: the pause's, or the attempt's. */
@@ -179,13 +181,13 @@ export class Dispatcher {
     { messages }: UpstreamTcpConnection<TransactionAttempt>,
     transaction: Transaction,
   ): void {
-    const { wheel } = this.#parts
-    const { overTcp, caseWrong, lostConnections: lost } = transaction
-    switch (afterLostConnection({ overTcp, caseWrong, messages, lost })) {
+    const { overTcp, caseWrong, bareError, lostConnections: lost } = transaction
+    switch (afterLostConnection({ overTcp, caseWrong, bareError, messages, lost })) {
       case 'wait':
         return
-      case 'fold-case':
-        server.caseOffUntil = wheel.tick + wheel.ticks(OPT_AGAIN_MS)
+      case 'as-it-comes':
+        if (caseWrong) server.knowledge.refused('case', transaction.name, this.#parts.wheel.tick)
+        transaction.asItComes = true
         this.#resend(transaction, server)
         return
       case 'reconnect':
@@ -210,7 +212,6 @@ export class Dispatcher {
       // A length and then silence, or a stranger's tarpit: nothing whole came all the while.
       if (isSilent) server.tcp.drop(connection, null)
     }
-    if (transaction.bareError) transaction.withoutOpt = true
     if (afterSilence(--transaction.triesLeft, isLate) === 'give-up') {
       owner.settle(transaction, null, 'timeout')
       return
@@ -224,8 +225,10 @@ export class Dispatcher {
   }
 
   #send(transaction: Transaction, server: UpstreamServer): void {
+    if (transaction.fittedTo !== server) transaction.fitTo(server)
     transaction.server = server
     server.inFlight++
+    if (this.#holdsMany(server)) server.busyTick = this.#parts.wheel.tick
     this.#sendOn(transaction, server)
   }
 
@@ -243,7 +246,6 @@ export class Dispatcher {
 
   #continueOverTcp(transaction: Transaction, server: UpstreamServer): void {
     const { sender } = this.#parts
-    server.serverCookie = null
     transaction.overTcp = true
     transaction.releaseUdp()
     if (transaction.tcpAttempt === null) sender.sendTcp(transaction, server)

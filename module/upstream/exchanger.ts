@@ -1,5 +1,6 @@
 import { selfTestKey } from '../base/client-key.ts'
 import { messageOf } from '../base/error.ts'
+import type { Answer } from '../dns/answer.ts'
 import { Dispatcher, type TransactionOwner } from './dispatcher.ts'
 import { FairQueue } from './fair-queue.ts'
 import { RandomPool } from './random-pool.ts'
@@ -166,9 +167,9 @@ export class Exchanger implements upstream.ServersUpstream, TransactionOwner {
     if (dropped) this.settle(dropped, null, 'overload')
   }
 
-  settle(transaction: Transaction, reply: Buffer | null, failure: upstream.ExchangeFailure | null): void {
+  settle(transaction: Transaction, answer: Answer | null, failure: upstream.ExchangeFailure | null): void {
     const { done, key, zone, isProbe, secondBest, server } = transaction
-    if (zone !== '') this.#zones.release(transaction, failure === 'timeout' && !reply)
+    if (zone !== '') this.#zones.release(transaction, failure === 'timeout' && !answer)
     this.#queue.remove(transaction)
     this.#dispatcher.detach(transaction)
     if (isProbe) this.#probes.delete(transaction)
@@ -182,7 +183,7 @@ export class Exchanger implements upstream.ServersUpstream, TransactionOwner {
     if (failure === 'timeout') this.#count.timeouts++
     if (failure === 'overload') this.#count.overloads++
     this.#waiting -= 1 + sharers.length
-    const outcome = reply ?? (failure === 'stopped' ? null : secondBest)
+    const outcome = answer ?? (failure === 'stopped' ? null : secondBest)
     if (outcome) this.#tell(done!, sharers, outcome, null)
     else process.nextTick(() => this.#tell(done!, sharers, null, failure))
     if (zone !== '') this.#goOn(zone)
@@ -231,13 +232,13 @@ export class Exchanger implements upstream.ServersUpstream, TransactionOwner {
   #tell(
     done: upstream.OnExchanged,
     sharers: readonly upstream.OnExchanged[],
-    reply: Buffer | null,
+    answer: Answer | null,
     failure: upstream.ExchangeFailure | null,
   ): void {
     for (let i = -1; i < sharers.length; i++) {
       try {
-        if (i < 0) done(reply, failure)
-        else sharers[i]!(reply, failure)
+        if (i < 0) done(answer, failure)
+        else sharers[i]!(answer, failure)
       } catch (error) {
         // One asker's fault must not cost the others their answer.
         this.#options.log.error('upstream-asker-threw', { error: messageOf(error) })

@@ -1,11 +1,14 @@
 import { isLoopback } from '../base/address-class.ts'
+import { type Answer, readAnswer } from '../dns/answer.ts'
+import { asError } from '../dns/bare-error.ts'
 import { Flag, HEADER_BYTES, Rcode } from '../dns/constants.ts'
 import { matchReply } from '../dns/reply-matcher.ts'
 import type { Dispatcher, TransactionOwner } from './dispatcher.ts'
 import type { RandomPool } from './random-pool.ts'
 import { ReplyFacts } from './reply-facts.ts'
-import { afterReply, afterTrouble } from './retry-policy.ts'
+import { afterReply, afterTrouble, afterUnreadable, isExtended } from './retry-policy.ts'
 import { Server } from './server.ts'
+import { ServerKnowledge } from './server-knowledge.ts'
 import type { ServerList } from './server-list.ts'
 import { TcpConnections, type UpstreamTcpConnection } from './tcp-connections.ts'
 import type { TimerWheel } from './timer-wheel.ts'
@@ -13,13 +16,14 @@ import type { Transaction, TransactionAttempt, UpstreamServer } from './transact
 import { type UdpSocket, UdpSockets } from './udp-sockets.ts'
 import type { ServerAddress, UpstreamOptions } from './upstream.ts'
 
-const CASE_AGAIN_MS = 3_600_000
+/** A feature that a server does not understand is left out for so long. */
+const OFF_MS = { opt: 600_000, cookie: 3_600_000, case: 3_600_000 }
+const CLIENT_COOKIE_BYTES = 8
 const SOCKET_LIFE_MS = 120_000
 
 /** The second octet of the flags has AD in it, the first has TC. */
 const AD_OCTET = 3
 const TC_IN_OCTET = Flag.TC >> 8
-const rcodeIn = (reply: Buffer) => reply[3]! & 0x0f
 
 export interface ReceiverParts {
   options: UpstreamOptions
@@ -60,7 +64,12 @@ export class Receiver {
       },
     })
     const remote = options.hardenLoopback === true || !isLoopback(address)
-    const server: UpstreamServer = new Server({ where, remote, udp, tcp, random })
+    const knowledge = new ServerKnowledge(random.octets(CLIENT_COOKIE_BYTES), {
+      opt: wheel.ticks(OFF_MS.opt),
+      cookie: wheel.ticks(OFF_MS.cookie),
+      case: wheel.ticks(OFF_MS.case),
+    })
+    const server: UpstreamServer = new Server({ where, remote, udp, tcp, knowledge })
     return server
   }
 
@@ -73,20 +82,35 @@ export class Receiver {
       return
     }
     const { transaction } = attempt
-    const exactCase = attempt.cased && server.takesCase(this.#parts.wheel.tick)
-    const match = matchReply(message, id, attempt.query, transaction.questionEnd, exactCase)
+    const match = matchReply(message, id, attempt.query, transaction.questionEnd, attempt.cased)
     if (match === 'match') {
       this.#onReply(server, attempt, message)
       return
     }
+    if (match === 'header-only' && this.#onBareError(server, attempt, message)) return
     this.#parts.count.junk++
-    if (match === 'header-only') {
-      const rcode = rcodeIn(message)
-      transaction.bareError ||= rcode === Rcode.FORMERR || rcode === Rcode.NOTIMP
-    }
     if (match !== 'wrong-case') return
     transaction.caseWrong = true
     this.#parts.dispatcher.alsoOverTcp(transaction, server)
+  }
+
+  /**
+   * An error without its question does not match (RFC 5452 §9.1), but it can put nothing into an answer. From the stock
+   * resolver, or over TCP, it is the server's word; from beyond this machine somebody may have guessed the ID, so that the
+   * same is asked over TCP, and taken as it comes where there is none.
+   * @returns whether it was taken
+   */
+  #onBareError(server: UpstreamServer, attempt: TransactionAttempt, message: Buffer): boolean {
+    const { transaction } = attempt
+    const error = asError(message, transaction.message, transaction.questionEnd)
+    if (error === null) return false
+    if (!server.remote || attempt.overTcp || transaction.asItComes) {
+      this.#onReply(server, attempt, error)
+      return true
+    }
+    transaction.bareError = true
+    this.#parts.dispatcher.alsoOverTcp(transaction, server)
+    return false
   }
 
   #onUnexpected(
@@ -117,58 +141,98 @@ export class Receiver {
     const match = attempt
       ? matchReply(message, id, attempt.query, attempt.transaction.questionEnd, attempt.cased)
       : 'wrong-id'
-    if (!attempt || (match !== 'match' && match !== 'wrong-case')) {
-      count.junk++
+    if (attempt && (match === 'match' || match === 'wrong-case')) {
+      // Nobody forges a stream: whoever answered this name does not keep the case.
+      if (match === 'wrong-case') server.knowledge.refused('case', attempt.transaction.name, wheel.tick)
+      this.#onReply(server, attempt, message)
       return
     }
-    // Nobody forges a stream: this server itself does not keep the case.
-    if (match === 'wrong-case') server.caseOffUntil = wheel.tick + wheel.ticks(CASE_AGAIN_MS)
-    this.#onReply(server, attempt, message)
+    if (attempt && match === 'header-only' && this.#onBareError(server, attempt, message)) return
+    count.junk++
   }
 
   #onReply(server: UpstreamServer, attempt: TransactionAttempt, reply: Buffer): void {
-    const { dispatcher, owner, servers } = this.#parts
+    const { count, dispatcher, owner, servers } = this.#parts
     const { transaction } = attempt
     servers.answered(server)
     if (transaction.isProbe) {
-      owner.settle(transaction, reply, null)
+      owner.settle(transaction, null, null)
       return
     }
-    if (attempt.cased) transaction.message.copy(reply, HEADER_BYTES, HEADER_BYTES, transaction.questionEnd)
-    const step = this.#judge(server, attempt, reply)
-    if (step === 'accept') this.#accept(server, transaction, reply)
-    else if (step === 'ignore') this.#parts.count.junk++
-    // A late word from a server that is no longer asked: only a whole answer from it would have been of use.
-    else if (server !== transaction.server) return
-    else if (step === 'server-trouble') this.#onTrouble(server, transaction, reply)
-    else dispatcher.askAgain(step, transaction, reply)
-  }
-
-  /** @returns what the retry policy says; the stock resolver's good replies need no look */
-  #judge(server: UpstreamServer, attempt: TransactionAttempt, reply: Buffer): ReturnType<typeof afterReply> {
-    const isCut = (reply[2]! & TC_IN_OCTET) !== 0 || (server.remote && reply.length > attempt.advertised)
-    if (!attempt.overTcp && isCut) return 'tcp'
-    if (!server.remote && rcodeIn(reply) === Rcode.NOERROR) return 'accept'
-    const facts = this.#facts
-    facts.read(reply, attempt, server)
-    if (facts.serverCookie) server.serverCookie = Buffer.from(facts.serverCookie)
-    return afterReply(facts)
-  }
-
-  #onTrouble(server: UpstreamServer, transaction: Transaction, reply: Buffer): void {
-    const { dispatcher } = this.#parts
-    const rcode = rcodeIn(reply)
-    if (rcode === Rcode.REFUSED) server.refused++
-    const step = afterTrouble(dispatcher.troubleOf(transaction, server, rcode))
-    if (step === 'accept') this.#accept(server, transaction, reply)
-    else dispatcher.askAgain(step, transaction, reply)
-  }
-
-  #accept(server: UpstreamServer, transaction: Transaction, reply: Buffer): void {
+    if (attempt.cased) this.#restoreCase(server, attempt, reply)
     // RFC 6840 §5.8: whoever is between could have set AD; only over loopback is it the resolver's word.
     if (server.remote) reply[AD_OCTET]! &= ~Flag.AD
-    if (transaction.withoutOpt && rcodeIn(reply) === Rcode.NOERROR)
-      this.#parts.dispatcher.acceptedWithoutOpt(server)
-    this.#parts.owner.settle(transaction, reply, null)
+    const answer = readAnswer(reply, transaction.questionEnd)
+    const step = this.#judge(server, attempt, reply, answer)
+    if (step === 'accept') this.#accept(server, attempt, answer!)
+    else if (step === 'ignore') count.junk++
+    // A late word from a server that is no longer asked: only a whole answer from it would have been of use.
+    else if (server !== transaction.server) return
+    else if (step === 'server-trouble') this.#onTrouble(server, attempt, answer!)
+    else if (step === 'unreadable') this.#onUnreadable(server, attempt)
+    else dispatcher.askAgain(step, transaction, answer)
+  }
+
+  #restoreCase(
+    { knowledge }: UpstreamServer,
+    { transaction, query }: TransactionAttempt,
+    reply: Buffer,
+  ): void {
+    const { message, questionEnd } = transaction
+    if (!knowledge.isUnderstood('case')) {
+      const isDrawn = message.compare(query, HEADER_BYTES, questionEnd, HEADER_BYTES, questionEnd) !== 0
+      const isKept = reply.compare(query, HEADER_BYTES, questionEnd, HEADER_BYTES, questionEnd) === 0
+      if (isDrawn && isKept) knowledge.understood('case')
+    }
+    message.copy(reply, HEADER_BYTES, HEADER_BYTES, questionEnd)
+  }
+
+  /** @returns what the retry policy says; the stock resolver's good answers need no look */
+  #judge(
+    server: UpstreamServer,
+    attempt: TransactionAttempt,
+    reply: Buffer,
+    answer: Answer | null,
+  ): ReturnType<typeof afterReply> | 'unreadable' {
+    const isCut = (reply[2]! & TC_IN_OCTET) !== 0 || (server.remote && reply.length > attempt.advertised)
+    if (!attempt.overTcp && isCut) return 'tcp'
+    if (answer === null) return 'unreadable'
+    const { knowledge } = server
+    if (attempt.optSent && answer.hasOpt) knowledge.understood('opt')
+    if (!server.remote && answer.rcode === Rcode.NOERROR) return 'accept'
+    const facts = this.#facts
+    facts.read(answer, reply, attempt, server)
+    if (facts.cookie === 'ours') knowledge.understood('cookie')
+    if (facts.serverCookie) knowledge.serverCookie = Buffer.from(facts.serverCookie)
+    const step = afterReply(facts)
+    if (step === 'tcp') knowledge.serverCookie = null
+    return step
+  }
+
+  #onTrouble(server: UpstreamServer, attempt: TransactionAttempt, answer: Answer): void {
+    const { dispatcher, owner } = this.#parts
+    const { transaction } = attempt
+    if (answer.rcode === Rcode.REFUSED) server.refused++
+    const step = afterTrouble(dispatcher.troubleOf(transaction, server, answer.rcode))
+    if (step !== 'accept') dispatcher.askAgain(step, transaction, answer)
+    else if (isExtended(answer.rcode)) owner.settle(transaction, null, 'unusable')
+    else this.#accept(server, attempt, answer)
+  }
+
+  #onUnreadable(server: UpstreamServer, { transaction, overTcp }: TransactionAttempt): void {
+    const { dispatcher, owner, servers } = this.#parts
+    const step = afterUnreadable(overTcp, servers.another(server, transaction))
+    if (step === 'give-up') owner.settle(transaction, null, 'unusable')
+    else dispatcher.askAgain(step, transaction, null)
+  }
+
+  #accept(server: UpstreamServer, { transaction, optSent }: TransactionAttempt, answer: Answer): void {
+    const { owner, wheel } = this.#parts
+    if (answer.rcode === Rcode.NOERROR || answer.rcode === Rcode.NXDOMAIN) {
+      const { withoutOpt, withoutCookie } = transaction
+      if (withoutOpt && !optSent) server.knowledge.refused('opt', transaction.name, wheel.tick)
+      else if (withoutCookie) server.knowledge.refused('cookie', transaction.name, wheel.tick)
+    }
+    owner.settle(transaction, answer, null)
   }
 }

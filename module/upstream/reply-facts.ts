@@ -1,9 +1,12 @@
+import type { Answer } from '../dns/answer.ts'
 import { Rcode } from '../dns/constants.ts'
-import { cookieOf, findOpt, fullRcode } from '../dns/edns.ts'
+import { cookieOf, findOpt } from '../dns/edns.ts'
 import type { ReplyCase } from './retry-policy.ts'
 import type { TransactionAttempt, UpstreamServer } from './transaction.ts'
 
 const CLIENT_COOKIE_BYTES = 8
+const MIN_COOKIE_BYTES = 16
+const MAX_COOKIE_BYTES = 40
 
 /** What a reply that matched says of how it was asked. One object, read anew for each. */
 export class ReplyFacts implements ReplyCase {
@@ -17,23 +20,23 @@ export class ReplyFacts implements ReplyCase {
   cookieKnown = false
   badCookies = 0
 
-  read(reply: Buffer, attempt: TransactionAttempt, server: UpstreamServer): void {
-    const opt = findOpt(reply, attempt.transaction.questionEnd)
-    this.rcode = fullRcode(reply, opt)
-    this.hasOpt = opt >= 0
+  read(answer: Answer, reply: Buffer, attempt: TransactionAttempt, { knowledge }: UpstreamServer): void {
+    this.rcode = answer.rcode
+    this.hasOpt = answer.hasOpt
     this.optSent = attempt.optSent
     this.cookieSent = attempt.cookieSent
-    this.cookieKnown = server.serverCookie !== null
+    this.cookieKnown = knowledge.serverCookie !== null
     this.badCookies = attempt.transaction.badCookies
     this.cookie = 'none'
     this.serverCookie = null
-    if (attempt.cookieSent) this.#readCookie(cookieOf(reply, opt), server.clientCookie)
+    if (attempt.cookieSent)
+      this.#readCookie(cookieOf(reply, findOpt(reply, answer.questionEnd)), knowledge.clientCookie)
   }
 
   #readCookie(cookie: Buffer | null, clientCookie: Buffer): void {
     if (cookie === null || cookie.length < CLIENT_COOKIE_BYTES) return
     this.cookie = cookie.subarray(0, CLIENT_COOKIE_BYTES).equals(clientCookie) ? 'ours' : 'foreign'
-    if (this.cookie === 'ours' && cookie.length >= 16 && cookie.length <= 40)
-      this.serverCookie = cookie.subarray(CLIENT_COOKIE_BYTES)
+    const isWhole = cookie.length >= MIN_COOKIE_BYTES && cookie.length <= MAX_COOKIE_BYTES
+    if (this.cookie === 'ours' && isWhole) this.serverCookie = cookie.subarray(CLIENT_COOKIE_BYTES)
   }
 }

@@ -45,12 +45,23 @@ function afterCookie({ rcode, hasOpt, cookie, cookieKnown, badCookies }: ReplyCa
 const blamesOpt = ({ rcode, hasOpt }: ReplyCase) =>
   rcode === Rcode.BADVERS || (!hasOpt && (rcode === Rcode.FORMERR || rcode === Rcode.NOTIMP))
 
+/** A server's trouble, or that of the servers behind it, is none of the name's (RFC 8767 §4). */
+const isTrouble = (rcode: number) =>
+  rcode === Rcode.FORMERR ||
+  rcode === Rcode.SERVFAIL ||
+  rcode === Rcode.NOTIMP ||
+  rcode === Rcode.REFUSED ||
+  isExtended(rcode)
+
+/** No client could be told: the upper bits would need the OPT of this very server (RFC 6891 §6.1.3). */
+export const isExtended = (rcode: number): boolean => rcode > 15
+
 /** `server-trouble`: to be decided by `afterTrouble`. */
 export function afterReply(reply: ReplyCase): AfterReply {
   const step = reply.cookieSent ? afterCookie(reply) : null
   if (step !== null) return step
   if (reply.optSent && blamesOpt(reply)) return 'without-opt'
-  return reply.rcode === Rcode.REFUSED || reply.rcode === Rcode.SERVFAIL ? 'server-trouble' : 'accept'
+  return isTrouble(reply.rcode) ? 'server-trouble' : 'accept'
 }
 
 export interface TroubleCase {
@@ -59,17 +70,18 @@ export interface TroubleCase {
   readonly another: boolean
   /** The server may hold many questions of ours: dnsmasq refuses what goes beyond its 150, whatever the name. */
   readonly busy: boolean
-  /** Pauses that this question has had for it. */
-  readonly refusals: number
-  readonly hasSecondBest: boolean
 }
 
-/** SERVFAIL and REFUSED may be the server's trouble and not the name's. */
-export function afterTrouble(trouble: TroubleCase): 'accept' | 'elsewhere' | 'later' {
-  const { rcode, another, busy, refusals, hasSecondBest } = trouble
+/** `accept`: nobody knows better. */
+export function afterTrouble({ rcode, another, busy }: TroubleCase): 'accept' | 'elsewhere' | 'later' {
   if (another) return 'elsewhere'
-  if (rcode !== Rcode.REFUSED) return 'accept'
-  return busy || (refusals === 0 && !hasSecondBest) ? 'later' : 'accept'
+  return rcode === Rcode.REFUSED && busy ? 'later' : 'accept'
+}
+
+/** A reply that matched and cannot be read: cut on its way perhaps, and whole over TCP; or by another server. */
+export function afterUnreadable(overTcp: boolean, another: boolean): 'tcp' | 'elsewhere' | 'give-up' {
+  if (!overTcp) return 'tcp'
+  return another ? 'elsewhere' : 'give-up'
 }
 
 const FIRST_PAUSE_MS = 100
@@ -90,18 +102,23 @@ export interface LostConnectionCase {
   readonly overTcp: boolean
   /** It was asked over TCP because the letters' case came back changed. */
   readonly caseWrong: boolean
+  /** It was asked over TCP because an error came without its question. */
+  readonly bareError: boolean
   /** Whole messages that the connection has brought. */
   readonly messages: number
   /** Connections that this question has lost before. */
   readonly lost: number
 }
 
-/** `wait` for UDP; `fold-case`: ask again with the letters as they are; `reconnect`; or the server is `unreachable`. */
+/**
+ * `wait` for UDP; ask again and take it `as-it-comes`: with the letters as they are, errors without their question;
+ * `reconnect`; or the server is `unreachable`.
+ */
 export function afterLostConnection(
   lost: LostConnectionCase,
-): 'wait' | 'fold-case' | 'reconnect' | 'unreachable' {
-  // No TCP to compare with: a server that loses the case must not be lost with it.
-  if (!lost.overTcp) return lost.caseWrong ? 'fold-case' : 'wait'
+): 'wait' | 'as-it-comes' | 'reconnect' | 'unreachable' {
+  // No TCP to compare with: a server that has none must not be lost for what it does over UDP.
+  if (!lost.overTcp) return lost.caseWrong || lost.bareError ? 'as-it-comes' : 'wait'
   // A kept connection may have been closed by the other end as we wrote (RFC 7766 §6.2.4): dnsmasq does so after a
   // hundred questions, and one that waits behind many may meet that more than once.
   return lost.messages > 0 && lost.lost < RECONNECTS ? 'reconnect' : 'unreachable'

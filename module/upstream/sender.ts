@@ -26,8 +26,10 @@ export class Sender {
     const socket = server.udp.draw(tick)
     if (!socket) return false
     const attempt = transaction.freeAttempt()
-    const opt = !transaction.withoutOpt && server.takesOpt(tick)
-    attempt.fit(opt, server.takesCase(tick), server.cookies(tick), random)
+    const { knowledge, remote } = server
+    const withCookie = remote && !transaction.withoutCookie && knowledge.uses('cookie', tick)
+    const opt = !transaction.withoutOpt && knowledge.uses('opt', tick)
+    attempt.fit(opt, this.#withCase(transaction, server), withCookie ? knowledge : null, random)
     attempt.setId(server.udp.freshId(socket))
     attempt.socket = socket
     socket.waiting.set(attempt.id, attempt)
@@ -39,16 +41,20 @@ export class Sender {
   /** Where UDP is waited for as well, its timer goes on. No cookie: a stream has no need of one (RFC 7873 §5.2.1). */
   sendTcp(transaction: Transaction, server: UpstreamServer): void {
     const { count, random, wheel } = this.#options
-    const { tick } = wheel
     count.tcp++
     const connection = server.tcp.draw()
     const attempt = transaction.freeAttempt()
-    attempt.fit(!transaction.withoutOpt && server.takesOpt(tick), server.takesCase(tick), null, random)
+    const opt = !transaction.withoutOpt && server.knowledge.uses('opt', wheel.tick)
+    attempt.fit(opt, this.#withCase(transaction, server), null, random)
     attempt.setId(server.tcp.freshId(connection))
     attempt.connection = connection
     attempt.messagesBefore = connection.messages
     if (transaction.overTcp) this.startTimer(transaction)
     server.tcp.send(connection, attempt.id, attempt, attempt.frame())
+  }
+
+  #withCase({ asItComes }: Transaction, { knowledge, remote }: UpstreamServer): boolean {
+    return remote && !asItComes && knowledge.uses('case', this.#options.wheel.tick)
   }
 
   startTimer(transaction: Transaction): void {

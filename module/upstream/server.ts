@@ -1,5 +1,4 @@
-import type { Cookies } from './attempt.ts'
-import type { RandomPool } from './random-pool.ts'
+import type { ServerKnowledge } from './server-knowledge.ts'
 import type { TcpConnections } from './tcp-connections.ts'
 import type { UdpSockets } from './udp-sockets.ts'
 import type { ServerAddress, ServerStats } from './upstream.ts'
@@ -18,12 +17,10 @@ export class Server<T> {
   readonly remote: boolean
   readonly udp: UdpSockets<T>
   readonly tcp: TcpConnections<T>
-  readonly clientCookie: Buffer
-  serverCookie: Buffer | null = null
-  caseOffUntil = 0
-  ednsOffUntil = 0
-  cookiesOffUntil = 0
+  readonly knowledge: ServerKnowledge
   inFlight = 0
+  /** When a question was last sent to it while it held many. */
+  busyTick = Number.NEGATIVE_INFINITY
   failures = 0
   healthy = true
   removed = false
@@ -41,29 +38,14 @@ export class Server<T> {
     remote: boolean
     udp: UdpSockets<T>
     tcp: TcpConnections<T>
-    random: RandomPool
+    knowledge: ServerKnowledge
   }) {
     this.address = options.where.address
     this.port = options.where.port
     this.remote = options.remote
     this.udp = options.udp
     this.tcp = options.tcp
-    this.clientCookie = options.random.octets(8)
-  }
-
-  /** Whether it gets an OPT. */
-  takesOpt(tick: number): boolean {
-    return !(this.ednsOffUntil > tick)
-  }
-
-  /** Whether it gets letters in random case, and must send them back so. */
-  takesCase(tick: number): boolean {
-    return this.remote && !(this.caseOffUntil > tick)
-  }
-
-  /** @returns the cookies that it gets, or null: none */
-  cookies(tick: number): Cookies | null {
-    return this.remote && !(this.cookiesOffUntil > tick) ? this : null
+    this.knowledge = options.knowledge
   }
 
   /** @returns whether this turned a healthy server into a failing one */
@@ -81,6 +63,7 @@ export class Server<T> {
     if (this.healthy) return false
     this.healthy = true
     this.probes = 0
+    this.knowledge.forget()
     return true
   }
 

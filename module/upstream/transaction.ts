@@ -1,5 +1,7 @@
+import type { Answer } from '../dns/answer.ts'
+import { HEADER_BYTES } from '../dns/constants.ts'
 import { endsInOpt } from '../dns/edns.ts'
-import { questionEndOf } from '../dns/question.ts'
+import { QUESTION_FIXED_BYTES, questionEndOf } from '../dns/question.ts'
 import { Attempt, type UpstreamQuery } from './attempt.ts'
 import type { Server } from './server.ts'
 import { NO_TIMER, type Timed } from './timer-wheel.ts'
@@ -38,23 +40,33 @@ export class Transaction implements UpstreamQuery, Timed, InZone {
 
   triesLeft = 0
   deadlineTick = 0
+  /** Over TCP at once, whichever server. */
+  wantsTcp = false
+  /** Asked again after a pause; the timer is the pause's. */
+  paused = false
+  /** Pauses so far. */
+  refusals = 0
+  /** What a server in trouble said, for want of a better answer. */
+  secondBest: Answer | null = null
+
+  /** The server that all of the following is about. */
+  fittedTo: UpstreamServer | null = null
   /** Sent over TCP from now on. */
   overTcp = false
-  /** Sent without OPT from now on: a server did not understand it. */
+  /** Sent without OPT from now on: the server did not understand it. */
   withoutOpt = false
-  /** Somebody answered FORMERR or NOTIMP without a question: the next try goes without OPT. */
-  bareError = false
+  /** Likewise without cookie. */
+  withoutCookie = false
+  /** Letters are sent as they are, and errors taken without their question: there is no TCP to compare with. */
+  asItComes = false
   /** Somebody may have guessed at our IDs: asked over TCP as well, once. */
   alsoOverTcp = false
   /** A reply came with the letters' case changed. */
   caseWrong = false
-  /** Asked again after a pause; the timer is the pause's. */
-  paused = false
-  refusals = 0
+  /** An error came without its question. */
+  bareError = false
   badCookies = 0
   lostConnections = 0
-  /** SERVFAIL or REFUSED of a server, for want of a better reply. */
-  secondBest: Buffer | null = null
 
   wheelPrevious: Timed | null = null
   wheelNext: Timed | null = null
@@ -72,9 +84,28 @@ export class Transaction implements UpstreamQuery, Timed, InZone {
     this.clientKey = exchange.clientKey
     this.message = message
     this.done = done
-    this.overTcp = exchange.tcp
+    this.wantsTcp = exchange.tcp
     this.hasOpt = endsInOpt(message)
     return true
+  }
+
+  /** The name asked, as in a message: for telling names apart. */
+  get name(): string {
+    return this.message.toString('latin1', HEADER_BYTES, this.questionEnd - QUESTION_FIXED_BYTES)
+  }
+
+  /** What one server did not understand says nothing of the next. */
+  fitTo(server: UpstreamServer | null): void {
+    this.fittedTo = server
+    this.overTcp = this.wantsTcp
+    this.withoutOpt = false
+    this.withoutCookie = false
+    this.asItComes = false
+    this.alsoOverTcp = false
+    this.caseWrong = false
+    this.bareError = false
+    this.badCookies = 0
+    this.lostConnections = 0
   }
 
   /** @returns one that no reply is expected for */
@@ -114,14 +145,9 @@ export class Transaction implements UpstreamQuery, Timed, InZone {
     this.dead.length = 0
     this.attempts.length = 1
     this.attempts[0]!.trim()
-    this.withoutOpt = false
-    this.bareError = false
-    this.alsoOverTcp = false
-    this.caseWrong = false
+    this.fitTo(null)
     this.paused = false
     this.refusals = 0
-    this.badCookies = 0
-    this.lostConnections = 0
     this.secondBest = null
     return sharers
   }

@@ -1,6 +1,7 @@
 import type { ClientKey } from '../base/client-key.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import type { Answer } from '../dns/answer.ts'
 import type { FillRandom } from './random-pool.ts'
 
 /*
@@ -23,13 +24,13 @@ import type { FillRandom } from './random-pool.ts'
  */
 
 /**
- * What came of one exchange. `reply` has been matched as RFC 5452 §9.1 says; its ID is arbitrary, and its question
- * is spelt as in the first of the exchanges that shared it. All of them get the same Buffer: copy before patching.
+ * What came of one exchange. `answer` has been matched as RFC 5452 §9.1 says; its ID is arbitrary, and its question
+ * is spelt as in the first of the exchanges that shared it. All of them get the same object: copy before patching.
  */
-export type OnExchanged = (reply: Buffer | null, failure: ExchangeFailure | null) => void
+export type OnExchanged = (answer: Answer | null, failure: ExchangeFailure | null) => void
 
-/** `timeout`: nobody answered in time; `network`: sockets failed; `overload`: our own in-flight limit. */
-export type ExchangeFailure = 'timeout' | 'network' | 'overload' | 'stopped'
+/** `timeout`: nobody answered in time; `network`: sockets failed; `overload`: our own in-flight limit; `unusable`: what came cannot be read. */
+export type ExchangeFailure = 'timeout' | 'network' | 'overload' | 'stopped' | 'unusable'
 
 export interface Exchange {
   /** Identical questions in flight share one exchange: equal keys, equal questions (name lower-cased, type, class, DO, CD). */

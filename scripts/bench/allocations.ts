@@ -9,6 +9,8 @@ import { ListPolicy } from '../../module/blocklist/list-policy.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
 import { createStoreBuilder } from '../../module/blocklist/store/builder.ts'
 import { openStore, type Store } from '../../module/blocklist/store/store.ts'
+import { readAnswer } from '../../module/dns/answer.ts'
+import { questionEndOf } from '../../module/dns/question.ts'
 import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
@@ -28,16 +30,16 @@ export interface Allocations {
   bufferBytes: number
 }
 
-const listedNames = 20_000
-const batch = 10_000
-const batches = 20
-const key = '00112233445566aa'
+const LISTED_NAMES = 20_000
+const BATCH = 10_000
+const BATCHES = 20
+const KEY = '00112233445566aa'
 
 async function smallStore(folder: string, names: readonly string[]): Promise<Store> {
-  const set = setOf(new Map(names.map((name) => [name, { category: 0, scope: 'tree', input: 0 }])), key)
+  const set = setOf(new Map(names.map((name) => [name, { category: 0, scope: 'tree', input: 0 }])), KEY)
   const path = join(folder, 'list.mdb')
-  const chunks = encodeSnapshot(set, { list: 'bench', version: 1, key })
-  const release = { version: 1, key, result: resultOf(set) }
+  const chunks = encodeSnapshot(set, { list: 'bench', version: 1, key: KEY })
+  const release = { version: 1, key: KEY, result: resultOf(set) }
   const builder = createStoreBuilder({ path, list: 'bench', release, chunks: chunks.length })
   for (const chunk of chunks) await builder.append(chunk)
   await builder.finish()
@@ -66,7 +68,9 @@ function chainOver(store: Store) {
     rateLimit: createRateLimit({ clock, clients, queriesPerSecond: 1e9, burst: 1e9 }),
     inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
     // Answers at once: what upstream itself allocates has its own sockets and is not counted here.
-    upstream: { exchange: (exchange, done) => done(demoAnswer(exchange.message), null) },
+    upstream: {
+      exchange: ({ message }, done) => done(readAnswer(demoAnswer(message)!, questionEndOf(message)), null),
+    },
     localZones: ['lan'],
     refuseBypass: true,
     observe: () => undefined,
@@ -86,8 +90,8 @@ function measurePath(
 ): Allocations {
   let heap = 0
   let buffers = 0
-  for (let round = -2; round < batches; round++) {
-    const asked = messages(batch)
+  for (let round = -2; round < BATCHES; round++) {
+    const asked = messages(BATCH)
     collect()
     const before = process.memoryUsage()
     for (const message of asked) {
@@ -102,7 +106,7 @@ function measurePath(
     heap += after.heapUsed - before.heapUsed
     buffers += after.arrayBuffers - before.arrayBuffers
   }
-  const queries = batch * batches
+  const queries = BATCH * BATCHES
   return { path, heapBytes: Math.round(heap / queries), bufferBytes: Math.round(buffers / queries) }
 }
 
@@ -111,7 +115,7 @@ export async function measureAllocations(): Promise<Allocations[]> {
   const folder = mkdtempSync(join(tmpdir(), 'securenet-bench-'))
   try {
     const real = realNames()
-    const listed = makeNames(listedNames, real)
+    const listed = makeNames(LISTED_NAMES, real)
     const store = await smallStore(folder, listed)
     const chain = chainOver(store)
     const next = freshNames(real, 'heap')

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../module/base/error.ts'
 import { askDaemon } from '../../module/local/socket.ts'
 import { type Bench, module, ownFolder } from './field.ts'
-import { blockAddress, dnsmasq, findProgram } from './peers.ts'
+import { BLOCK_ADDRESS, dnsmasq, findProgram } from './peers.ts'
 
-const idleSeconds = 30
-const armedWithinMs = 30_000
+const IDLE_SECONDS = 30
+const ARMED_WITHIN_MS = 30_000
 
 /** A network of its own with one interface of a LAN, and in it the stock resolver beside what is started. */
 const modemNetwork = (stockConfig: string) => [
@@ -16,7 +16,7 @@ const modemNetwork = (stockConfig: string) => [
   '--mount',
   'sh',
   '-c',
-  `mount -t sysfs sysfs /sys && ip link set lo up && ip address add ${blockAddress}/32 dev lo \
+  `mount -t sysfs sysfs /sys && ip link set lo up && ip address add ${BLOCK_ADDRESS}/32 dev lo \
 && ip link add br-lan type bridge && ip address add 192.168.1.1/24 dev br-lan && ip link set br-lan up \
 && { setpriv --pdeathsig TERM dnsmasq -C ${stockConfig} & } && exec "$@"`,
   'modem',
@@ -44,7 +44,7 @@ export async function measureArmed(bench: Bench): Promise<void> {
     upstream: stock.port,
     name: 'armed',
     interfaces: ['br-lan'],
-    addresses: [blockAddress],
+    addresses: [BLOCK_ADDRESS],
     within: modemNetwork(`${folder}/dnsmasq.conf`),
   })
   ours.spawn()
@@ -52,11 +52,11 @@ export async function measureArmed(bench: Bench): Promise<void> {
     await armed(ours.runDir)
     await sleep(5000)
     const before = ours.cpuSeconds()
-    await sleep(idleSeconds * 1000)
+    await sleep(IDLE_SECONDS * 1000)
     bench.found({
-      figure: `idle CPU over ${idleSeconds} s, interception armed, no broker`,
+      figure: `idle CPU over ${IDLE_SECONDS} s, interception armed, no broker`,
       unit: '% of a core',
-      ours: [((ours.cpuSeconds() - before) / idleSeconds) * 100],
+      ours: [((ours.cpuSeconds() - before) / IDLE_SECONDS) * 100],
       goal: { of: 'ours', most: 0.5 },
     })
     if (!(await statusOf(ours.runDir))?.interception?.armed.length)
@@ -71,11 +71,11 @@ export async function measureArmed(bench: Bench): Promise<void> {
 const statusOf = (runDir: string) => askDaemon(runDir, '/status').catch(() => null) as Promise<Status | null>
 
 async function armed(runDir: string): Promise<void> {
-  const until = performance.now() + armedWithinMs
+  const until = performance.now() + ARMED_WITHIN_MS
   while (!(await statusOf(runDir))?.interception?.armed.length) {
     if (performance.now() > until)
       throw new Error(
-        `${armedWithinMs} ms have passed: ${JSON.stringify((await statusOf(runDir))?.interception)}`,
+        `${ARMED_WITHIN_MS} ms have passed: ${JSON.stringify((await statusOf(runDir))?.interception)}`,
       )
     await sleep(100)
   }

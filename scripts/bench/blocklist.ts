@@ -45,11 +45,7 @@ function mixed(i: number): number {
 
 /** Name number i as wire: `x<i>y.<one of 4 TLDs>`, with `www.` before it or not. */
 function wireName(i: number, prefix: string): Buffer {
-  const labels = [
-    ...(i % 2 ? ['www'] : []),
-    `${prefix}${mixed(i)}`,
-    ['com', 'net', 'be', 'info'][i & 3] as string,
-  ]
+  const labels = [...(i % 2 ? ['www'] : []), `${prefix}${mixed(i)}`, ['com', 'net', 'be', 'info'][i & 3]!]
   return Buffer.concat([
     ...labels.map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)])),
     Buffer.of(0),
@@ -63,8 +59,8 @@ function entriesOf(count: number, skip = 0): EntrySet {
     const labels = hash.suffixes(wireName(i, 'x'), 0)
     const percent = mixed(i) % 100
     set.add(
-      hash.hi[labels - 1] as number,
-      hash.lo[labels - 1] as number,
+      hash.hi[labels - 1]!,
+      hash.lo[labels - 1]!,
       MIX.findIndex((most) => percent < most),
     )
   }

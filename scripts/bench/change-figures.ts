@@ -4,14 +4,30 @@ import { household } from '../household/module-config.ts'
 import { ModuleWatch } from '../household/watch-module.ts'
 import { drive, quantile } from './dnsperf.ts'
 import { type Bench, makeStock, module, up } from './field.ts'
-import { blockAddress } from './peers.ts'
+import { BLOCK_ADDRESS } from './peers.ts'
 import { announce, openBroker, publish, publishOnlyChunks } from './prepared-list.ts'
 import { linesOf, writeTraffic } from './traffic.ts'
 
-const rate = 500
-const stillSeconds = 30
+const RATE = 500
+const STILL_SECONDS = 30
 /** Longer than the change: what is measured is all of it, and little else. */
-const changeSeconds = 70
+const CHANGE_SECONDS = 70
+
+/** @throws Error where the module has not reported the version by the end of the drive that began at `from` */
+async function untilReported(
+  watch: ModuleWatch,
+  version: number,
+  from: number,
+  ours: { log(): string },
+): Promise<void> {
+  while (watch.reported?.list?.version !== version) {
+    if (performance.now() - from > CHANGE_SECONDS * 1000)
+      throw new Error(
+        `the list did not change within ${CHANGE_SECONDS} s (${household.lineId}):\n${ours.log()}`,
+      )
+    await sleep(50)
+  }
+}
 
 /** The whole list is replaced by a snapshot under another key while the household goes on asking. */
 export async function measureChange(bench: Bench): Promise<void> {
@@ -19,32 +35,26 @@ export async function measureChange(bench: Bench): Promise<void> {
   await publish(bench.prepared.home, broker, 1)
   const stock = await up(await makeStock(bench), 'ready.example', '192.0.2.1')
   const ours = await module(bench, { upstream: stock.port, mqttUrl: url })
-  await up(ours, bench.prepared.names[0]!, blockAddress)
+  await up(ours, bench.prepared.names[0]!, BLOCK_ADDRESS)
   const watch = new ModuleWatch(() => undefined)
   await watch.start(broker)
   const file = writeTraffic(join(bench.folder, 'traffic-change'), linesOf('cached', bench.world, 2000, 'c'))
-  const options = { file, rate, clients: 4, latencies: true }
+  const options = { file, rate: RATE, clients: 4, latencies: true }
   try {
     await publishOnlyChunks(bench.prepared.home, broker, 2)
     await drive(ours, { file, seconds: 2 })
     await sleep(1000)
-    const still = await drive(ours, { ...options, seconds: stillSeconds })
+    const still = await drive(ours, { ...options, seconds: STILL_SECONDS })
     const before = ours.cpuSeconds()
-    const driven = drive(ours, { ...options, seconds: changeSeconds })
+    const driven = drive(ours, { ...options, seconds: CHANGE_SECONDS })
     const from = performance.now()
     await announce(bench.prepared.home, broker, 2)
-    while (watch.reported?.list?.version !== 2) {
-      if (performance.now() - from > changeSeconds * 1000)
-        throw new Error(
-          `the list did not change within ${changeSeconds} s (${household.lineId}):\n${ours.log()}`,
-        )
-      await sleep(50)
-    }
+    await untilReported(watch, 2, from, ours)
     const changeMs = performance.now() - from
     const changing = await driven
     const found = (figure: string, share: number) =>
       bench.found({
-        figure: `list change, ${rate} q/s: ${figure}`,
+        figure: `list change, ${RATE} q/s: ${figure}`,
         unit: 'ms',
         ours: [quantile(changing.latencies, share)],
         peer: { name: 'no change', values: [quantile(still.latencies, share)] },

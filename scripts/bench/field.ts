@@ -62,7 +62,7 @@ export async function module(
 }
 
 /** In-flight limit of `wan` mode's figures: the operator's resolvers take more than a dnsmasq's 150. */
-export const wanInFlight = 2000
+export const WAN_IN_FLIGHT = 2000
 
 /** Up and answering, with the list in force. */
 export async function up(server: ServerProcess, listed: string, address: string): Promise<ServerProcess> {

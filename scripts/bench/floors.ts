@@ -11,7 +11,7 @@ import { ServerProcess } from './server-process.ts'
 export const floorRoles = ['echo', 'relay', 'origin'] as const
 export type FloorRole = (typeof floorRoles)[number]
 
-const relaySockets = 32
+const RELAY_SOCKETS = 32
 
 /** As dgram's default look-up costs a turn of the event loop for every datagram, and the product does without, so do these. */
 const literal = (address: string, family: unknown, done: (...args: unknown[]) => void) =>
@@ -46,7 +46,7 @@ async function relay(port: number, upstream: number): Promise<void> {
   const front = await bound(port)
   const waiting = new Map<number, { port: number; address: string; id: number }>()
   const sockets: Socket[] = []
-  for (let i = 0; i < relaySockets; i++) {
+  for (let i = 0; i < RELAY_SOCKETS; i++) {
     const socket = createSocket({ type: 'udp4', lookup: literal as never })
     const connected = once(socket, 'connect')
     socket.connect(upstream, '127.0.0.1')
@@ -66,7 +66,7 @@ async function relay(port: number, upstream: number): Promise<void> {
     next = (next + 1) & 0xffff
     waiting.set(next, { port: from.port, address: from.address, id: query.readUInt16BE(0) })
     query.writeUInt16BE(next, 0)
-    sockets[next % relaySockets]!.send(query)
+    sockets[next % RELAY_SOCKETS]!.send(query)
   })
 }
 
@@ -90,7 +90,7 @@ export async function floor(
 }
 
 /** Datagrams that the C echo takes with one system call: as many as the module does. */
-const batch = 64
+const BATCH = 64
 
 /** What the kernel costs, one datagram for each system call and in batches. @returns none without a C compiler */
 export async function kernelFloors(folder: string, say: (text: string) => void): Promise<ServerProcess[]> {
@@ -105,5 +105,5 @@ export async function kernelFloors(folder: string, say: (text: string) => void):
     const command = [program, String(port), String(most)]
     return new ServerProcess({ name, port, command, logFile: join(folder, `${name}.log`) })
   }
-  return [await echo('C echo', 1), await echo('C echo in batches', batch)]
+  return [await echo('C echo', 1), await echo('C echo in batches', BATCH)]
 }

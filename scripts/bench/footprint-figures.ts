@@ -11,9 +11,9 @@ import {
   makeStock,
   module,
   up,
-  wanInFlight,
+  WAN_IN_FLIGHT,
 } from './field.ts'
-import { blockAddress } from './peers.ts'
+import { BLOCK_ADDRESS } from './peers.ts'
 import { openBroker } from './prepared-list.ts'
 import type { Memory, ServerProcess } from './server-process.ts'
 import { linesOf, writeTraffic } from './traffic.ts'
@@ -63,12 +63,12 @@ async function startTimes(
 
 export async function measureStart(bench: Bench): Promise<void> {
   const size = sizeText(bench.prepared.names.length)
-  const ours = await startTimes(bench, () => module(bench), blockAddress)
+  const ours = await startTimes(bench, () => module(bench), BLOCK_ADDRESS)
   const goal = { of: 'ours', most: goals.startMs } as const
   if (bench.peers.length === 0)
     bench.found({ figure: `start to first verdict, ${size}`, unit: 'ms', ours, goal })
   for (const [i, name] of bench.peers.entries()) {
-    const values = await startTimes(bench, () => makePeer(bench, name), blockAddressOf(name, blockAddress))
+    const values = await startTimes(bench, () => makePeer(bench, name), blockAddressOf(name, BLOCK_ADDRESS))
     bench.found({
       figure: `start to first verdict, ${size}`,
       unit: 'ms',
@@ -94,10 +94,10 @@ export async function measureMemory(bench: Bench): Promise<void> {
     await server.stop()
     return memory
   }
-  const ours = await measured(await module(bench, { inFlight: wanInFlight }), blockAddress)
+  const ours = await measured(await module(bench, { inFlight: WAN_IN_FLIGHT }), BLOCK_ADDRESS)
   const others = new Map<string, Memory>()
   for (const name of bench.peers) {
-    others.set(name, await measured(await makePeer(bench, name), blockAddressOf(name, blockAddress)))
+    others.set(name, await measured(await makePeer(bench, name), blockAddressOf(name, BLOCK_ADDRESS)))
   }
   others.set('node relay', await measured(await makeFloor(bench, 'relay'), ''))
   for (const [what, field, most] of memoryFields) {
@@ -114,20 +114,20 @@ export async function measureMemory(bench: Bench): Promise<void> {
   }
 }
 
-const idleSeconds = 30
+const IDLE_SECONDS = 30
 
 /** Connected to a broker, nothing asked; without interception, whose renewals need a kernel's tables. */
 export async function measureIdle(bench: Bench): Promise<void> {
   const { url, stop } = await openBroker()
   const stock = await up(await makeStock(bench), 'ready.example', '192.0.2.1')
   const ours = await module(bench, { upstream: stock.port, mqttUrl: url })
-  await up(ours, bench.prepared.names[0]!, blockAddress)
+  await up(ours, bench.prepared.names[0]!, BLOCK_ADDRESS)
   await sleep(5000)
   const before = ours.cpuSeconds()
-  await sleep(idleSeconds * 1000)
-  const percent = ((ours.cpuSeconds() - before) / idleSeconds) * 100
+  await sleep(IDLE_SECONDS * 1000)
+  const percent = ((ours.cpuSeconds() - before) / IDLE_SECONDS) * 100
   bench.found({
-    figure: `idle CPU over ${idleSeconds} s, broker connected, no interception`,
+    figure: `idle CPU over ${IDLE_SECONDS} s, broker connected, no interception`,
     unit: '% of a core',
     ours: [percent],
     goal: { of: 'ours', most: goals.idlePercent },

@@ -13,9 +13,9 @@ export interface Committed {
 }
 
 /** A ratio moves so far by noise alone on a machine that others use. */
-const noise = 1.35
+const NOISE = 1.35
 /** Bytes a query are the same from run to run within a percent or two; other versions of Node differ more. */
-const allocationMargin = 1.2
+const ALLOCATION_MARGIN = 1.2
 
 export const ratioKey = ({ figure, peerName }: Row) => `${figure} / ${peerName}`
 
@@ -31,8 +31,8 @@ export function compareRatios(rows: readonly Row[], committed: Committed): strin
     if (row.ratio === null || before === undefined) continue
     const change = row.unit === 'q/s' ? row.ratio / before : before / row.ratio
     const now = `${ratioKey(row)}: ${numberText(row.ratio)} x, committed ${numberText(before)} x`
-    if (change < 1 / noise) said.push(`WORSE   ${now}`)
-    else if (change > noise) said.push(`better  ${now}: commit it (--commit)`)
+    if (change < 1 / NOISE) said.push(`WORSE   ${now}`)
+    else if (change > NOISE) said.push(`better  ${now}: commit it (--commit)`)
   }
   return said
 }
@@ -42,8 +42,8 @@ export function compareAllocations(measured: readonly Allocations[], committed: 
   return measured.flatMap(({ path, heapBytes, bufferBytes }) => {
     const before = committed.allocations[path]
     const now = heapBytes + bufferBytes
-    if (before === undefined || now <= before * allocationMargin) return []
-    return [`${path}: ${now} bytes a query, committed ${before} (at most ${allocationMargin} x)`]
+    if (before === undefined || now <= before * ALLOCATION_MARGIN) return []
+    return [`${path}: ${now} bytes a query, committed ${before} (at most ${ALLOCATION_MARGIN} x)`]
   })
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type Driven, drive, quantile } from './dnsperf.ts'
 import { type Bench, inTurn, makeStock, module, up } from './field.ts'
-import { blockAddress } from './peers.ts'
+import { BLOCK_ADDRESS } from './peers.ts'
 import type { Goal } from './report.ts'
 import type { ServerProcess } from './server-process.ts'
 import { type Kind, linesOf, writeTraffic } from './traffic.ts'
@@ -61,7 +61,11 @@ async function measure(
 /** Against asking the stock resolver directly: what the household would have without us. */
 export async function measureLatency(bench: Bench): Promise<void> {
   const stock = await up(await makeStock(bench), 'ready.example', '192.0.2.1')
-  const ours = await up(await module(bench, { upstream: stock.port }), bench.prepared.names[0]!, blockAddress)
+  const ours = await up(
+    await module(bench, { upstream: stock.port }),
+    bench.prepared.names[0]!,
+    BLOCK_ADDRESS,
+  )
   const added = (ms: number): Goal => ({ of: 'difference', most: ms })
   try {
     const servers = [ours, stock]

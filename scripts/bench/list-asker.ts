@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Of one question: ms since 1970, and ms until the answer, or null without one. */
 export type Asked = [sent: number, wait: number | null]
 
-const rate = 500
+const RATE = 500
 const [port] = process.argv.slice(2).map(Number) as [number]
 const socket = createSocket('udp4')
 const asked: Asked[] = []
@@ -20,7 +20,7 @@ socket.on('message', (answer) => {
 socket.connect(port, '127.0.0.1', () => {
   const began = performance.now()
   const timer = setInterval(() => {
-    const due = Math.floor(((performance.now() - began) * rate) / 1000)
+    const due = Math.floor(((performance.now() - began) * RATE) / 1000)
     while (asked.length < due) {
       question.writeUInt32BE(asked.length)
       asked.push([wall(), null])

@@ -133,7 +133,7 @@ async function takeAll(updater: Updater, matcher: Matcher): Promise<void> {
   socket.close()
 }
 
-const asked = 300_000
+const ASKED = 300_000
 
 function serve(updater: Updater, matcher: Matcher): void {
   const from = performance.now()
@@ -147,10 +147,10 @@ function serve(updater: Updater, matcher: Matcher): void {
     for (let at = 5, left = i; at < 13; at += 1, left >>>= 4) name[at] = 97 + (left & 15)
     matcher.verdict(name, 0)
   }
-  for (let i = 0; i < asked; i += 1) ask(i)
+  for (let i = 0; i < ASKED; i += 1) ask(i)
   const begin = performance.now()
-  for (let i = 0; i < asked; i += 1) ask(i)
-  const verdictUs = ((performance.now() - begin) * 1000) / asked
+  for (let i = 0; i < ASKED; i += 1) ask(i)
+  const verdictUs = ((performance.now() - begin) * 1000) / ASKED
   const memory = textOf('/proc/self/smaps_rollup')
   const figures: ServedFigures = {
     firstVerdictMs,

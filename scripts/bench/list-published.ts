@@ -5,7 +5,7 @@ import type { Head, Release } from '../../module/blocklist/format/head.ts'
 import { type EarlierVersion, makeRelease } from '../operator/list/release.ts'
 
 const keys = ['00112233445566ff', 'ffeeddccbbaa9988'] as const
-const changes = 1000
+const CHANGES = 1000
 
 /** Uniform entries, of five categories in the shares that lists have. */
 function entriesOf(count: number, skip = 0): EntrySet {
@@ -21,7 +21,7 @@ function mixed(i: number): number {
   return (b ^ (b >>> 16)) >>> 0
 }
 
-const tagAt = (i: number) => [0, 0, 0, 0, 0, 1, 1, 1, 2, 4][i % 10] as number
+const tagAt = (i: number) => [0, 0, 0, 0, 0, 1, 1, 1, 2, 4][i % 10]!
 
 export interface Published {
   /** Chunks, each in a file named after its topic, and the heads. */
@@ -43,9 +43,9 @@ export async function publishVersions(folder: string, names: number): Promise<Pu
     return release
   }
   await version(1, keys[0], entriesOf(names))
-  const { snapshot, deltas } = await version(2, keys[0], entriesOf(names, changes))
+  const { snapshot, deltas } = await version(2, keys[0], entriesOf(names, CHANGES))
   earlier = []
-  await version(3, keys[1], entriesOf(names, 7 * changes))
+  await version(3, keys[1], entriesOf(names, 7 * CHANGES))
   const head = (number: number) => join(folder, `head-${number}.json`)
   return {
     folder,

@@ -1,5 +1,10 @@
 import type { ServedFigures, TakenFigures } from './list-child.ts'
-import type { Waits } from './list-scale.ts'
+
+export interface Waits {
+  p99: number
+  longest: number
+  lost: number
+}
 
 export interface ScaleRow {
   names: number
@@ -14,7 +19,7 @@ export interface ScaleRow {
   updating: Waits
   /** Private memory of the process before the two updates, and the most of it in their course. */
   beforeKiB: number
-  mostKiB: number
+  maxKiB: number
 }
 
 interface Figure {
@@ -48,7 +53,7 @@ const figures: readonly Figure[] = [
     digits: 1,
   },
   { title: 'private memory before the updates, MB', of: (row) => row.beforeKiB / 1024, digits: 1 },
-  { title: 'private memory during the updates, MB', of: (row) => row.mostKiB / 1024, digits: 1 },
+  { title: 'private memory during the updates, MB', of: (row) => row.maxKiB / 1024, digits: 1 },
   { title: 'written to flash by a snapshot, MB', of: (row) => row.snapshot.writtenBytes / 1e6, digits: 2 },
   { title: 'written to flash by a delta, MB', of: (row) => row.delta.writtenBytes / 1e6, digits: 2 },
 ]

@@ -12,13 +12,13 @@ import { projectRoot } from '../household/settings.ts'
 import type { Asked } from './list-asker.ts'
 import type { ServedFigures, TakenFigures } from './list-child.ts'
 import { publishVersions } from './list-published.ts'
-import { type ScaleRow, scalePlot, scaleTable } from './list-scale-report.ts'
+import { type ScaleRow, scalePlot, scaleTable, type Waits } from './list-scale-report.ts'
 
 /** As the init script starts the module (docs/adr/0005). */
 const { flags, env } = modemRuntime()
 const environment = { ...process.env, ...env }
 /** Without an update, for comparison. */
-const idleMs = 5000
+const IDLE_MS = 5000
 
 async function buildScript(root: string, folder: string, name: string): Promise<string> {
   const outfile = join(root, `${name}.mjs`)
@@ -64,12 +64,6 @@ function watchMemory(pid: number): { before: number; stop(): number } {
   }
 }
 
-export interface Waits {
-  p99: number
-  longest: number
-  lost: number
-}
-
 function waitsBetween(asked: readonly Asked[], windows: readonly (readonly [number, number])[]): Waits {
   const within = asked.filter(([sent]) => windows.some(([from, to]) => sent >= from && sent <= to))
   const waits = within.flatMap(([, wait]) => (wait === null ? [] : [wait])).sort((a, b) => a - b)
@@ -105,12 +99,12 @@ async function takeVersions(
   // Looked at without an update too: looking holds the process up a little.
   const memory = watchMemory(child.pid as number)
   const idleFrom = performance.timeOrigin + performance.now()
-  await sleep(idleMs)
-  const idleTo = idleFrom + idleMs
+  await sleep(IDLE_MS)
+  const idleTo = idleFrom + IDLE_MS
   const delta = await take(published.heads.delta)
   await sleep(500)
   const snapshot = await take(published.heads.snapshot)
-  const mostKiB = memory.stop()
+  const maxKiB = memory.stop()
   await sleep(500)
   asker.stdin.end()
   const asked = JSON.parse(await answers) as Asked[]
@@ -123,7 +117,7 @@ async function takeVersions(
     idle: waitsBetween(asked, [[idleFrom, idleTo]]),
     updating: waitsBetween(asked, windows),
     beforeKiB: memory.before,
-    mostKiB,
+    maxKiB,
   }
 }
 

@@ -15,7 +15,7 @@ import { freePort } from '../free-port.ts'
 import type { Home } from '../household/home.ts'
 import { household } from '../household/module-config.ts'
 import { modemRuntime } from '../household/runtime.ts'
-import { blockAddress } from './peers.ts'
+import { BLOCK_ADDRESS } from './peers.ts'
 import { ServerProcess } from './server-process.ts'
 
 export interface ModuleOptions {
@@ -86,7 +86,7 @@ export async function startModule(options: ModuleOptions): Promise<ServerProcess
     lines: [{ id: household.lineId }],
     dns: { listen: addresses.map((address) => ({ address, port })), ...(threads ? { threads } : {}) },
     upstream: { servers: [{ address: '127.0.0.1', port: upstream }], ...(inFlight ? { inFlight } : {}) },
-    page: { listen: [{ address: addresses[0], port: pagePort }], ipv4: blockAddress },
+    page: { listen: [{ address: addresses[0], port: pagePort }], ipv4: BLOCK_ADDRESS },
     interception: { backend: interfaces.length > 0 ? 'nftables' : 'none', interfaces },
     list: { name: 'securenet', probationSeconds: 0 },
     trust: { rootsFile: home.rootsFile },

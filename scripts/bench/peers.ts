@@ -6,7 +6,7 @@ import { finished } from 'node:stream/promises'
 import { freePort } from '../free-port.ts'
 import { ServerProcess } from './server-process.ts'
 
-export const blockAddress = '198.18.0.53'
+export const BLOCK_ADDRESS = '198.18.0.53'
 
 /** Programs of Debian that the bench uses, and their packages. */
 const packages: Readonly<Record<string, string>> = {
@@ -81,7 +81,7 @@ export async function dnsmasq(options: PeerOptions, name = 'dnsmasq'): Promise<S
   await write(
     config,
     dnsmasqHead(port, options.upstream),
-    (listed) => `address=/${listed}/${blockAddress}\n`,
+    (listed) => `address=/${listed}/${BLOCK_ADDRESS}\n`,
     '',
   )
   const command = [findProgram('dnsmasq')!, '-C', config]
@@ -101,7 +101,7 @@ const unboundHead = (port: number) => `server:
   do-not-query-localhost: no
 `
 
-const unboundTail = 'remote-control:\n  control-enable: no\n'
+const UNBOUND_TAIL = 'remote-control:\n  control-enable: no\n'
 
 const unboundProcess = (folder: string, name: string, port: number) =>
   new ServerProcess({
@@ -119,7 +119,7 @@ export async function unbound({ folder, listed, upstream }: PeerOptions): Promis
     join(folder, 'unbound.conf'),
     unboundHead(port),
     line,
-    `${forward}${unboundTail}`,
+    `${forward}${UNBOUND_TAIL}`,
   )
   return unboundProcess(folder, 'unbound', port)
 }
@@ -132,7 +132,7 @@ export async function unboundOrigin(folder: string): Promise<ServerProcess> {
   local-data: ". 3600 AAAA 2001:db8::1"
   local-data: ". 3600 SOA ns.example. h.example. 1 3600 600 86400 600"
 `
-  await writeFile(join(folder, 'origin.conf'), `${unboundHead(port)}${zone}${unboundTail}`)
+  await writeFile(join(folder, 'origin.conf'), `${unboundHead(port)}${zone}${UNBOUND_TAIL}`)
   return unboundProcess(folder, 'origin', port)
 }
 
@@ -148,7 +148,7 @@ newServer({address="127.0.0.1:${upstream}", checkInterval=30})
 getPool(""):setCache(newPacketCache(100000))
 local listed = newSuffixMatchNode()
 for name in io.lines("${names}") do listed:add(newDNSName(name)) end
-addAction(SuffixMatchNodeRule(listed, true), SpoofAction({"${blockAddress}"}, {ttl=10}))
+addAction(SuffixMatchNodeRule(listed, true), SpoofAction({"${BLOCK_ADDRESS}"}, {ttl=10}))
 setLocal("127.0.0.1:${port}")
 `,
   )

@@ -12,9 +12,9 @@ import {
   makeStock,
   module,
   up,
-  wanInFlight,
+  WAN_IN_FLIGHT,
 } from './field.ts'
-import { blockAddress } from './peers.ts'
+import { BLOCK_ADDRESS } from './peers.ts'
 import { type Goal, median } from './report.ts'
 import type { ServerProcess } from './server-process.ts'
 import { type Kind, linesOf, writeTraffic } from './traffic.ts'
@@ -150,11 +150,11 @@ export const rateFigures = [
 /** All that is asked as fast as it goes, directly before an origin: each server is started once. */
 export async function measureRates(bench: Bench, wanted: ReadonlySet<string>): Promise<void> {
   const listed = bench.prepared.names[0]!
-  const ours = await up(await module(bench, { inFlight: wanInFlight }), listed, blockAddress)
+  const ours = await up(await module(bench, { inFlight: WAN_IN_FLIGHT }), listed, BLOCK_ADDRESS)
   const peers: ServerProcess[] = []
   for (const name of bench.peers) {
     bench.say(`${name} reads ${bench.prepared.names.length} names …`)
-    peers.push(await up(await makePeer(bench, name), listed, blockAddressOf(name, blockAddress)))
+    peers.push(await up(await makePeer(bench, name), listed, blockAddressOf(name, BLOCK_ADDRESS)))
   }
   const echo = await up(await makeFloor(bench, 'echo'), listed, '')
   const echoes = [echo]
@@ -189,7 +189,11 @@ export async function measureRates(bench: Bench, wanted: ReadonlySet<string>): P
 export async function measureBehindStock(bench: Bench): Promise<void> {
   const stock = await makeStock(bench)
   await up(stock, 'ready.example', '192.0.2.1')
-  const ours = await up(await module(bench, { upstream: stock.port }), bench.prepared.names[0]!, blockAddress)
+  const ours = await up(
+    await module(bench, { upstream: stock.port }),
+    bench.prepared.names[0]!,
+    BLOCK_ADDRESS,
+  )
   try {
     await measure(bench, [ours, stock], { figure: 'misses (behind stock)', kind: 'misses' })
   } finally {
@@ -201,11 +205,11 @@ export async function measureBehindStock(bench: Bench): Promise<void> {
 /** Where there are cores to spare; on two cores the driver takes one of them. */
 export async function measureThreads(bench: Bench): Promise<void> {
   const listed = bench.prepared.names[0]!
-  const make = (threads: number, name: string) => module(bench, { inFlight: wanInFlight, threads, name })
-  const two = await up(await make(2, 'two threads'), listed, blockAddress)
-  const servers = [two, await up(await make(1, 'one thread'), listed, blockAddress)]
+  const make = (threads: number, name: string) => module(bench, { inFlight: WAN_IN_FLIGHT, threads, name })
+  const two = await up(await make(2, 'two threads'), listed, BLOCK_ADDRESS)
+  const servers = [two, await up(await make(1, 'one thread'), listed, BLOCK_ADDRESS)]
   if (bench.peers.includes('dnsmasq'))
-    servers.push(await up(await makePeer(bench, 'dnsmasq'), listed, blockAddress))
+    servers.push(await up(await makePeer(bench, 'dnsmasq'), listed, BLOCK_ADDRESS))
   try {
     await twoServe(two)
     for (const [kind, ratio] of [

@@ -35,9 +35,7 @@ export interface Measured {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
 function goalText({ of, least, most }: Goal, unit: string): string {
@@ -52,10 +50,10 @@ function isMet({ least, most }: Goal, value: number): boolean {
 
 export function rowOf({ figure, unit, ours, peer, goal }: Measured): Row {
   const own = median(ours)
-  const ratios = peer ? ours.map((value, i) => value / (peer.values[i] as number)) : []
+  const ratios = peer ? ours.map((value, i) => value / peer.values[i]!) : []
   const theirs = peer ? median(peer.values) : null
   const ratio = peer ? median(ratios) : null
-  const added = peer ? median(ours.map((value, i) => value - (peer.values[i] as number))) : own
+  const added = peer ? median(ours.map((value, i) => value - peer.values[i]!)) : own
   const judged = goal?.of === 'ratio' ? ratio : goal?.of === 'difference' ? added : own
   return {
     figure,

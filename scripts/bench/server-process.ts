@@ -33,9 +33,9 @@ export function memoryOf(rollup: string): Memory {
   return { residentMb: mb('Rss'), privateMb: dirty + mb('Private_Clean'), unreclaimableMb: dirty }
 }
 
-const typeA = 1
+const TYPE_A = 1
 
-export function questionFor(name: string, id: number, type = typeA): Buffer {
+export function questionFor(name: string, id: number, type = TYPE_A): Buffer {
   const labels = name
     .split('.')
     .map((label) => Buffer.from(`${String.fromCharCode(label.length)}${label}`, 'latin1'))

@@ -13,11 +13,11 @@ export interface World {
 }
 
 const triple = (name: string) => `${name} A\n${name} AAAA\n${name} HTTPS\n`
-const popularNames = 1000
+const POPULAR_NAMES = 1000
 
 export function makeWorld(listed: readonly string[], real: readonly string[]): World {
   const next = freshNames(real, 'popular')
-  return { listed, real, popular: Array.from({ length: popularNames }, next) }
+  return { listed, real, popular: Array.from({ length: POPULAR_NAMES }, next) }
 }
 
 /** Rank of a name asked by people: Zipf's law with exponent 1, by inversion of its (continuous) distribution. */
@@ -31,9 +31,9 @@ export function mixedLines(world: World, visits: number, mark: string): string[]
   const fresh = freshNames(world.real, mark)
   return Array.from({ length: visits }, () => {
     const dice = random()
-    if (dice < 0.8) return triple(world.popular[zipfRank(world.popular.length, random)] as string)
+    if (dice < 0.8) return triple(world.popular[zipfRank(world.popular.length, random)]!)
     if (dice < 0.99) return triple(fresh())
-    return triple(world.listed[Math.floor(random() * world.listed.length)] as string)
+    return triple(world.listed[Math.floor(random() * world.listed.length)]!)
   })
 }
 

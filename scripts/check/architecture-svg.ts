@@ -8,7 +8,7 @@ const LEFT = 120
 const TOP = 76
 const MARGIN = 24
 
-const style = `
+const STYLE = `
   svg { --paper: #fff; --ink: #1c2430; --soft: #5b6675; --floor: #f3f5f8; --box: #fff; --line: #7f8b9c; --pure: #e3f1e7 }
   @media (prefers-color-scheme: dark) {
     svg { --paper: #14181e; --ink: #e6eaf0; --soft: #9aa5b4; --floor: #1c222a; --box: #29313c; --line: #76849a; --pure: #21402c }
@@ -75,7 +75,7 @@ function render(
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="13">`,
-    `<style>${style}\n</style>`,
+    `<style>${STYLE}\n</style>`,
     '<defs><marker id="arrow" viewBox="0 0 8 8" refX="1" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path id="head" d="M0 0 8 4 0 8z"/></marker></defs>',
     `<rect class="paper" width="${width}" height="${height}"/>`,
     `<text x="20" y="28" font-size="16">The rooms of module/ and what they import</text>`,

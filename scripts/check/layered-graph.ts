@@ -33,8 +33,12 @@ const SWEEPS = 24
 export function transitiveReduction(edges: readonly Edge[]): Edge[] {
   const next = new Map<string, string[]>()
   for (const { from, to } of edges) next.set(from, [...(next.get(from) ?? []), to])
-  const reaches = (from: string, to: string): boolean =>
-    (next.get(from) ?? []).some((one) => one === to || reaches(one, to))
+  const reaches = (from: string, to: string, seen = new Set<string>()): boolean => {
+    // Edges that run in a circle are the walls' to refuse; here they must end.
+    if (seen.has(from)) return false
+    seen.add(from)
+    return (next.get(from) ?? []).some((one) => one === to || reaches(one, to, seen))
+  }
   return edges.filter(({ from, to }) => !next.get(from)!.some((one) => one !== to && reaches(one, to)))
 }
 

@@ -75,7 +75,7 @@ export const layout: Layout = {
     [
       room(
         'control',
-        'base blocklist/format blocklist/update config control/documents control/mqtt line platform',
+        'base blocklist/format blocklist/update config control/documents control/mqtt health interception line platform',
       ),
       room('cli', 'base diagnostics dns health local'),
     ],
@@ -84,7 +84,7 @@ export const layout: Layout = {
     room(
       'daemon',
       'base blocklist blocklist/format blocklist/store blocklist/update blockpage/** ' +
-        'category.ts config control control/mqtt diagnostics dns health interception line listener local passthrough ' +
+        'category.ts config control control/documents control/mqtt diagnostics dns health interception line listener local passthrough ' +
         'platform platform/batch query query-pipeline.ts telemetry threads upstream version.ts',
     ),
     room('main.ts', 'base cli config daemon diagnostics platform query-worker.ts version.ts'),
@@ -108,7 +108,8 @@ export const layout: Layout = {
     {
       at: 'scripts/operator/**',
       may: paths(
-        'base blocklist blocklist/format blocklist/update category.ts control/documents control/mqtt line',
+        'base blocklist blocklist/format blocklist/update category.ts control/documents control/mqtt ' +
+          'control/schemas line',
       ),
     },
     {
@@ -155,6 +156,7 @@ export const layout: Layout = {
     jose: ['module/control/documents'],
     lmdb: ['module/blocklist/store'],
     mqtt: ['module/control/mqtt'],
+    tldts: ['module/blockpage/**'],
   },
   builtins: {
     child_process: ['module/platform', 'module/threads/shared-sockets.ts'],
@@ -184,8 +186,6 @@ export const layout: Layout = {
     tls: ['module/control/mqtt'],
     url: 'everywhere',
     util: 'everywhere',
-    worker_threads: [
-      ...['module/blocklist/store', 'module/threads', 'module/main.ts', 'module/query-worker.ts'],
-    ],
+    worker_threads: [...['module/blocklist/store', 'module/threads', 'module/main.ts']],
   },
 }

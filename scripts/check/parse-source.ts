@@ -1,4 +1,5 @@
 import { type Argument, type Expression, type Program, parseSync, Visitor } from 'oxc-parser'
+import { type StyleFinding, visitStyle } from './style.ts'
 
 export interface Import {
   /** As it is written; null where it is computed, so that what is imported cannot be told. */
@@ -83,6 +84,7 @@ export interface ParsedSource {
   readonly comments: readonly Comment[]
   /** The text with its comments taken out. */
   readonly code: string
+  readonly style: readonly StyleFinding[]
 }
 
 /** @throws Error where the text cannot be parsed */
@@ -104,5 +106,7 @@ export function parseSource(path: string, text: string): ParsedSource {
     const [, specifier] = /^\/\s*<reference\s+path=["']([^"']+)/.exec(remark) ?? []
     if (specifier !== undefined) imports.push({ specifier: `./${specifier}`, line })
   }
-  return { imports, comments: remarks, code: code + text.slice(end) }
+  const style: StyleFinding[] = []
+  visitStyle(program, (at, finding) => style.push({ line: lineOf(at), text: finding }))
+  return { imports, comments: remarks, style, code: code + text.slice(end) }
 }

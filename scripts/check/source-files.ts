@@ -18,7 +18,7 @@ export function readSources(root: string): SourceFile[] {
   return [...atRoot, ...below].sort().map((path) => {
     const text = readFileSync(join(root, path), 'utf8')
     const parsed = path.endsWith('.json')
-      ? { imports: [], comments: [], code: text }
+      ? { imports: [], comments: [], code: text, style: [] }
       : parseSource(path, text)
     return { path, ...parsed }
   })

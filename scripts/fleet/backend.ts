@@ -4,16 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { categories } from '../../module/category.ts'
 import { topics } from '../../module/control/mqtt/topics.ts'
 import type { Desired } from '../../module/line/types.ts'
-import { type Broker, connectBroker } from '../operator/broker.ts'
+import type { Broker } from '../operator/broker.ts'
 import { publishKeys, signerOf } from '../operator/keys.ts'
 import { Archive } from '../operator/list/archive.ts'
-import { buildInto, publishVersion } from '../operator/list-publish.ts'
+import { buildNext, publishVersion } from '../operator/list-publish.ts'
+import { connectBroker } from '../operator/mqtt/connect.ts'
 import { parseReported, type Reported } from '../operator/reported.ts'
 import { KeyFolder } from '../operator/signing/key-folder.ts'
+import { programTools } from '../operator/tools.ts'
 import { lineIdOf } from './modem.ts'
 
 const phishing = categories.indexOf('phishing')
-const atOnce = 64
+const AT_ONCE = 64
 
 export const now = () => performance.timeOrigin + performance.now()
 
@@ -40,6 +42,7 @@ export class FleetBackend {
   readonly #url: string
   readonly #archive: Archive
   readonly #keysDir: string
+  readonly #registerDir: string
   readonly #awaited = new Map<string, Awaited>()
   #keys: KeyFolder | undefined
   #broker: Broker | undefined
@@ -52,6 +55,7 @@ export class FleetBackend {
     this.#url = url
     this.rootsFile = join(folder, 'roots.json')
     this.#keysDir = join(folder, 'keys')
+    this.#registerDir = join(folder, 'register')
     this.#archive = new Archive(join(folder, 'archive'), this.list)
   }
 
@@ -66,7 +70,9 @@ export class FleetBackend {
   async connect(): Promise<void> {
     const broker = await connectBroker({ url: this.#url })
     this.#broker = broker
-    await broker.follow(topics.reported('+'), (_topic, payload) => this.#hear(parseReported(payload)))
+    await broker.follow(topics.reported('+'), (topic, payload) =>
+      this.#hear(parseReported(payload, topic.split('/').at(-2) ?? '')),
+    )
     await broker.follow('$SYS/broker/bytes/+', (topic, payload) => {
       const bytes = Number(payload.toString())
       if (topic.endsWith('/received')) this.#traffic.received = bytes
@@ -90,8 +96,8 @@ export class FleetBackend {
     return { ...this.#traffic }
   }
 
-  #hear(reported: (Reported & { lineId?: string }) | undefined): void {
-    const awaited = reported && this.#awaited.get(reported.lineId ?? '')
+  #hear(reported: Reported | undefined): void {
+    const awaited = reported && this.#awaited.get(reported.lineId)
     if (!awaited || reported.sequence < awaited.sequence) return
     const ms = now() - awaited.published
     awaited.applied ??= ms
@@ -119,7 +125,7 @@ export class FleetBackend {
       const lineId = lineIdOf(index)
       this.#awaited.set(lineId, { sequence, protecting: service === 'enabled', published: now() })
       waiting.push(this.broker.publish(topics.desired(lineId), jws, true))
-      if (waiting.length >= atOnce) await Promise.all(waiting.splice(0, atOnce / 2))
+      if (waiting.length >= AT_ONCE) await Promise.all(waiting.splice(0, AT_ONCE / 2))
     }
     await Promise.all(waiting)
     const all = [...this.#awaited.values()]
@@ -142,12 +148,12 @@ export class FleetBackend {
       by: 'operator',
       issuedAt: Math.floor(Date.now() / 1000),
     }
-    return this.#signer.sign('desired', order)
+    return signerOf(this.#signingKeys).sign('desired', order)
   }
 
-  get #signer() {
+  get #signingKeys(): KeyFolder {
     if (!this.#keys) throw new Error('not started')
-    return signerOf(this.#keys)
+    return this.#keys
   }
 
   /**
@@ -156,18 +162,23 @@ export class FleetBackend {
    */
   async publishList(names: number, { newKey, spreadSeconds }: { newKey: boolean; spreadSeconds: number }) {
     const source = Array.from({ length: names }, (_, i) => `host-${i}.fleet-${i % 997}.example`).join('\n')
-    const { release } = await buildInto(this.#archive, this.list, {
+    const { release, save } = await buildNext(this.#archive, this.list, {
       inputs: [{ name: 'made up', source, category: phishing, format: 'domains' }],
       newKey,
     })
+    await save()
     const broker: Broker = {
       ...this.#plain(),
-      publish: (topic, ...rest) => {
+      put: (topic, ...rest) => {
         if (topic === topics.head(this.list)) this.#headAt = now()
-        return this.broker.publish(topic, ...rest)
+        return this.broker.put(topic, ...rest)
       },
     }
-    const tools = { broker, now: () => Date.now(), ...this.#signer }
+    const tools = await programTools('fleet', {
+      broker,
+      keys: this.#signingKeys,
+      registerDir: this.#registerDir,
+    })
     const { version } = release
     await publishVersion(tools, this.#archive, {
       list: this.list,
@@ -175,16 +186,22 @@ export class FleetBackend {
       spreadSeconds,
       progress: () => undefined,
     })
+    await tools.close()
     return { release, headAt: this.#headAt }
   }
 
   #plain(): Broker {
     const { broker } = this
     return {
+      limits: broker.limits,
+      lost: broker.lost,
       publish: (...args) => broker.publish(...args),
+      put: (...args) => broker.put(...args),
       follow: (...args) => broker.follow(...args),
-      retained: (...args) => broker.retained(...args),
+      readAll: (...args) => broker.readAll(...args),
+      read: (...args) => broker.read(...args),
       close: () => broker.close(),
+      cut: () => broker.cut(),
     }
   }
 }

@@ -24,14 +24,14 @@ export function perSecond(moments: readonly number[], from: number): number[] {
   return Array.from(counts, (count) => count ?? 0)
 }
 
-const barWidth = 50
+const BAR_WIDTH = 50
 
 /** One line a second. */
 export function histogramLines(counts: readonly number[]): string[] {
   const most = Math.max(1, ...counts)
   return counts.map(
     (count, second) =>
-      `  ${String(second).padStart(3)} s ${String(count).padStart(6)} ${'#'.repeat(Math.round((count / most) * barWidth))}`,
+      `  ${String(second).padStart(3)} s ${String(count).padStart(6)} ${'#'.repeat(Math.round((count / most) * BAR_WIDTH))}`,
   )
 }
 

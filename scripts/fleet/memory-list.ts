@@ -14,7 +14,7 @@ export interface MemoryListOptions {
   onError: (error: unknown) => void
 }
 
-const retryMs = 5000
+const RETRY_MS = 5000
 
 /**
  * A list of which only the version and the number of names are kept. What to fetch, when, and from which version is
@@ -58,7 +58,7 @@ export class MemoryList {
         this.#options.onSwitch(release.version)
       } catch (error) {
         this.#options.onError(error)
-        await this.#wait(retryMs)
+        await this.#wait(RETRY_MS)
       }
     }
     this.#working = false

@@ -55,12 +55,14 @@ export class SimulatedModem {
     const fs = new MemoryFs()
     const bootId = `boot-${index}`
     const common = { clock: systemClock, log: this.#log(), fs }
-    const dataDir = '/modem'
-    const stored = await loadControl(dataDir, { ...common, buildTime: 0, boot: bootId })
+    const config = this.#config('/modem')
+    const { trust, ...stored } = await loadControl({ ...common, config, buildTime: 0, boot: bootId })
+    if (!trust) throw new Error(`no roots in ${config.trust.rootsFile}`)
     this.#control = new Control({
       ...common,
       ...stored,
-      config: this.#config(dataDir),
+      trust,
+      config,
       identity: { modemId: modemIdOf(index), bootId, version: 'simulated' },
       random: Math.random,
       onHead: (head) => {

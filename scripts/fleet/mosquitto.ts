@@ -8,9 +8,9 @@ import { SecureNetError } from '../../module/base/error.ts'
 import { freePort } from '../free-port.ts'
 import { Guardian } from '../household/guardian.ts'
 
-const startMs = 5000
-const stopMs = 20_000
-const ticksPerSecond = 100
+const START_MS = 5000
+const STOP_MS = 20_000
+const TICKS_PER_SECOND = 100
 
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -75,7 +75,7 @@ export class Mosquitto {
     })
     this.#child = child
     if (child.pid !== undefined) this.#guardian.watch(child.pid)
-    for (const end = Date.now() + startMs; Date.now() < end; await sleep(20)) {
+    for (const end = Date.now() + START_MS; Date.now() < end; await sleep(20)) {
       if (await accepts(this.#port)) return
       if (child.exitCode === 127)
         throw new SecureNetError(
@@ -95,7 +95,7 @@ export class Mosquitto {
     this.#guardian.watch(0)
     const gone = once(child, 'exit')
     child.kill('SIGTERM')
-    const timer = setTimeout(() => child.kill('SIGKILL'), stopMs)
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
     await gone
     clearTimeout(timer)
   }
@@ -112,6 +112,6 @@ export class Mosquitto {
     // proc_pid_stat(5): utime and stime are fields 14 and 15; the name before them may hold blanks.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
     const ticks = Number(fields[11]) + Number(fields[12])
-    return { rssBytes: Number(rss) * 1024, cpuMs: (ticks * 1000) / ticksPerSecond }
+    return { rssBytes: Number(rss) * 1024, cpuMs: (ticks * 1000) / TICKS_PER_SECOND }
   }
 }

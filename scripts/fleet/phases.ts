@@ -49,7 +49,7 @@ export interface Fleet {
   workers: Workers
 }
 
-const phaseMs = 90_000
+const PHASE_MS = 90_000
 
 /** What is missing is an error: a figure of a part of the fleet would be read as that of the whole. */
 async function allOf(
@@ -59,7 +59,7 @@ async function allOf(
   matches: (event: FleetEvent) => boolean,
 ): Promise<Map<number, number>> {
   const found = new Map<number, number>()
-  const end = now() + phaseMs
+  const end = now() + PHASE_MS
   let seen = since
   for (;;) {
     for (; seen < workers.events.length; seen++) {
@@ -69,7 +69,7 @@ async function allOf(
     if (found.size === options.modems) return found
     if (now() > end) {
       const why = [...new Set(workers.errors)].slice(0, 5).join('; ')
-      const told = `${what}: ${found.size} of ${options.modems} modems within ${phaseMs / 1000} s. ${why}`
+      const told = `${what}: ${found.size} of ${options.modems} modems within ${PHASE_MS / 1000} s. ${why}`
       throw new SecureNetError('FLEET_INCOMPLETE', told, 'Fewer modems, or a machine with less to do.')
     }
     await sleep(50)
@@ -134,7 +134,10 @@ export function order(
 ): Promise<PhaseResult> {
   return measured(fleet, phase, async () => {
     const { backend, options } = fleet
-    const { applied, settled } = await backend.orderAll(options.modems, service, { rate, timeoutMs: phaseMs })
+    const { applied, settled } = await backend.orderAll(options.modems, service, {
+      rate,
+      timeoutMs: PHASE_MS,
+    })
     if (settled.length < options.modems)
       throw new SecureNetError(
         'FLEET_INCOMPLETE',

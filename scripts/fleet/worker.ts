@@ -30,8 +30,8 @@ export interface FromWorker {
   cpuMs: number
 }
 
-const tellMs = 200
-const mostErrors = 20
+const TELL_MS = 200
+const MAX_ERRORS = 20
 
 /** The process of a part of the fleet; it ends with its parent. */
 export function runWorker(): void {
@@ -53,7 +53,7 @@ export function runWorker(): void {
     process.send?.(message)
   }
   const onError = (error: unknown) => {
-    if (errors.length < mostErrors) errors.push(typeof error === 'string' ? error : messageOf(error))
+    if (errors.length < MAX_ERRORS) errors.push(typeof error === 'string' ? error : messageOf(error))
   }
   const start = ({ first, count, rate, ...common }: WorkerOrders) => {
     for (let n = 0; n < count; n++) {
@@ -68,7 +68,7 @@ export function runWorker(): void {
       modems.push(modem)
       setTimeout(() => modem.start().catch(onError), (n * 1000) / rate)
     }
-    setInterval(tell, tellMs)
+    setInterval(tell, TELL_MS)
   }
   process.on('message', (message: ToWorker) => {
     if ('start' in message) start(message.start)

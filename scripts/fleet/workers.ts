@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { FleetEvent, FromWorker, ToWorker, WorkerOrders } from './worker.ts'
 
-const stopMs = 3000
+const STOP_MS = 3000
 
 /** The fleet's processes, and what they tell. */
 export class Workers {
@@ -55,7 +55,7 @@ export class Workers {
         const gone = once(child, 'exit')
         const message: ToWorker = { stop: true }
         child.send(message, () => undefined)
-        const timer = setTimeout(() => child.kill('SIGKILL'), stopMs)
+        const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
         await gone
         clearTimeout(timer)
       }),

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket as TcpSocket } from 'node:net'
 import { CLASS_IN, HEADER_BYTES, Type } from '../../module/dns/constants.ts'
 import { QUESTION_FIXED_BYTES, questionEndOf } from '../../module/dns/question.ts'
 
-const ttlSeconds = 60
+const TTL_SECONDS = 60
 
 /** Documentation addresses (RFC 5737, RFC 3849): public to a rebinding filter, and nobody's. */
 const addresses = new Map<number, Buffer>([
@@ -31,7 +31,7 @@ export function demoAnswer(query: Buffer): Buffer | null {
   reply.writeUInt16BE(0xc000 | HEADER_BYTES, end)
   reply.writeUInt16BE(type, end + 2)
   reply.writeUInt16BE(CLASS_IN, end + 4)
-  reply.writeUInt32BE(ttlSeconds, end + 6)
+  reply.writeUInt32BE(TTL_SECONDS, end + 6)
   reply.writeUInt16BE(address.length, end + 10)
   address.copy(reply, end + 12)
   return reply

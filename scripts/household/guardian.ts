@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
  * Reads process numbers from stdin. When stdin ends (the household has died, be it by SIGKILL) it stops the last one it
  * was told. A shell of its own process group: Ctrl-C does not reach it, and it needs a megabyte, not a Node.
  */
-const script = `
+const SCRIPT = `
 trap '' INT TERM HUP
 last=0
 while read -r pid; do last=$pid; done
@@ -18,7 +18,7 @@ export class Guardian {
   #shell: ChildProcess | undefined
 
   start(): void {
-    const shell = spawn('/bin/sh', ['-c', script, 'securenet-guardian'], {
+    const shell = spawn('/bin/sh', ['-c', SCRIPT, 'securenet-guardian'], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
     })

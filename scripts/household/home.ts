@@ -13,6 +13,7 @@ export interface Home {
   profile: string
   keysDir: string
   archiveDir: string
+  registerDir: string
   /** The modem's side. */
   dataDir: string
   runDir: string
@@ -22,7 +23,7 @@ export interface Home {
 }
 
 /** Room that the path of a Unix socket has (unix(7): 108 bytes), less the name of the socket itself. */
-const longestRunDir = 80
+const LONGEST_RUN_DIR = 80
 
 export function homePaths(folder: string): Home {
   const modem = join(folder, 'modem')
@@ -34,8 +35,9 @@ export function homePaths(folder: string): Home {
     profile: join(folder, 'operator.json'),
     keysDir: join(folder, 'keys'),
     archiveDir: join(folder, 'archive'),
+    registerDir: join(folder, 'register'),
     dataDir: join(modem, 'data'),
-    runDir: runDir.length <= longestRunDir ? runDir : join(tmpdir(), `securenet-${digest}`),
+    runDir: runDir.length <= LONGEST_RUN_DIR ? runDir : join(tmpdir(), `securenet-${digest}`),
     configFile: join(modem, 'config.json'),
     rootsFile: join(modem, 'roots.json'),
     moduleLog: join(modem, 'module.log'),
@@ -86,7 +88,7 @@ export function prepareHome(folder: string): Home {
     refuseForeign(home)
     writeFileSync(home.marker, JSON.stringify({ pid: process.pid, runDir: home.runDir }))
     rmSync(home.profile, { force: true })
-    for (const path of [home.keysDir, home.archiveDir, join(folder, 'modem'), home.runDir])
+    for (const path of [home.keysDir, home.archiveDir, home.registerDir, join(folder, 'modem'), home.runDir])
       rmSync(path, { recursive: true, force: true })
     for (const path of [home.keysDir, home.archiveDir, home.dataDir, home.runDir])
       mkdirSync(path, { recursive: true, mode: 0o700 })

@@ -3,11 +3,11 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { SecureNetError } from '../../module/base/error.ts'
 import { Guardian } from './guardian.ts'
 
-const restartAfterMs = 1000
-const killAfterMs = 3000
+const RESTART_AFTER_MS = 1000
+const KILL_AFTER_MS = 3000
 /** A module that cannot even start is not started for ever. */
-const hopeless = 5
-const hopelessWithinMs = 15_000
+const HOPELESS = 5
+const HOPELESS_WITHIN_MS = 15_000
 
 export interface ModuleProcessOptions {
   /** Program and arguments. */
@@ -53,7 +53,7 @@ export class ModuleProcess {
     if (child && child.exitCode === null && child.signalCode === null) {
       const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
       child.kill('SIGTERM')
-      const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs)
+      const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
       await gone
       clearTimeout(timer)
     }
@@ -87,18 +87,18 @@ export class ModuleProcess {
     if (this.#stopping) return
     this.#guardian.watch(0)
     const now = performance.now()
-    this.#deaths = [...this.#deaths.filter((at) => now - at < hopelessWithinMs), now]
-    if (!this.#served && this.#deaths.length >= hopeless) {
+    this.#deaths = [...this.#deaths.filter((at) => now - at < HOPELESS_WITHIN_MS), now]
+    if (!this.#served && this.#deaths.length >= HOPELESS) {
       this.#stopping = true
       const error = new SecureNetError(
         'HOUSEHOLD_MODULE_DIES',
-        `the module ${how}, for the ${this.#deaths.length}th time within ${hopelessWithinMs / 1000} s; its last words:\n${this.logTail()}`,
+        `the module ${how}, for the ${this.#deaths.length}th time within ${HOPELESS_WITHIN_MS / 1000} s; its last words:\n${this.logTail()}`,
         `The whole log is in ${this.#options.logFile}.`,
       )
       this.#options.giveUp(error)
       return
     }
     this.#options.say(`the module ${how}; it is started again in 1 s (its log: ${this.#options.logFile})`)
-    this.#timer = setTimeout(() => this.#launch('a'), restartAfterMs)
+    this.#timer = setTimeout(() => this.#launch('a'), RESTART_AFTER_MS)
   }
 }

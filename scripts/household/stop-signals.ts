@@ -1,4 +1,4 @@
-const parentCheckMs = 500
+const PARENT_CHECK_MS = 500
 
 /**
  * Calls `stop` once, when somebody wants the household to end: Ctrl-C, a service manager, a closed terminal, or the end
@@ -16,6 +16,6 @@ export function onStopWanted(stop: (why: string) => void): void {
   const parent = process.ppid
   const timer = setInterval(() => {
     if (process.ppid !== parent) once('the end of npm')
-  }, parentCheckMs)
+  }, PARENT_CHECK_MS)
   timer.unref()
 }

@@ -7,8 +7,8 @@ export interface Resolver {
   port: number
 }
 
-const probeName = 'example.com'
-const probeTimeoutMs = 1000
+const PROBE_NAME = 'example.com'
+const PROBE_TIMEOUT_MS = 1000
 
 /** The `nameserver` lines of resolv.conf(5); addresses with a scope are left out, the module takes none. */
 export function parseResolvConf(text: string): Resolver[] {
@@ -37,12 +37,12 @@ export async function answers({ address, port }: Resolver): Promise<boolean> {
   const ask = dns2.UDPClient({
     dns: address,
     port,
-    timeout: probeTimeoutMs,
+    timeout: PROBE_TIMEOUT_MS,
     socketType: isIP(address) === 6 ? 'udp6' : 'udp4',
     retryOverTCP: false,
   })
   try {
-    const reply = await ask(probeName, 'A')
+    const reply = await ask(PROBE_NAME, 'A')
     return reply.header.rcode === 0 && reply.answers.length > 0
   } catch {
     return false

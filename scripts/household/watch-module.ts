@@ -30,10 +30,9 @@ export class ModuleWatch {
       this.#say(online ? 'connected' : 'offline', `modem ${household.modemId}`)
     })
     await broker.follow(topics.reported(household.lineId), (_topic, payload) => {
-      this.#reported = parseReported(payload)
+      this.#reported = parseReported(payload, household.lineId)
       const text = protectionText(this.#reported)
-      if (text !== this.#last)
-        this.#say(this.#reported?.protecting ? 'protecting' : 'not yet', this.#tell(text))
+      if (text !== this.#last) this.#say(this.#reported?.protecting ? 'protecting' : 'not yet', this.#tell())
       this.#last = text
       for (const wake of this.#waiting.splice(0)) wake()
     })
@@ -53,12 +52,12 @@ export class ModuleWatch {
     }
   }
 
-  #tell(text: string): string {
-    const { list, service } = this.#reported ?? {}
+  #tell(): string {
+    const { list, why } = this.#reported ?? {}
     const names = list?.names === undefined ? '' : `, list version ${list.version} with ${list.names} names`
     return this.#reported?.protecting
       ? `line ${household.lineId}${names}`
-      : `line ${household.lineId} ${service ?? ''}: ${text}`
+      : `line ${household.lineId}: ${why ?? 'nothing reported'}`
   }
 }
 

@@ -1,24 +1,58 @@
-import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt'
-import { messageOf } from '../../module/base/error.ts'
-import { timedOut, unreachable } from './exit.ts'
+import { timedOut } from './exit.ts'
 
 /** @param correlation of MQTT 5 (§3.3.2.3.6); undefined on 3.1.1 */
 export type OnMessage = (topic: string, payload: Buffer, correlation?: Buffer) => void
 
+/** What the broker has said of itself in CONNACK (MQTT 5 §3.2.2.3); on 3.1.1 the defaults, which may be wrong. */
+export interface BrokerLimits {
+  protocol: '5' | '3.1.1'
+  /** Bytes of a packet; undefined: no limit was named. */
+  maximumPacketSize?: number
+  /** QoS 1 publications that may be under way. */
+  receiveMaximum: number
+  maximumQos: number
+  retainAvailable: boolean
+  wildcardAvailable: boolean
+  sharedAvailable: boolean
+  topicAliasMaximum: number
+}
+
+export interface FollowOptions {
+  /** Only what is published from now on; 3.1.1 cannot ask for that and sends what is retained too. */
+  liveOnly?: boolean
+}
+
 /** The operator's side of a broker; an object, so that a test can stand in for it. */
 export interface Broker {
+  readonly limits: BrokerLimits
+  /** Rejects, and never resolves, once the connection is lost: whoever waits for a message waits for this too. */
+  readonly lost: Promise<never>
   /**
-   * QoS 1: resolves when the broker has it.
+   * QoS 1: resolves when the broker has acknowledged it.
    * @param correlation comes back with the answer on MQTT 5; 3.1.1 cannot carry it
+   * @throws OperatorError OPERATOR_NOT_AUTHORISED, OPERATOR_PACKET_TOO_LARGE, OPERATOR_BROKER_LOST, OPERATOR_BROKER_MUTE
    */
   publish(topic: string, payload: string | Buffer, retain: boolean, correlation?: Buffer): Promise<void>
+  /**
+   * Retained; an empty payload clears the topic. On 3.1.1, which cannot refuse a publication, it is read back.
+   * @param confirm reads back on MQTT 5 too
+   * @throws OperatorError as publish; OPERATOR_NOT_KEPT
+   */
+  put(topic: string, payload: string | Buffer, confirm?: boolean): Promise<void>
   /** Every message that matches, retained ones first; resolves once subscribed, to a function that ends it. */
-  follow(filter: string, onMessage: OnMessage): Promise<() => Promise<void>>
-  /** What is retained under `filter`; absence is known only by silence, so an empty answer takes `quietMs`. */
-  retained(filter: string, quietMs?: number): Promise<Map<string, Buffer>>
+  follow(filter: string, onMessage: OnMessage, options?: FollowOptions): Promise<() => Promise<void>>
+  /**
+   * What is retained at each of these topics. That a topic is empty is proved: an empty message that is not retained is
+   * published at `echo` and has come back (docs/adr/0014-operator-register.md).
+   * @param echo one that this account may publish at; readers of it must ignore empty messages
+   * @throws OperatorError OPERATOR_TOPIC_UNREADABLE, OPERATOR_NOT_AUTHORISED, OPERATOR_BROKER_LOST, OPERATOR_BROKER_MUTE
+   */
+  readAll(topics: readonly string[], echo: string): Promise<Map<string, Buffer>>
+  /** readAll of one topic that is its own echo. */
+  read(topic: string): Promise<Buffer | undefined>
   close(): Promise<void>
+  /** Ends the connection as a power cut does: without DISCONNECT, so that a last will is told. */
+  cut(): Promise<void>
 }
 
 export interface BrokerAddress {
@@ -28,12 +62,9 @@ export interface BrokerAddress {
   keyFile?: string
 }
 
-const connectTimeoutMs = 5000
-const defaultQuietMs = 300
-
-/** MQTT 3.1.1 §4.7.1: `+` is one level, `#` all that follow (and the parent). */
+/** MQTT 3.1.1 §4.7.1: `+` is one level, `#` all that follow (and the parent). `$share/group/` of MQTT 5 §4.8.2 is no part. */
 export function topicMatches(filter: string, topic: string): boolean {
-  const wanted = filter.split('/')
+  const wanted = filter.replace(/^\$share\/[^/]+\//, '').split('/')
   const given = topic.split('/')
   for (const [i, level] of wanted.entries()) {
     if (level === '#') return true
@@ -43,127 +74,10 @@ export function topicMatches(filter: string, topic: string): boolean {
   return wanted.length === given.length
 }
 
-type Version = 5 | 4
-
-/** CONNACK "unacceptable protocol version": 3.1.1 §3.2.2.3 code 1; MQTT 5 §3.2.2.2 code 0x84. */
-const wrongVersion: readonly unknown[] = [1, 0x84]
-
-function clientOptions({ caFile, certFile, keyFile }: BrokerAddress, version: Version): IClientOptions {
-  return {
-    protocolVersion: version,
-    clientId: `operator-${randomBytes(6).toString('hex')}`,
-    clean: true,
-    reconnectPeriod: 0,
-    connectTimeout: connectTimeoutMs,
-    ...(caFile ? { ca: readFileSync(caFile) } : {}),
-    ...(certFile ? { cert: readFileSync(certFile) } : {}),
-    ...(keyFile ? { key: readFileSync(keyFile) } : {}),
-  }
-}
-
-class MqttBroker implements Broker {
-  readonly #client: MqttClient
-  readonly #followers = new Set<{ filter: string; onMessage: OnMessage }>()
-
-  constructor(client: MqttClient) {
-    this.#client = client
-    client.on('message', (topic, payload, { properties }) => {
-      for (const { filter, onMessage } of [...this.#followers])
-        if (topicMatches(filter, topic)) onMessage(topic, payload, properties?.correlationData)
-    })
-    client.on('error', () => {})
-  }
-
-  async publish(
-    topic: string,
-    payload: string | Buffer,
-    retain: boolean,
-    correlation?: Buffer,
-  ): Promise<void> {
-    this.#mustBeConnected()
-    const correlates = correlation !== undefined && this.#client.options.protocolVersion === 5
-    await this.#client.publishAsync(topic, payload, {
-      qos: 1,
-      retain,
-      ...(correlates && { properties: { correlationData: correlation } }),
-    })
-  }
-
-  async follow(filter: string, onMessage: OnMessage): Promise<() => Promise<void>> {
-    this.#mustBeConnected()
-    const follower = { filter, onMessage }
-    this.#followers.add(follower)
-    await this.#client.subscribeAsync(filter, { qos: 1 })
-    return async () => {
-      this.#followers.delete(follower)
-      const stillWanted = [...this.#followers].some((other) => other.filter === filter)
-      if (!stillWanted && this.#client.connected) await this.#client.unsubscribeAsync(filter)
-    }
-  }
-
-  async retained(filter: string, quietMs = defaultQuietMs): Promise<Map<string, Buffer>> {
-    const found = new Map<string, Buffer>()
-    const one = !/[+#]/.test(filter)
-    let heard = () => {}
-    const end = await this.follow(filter, (topic, payload) => {
-      if (payload.length > 0) found.set(topic, payload)
-      heard()
-    })
-    await new Promise<void>((resolve) => {
-      let timer = setTimeout(resolve, quietMs)
-      heard = () => {
-        clearTimeout(timer)
-        if (one) resolve()
-        else timer = setTimeout(resolve, quietMs)
-      }
-      if (one && found.size > 0) heard()
-    })
-    await end()
-    return found
-  }
-
-  async close(): Promise<void> {
-    await this.#client.endAsync(!this.#client.connected)
-  }
-
-  #mustBeConnected(): void {
-    if (!this.#client.connected)
-      throw unreachable(
-        'the broker has closed the connection',
-        'Run the command again; it may be repeated safely.',
-      )
-  }
-}
-
-/** MQTT 5 first: it tells an answer from another's, and says when the access list forbids a publish. */
-async function connectNewest(address: BrokerAddress): Promise<MqttClient> {
-  try {
-    return await connectAsync(address.url, clientOptions(address, 5), false)
-  } catch (error) {
-    if (!wrongVersion.includes((error as { code?: unknown }).code)) throw error
-    return connectAsync(address.url, clientOptions(address, 4), false)
-  }
-}
-
-/** @throws OperatorError OPERATOR_BROKER_UNREACHABLE */
-export async function connectBroker(address: BrokerAddress): Promise<Broker> {
-  try {
-    return new MqttBroker(await connectNewest(address))
-  } catch (error) {
-    const why =
-      messageOf(error) || (error instanceof AggregateError ? messageOf(error.errors[0]) : 'no answer')
-    throw unreachable(
-      `the broker ${address.url} cannot be reached: ${why}`,
-      'Is it running, is the address of the profile right, and do the certificates fit?',
-      error,
-    )
-  }
-}
-
 /**
  * The first message for which `pick` gives something.
  * @param before runs once subscribed: what shall cause the message
- * @throws OperatorError OPERATOR_TIMED_OUT after `timeoutMs`
+ * @throws OperatorError OPERATOR_TIMED_OUT after `timeoutMs`, OPERATOR_BROKER_LOST
  */
 export async function awaitMessage<T>(
   broker: Broker,
@@ -188,6 +102,7 @@ export async function awaitMessage<T>(
     await before()
     return await Promise.race([
       picked,
+      broker.lost,
       new Promise<never>((_, reject) => {
         timer = setTimeout(
           () => reject(timedOut(`no ${options.what} within ${options.timeoutMs} ms`)),
@@ -197,6 +112,6 @@ export async function awaitMessage<T>(
     ])
   } finally {
     clearTimeout(timer)
-    await end()
+    await end().catch(() => undefined)
   }
 }

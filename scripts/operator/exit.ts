@@ -23,6 +23,17 @@ export const unreachable = (message: string, remedy = '', cause?: unknown) =>
 export const timedOut = (message: string, remedy = '') =>
   new OperatorError(exitCodes.timedOut, 'OPERATOR_TIMED_OUT', message, remedy)
 
+/** The tool's own files: what the system says of a full disk has no path. */
+export function fileNotWritten(path: string, cause: unknown): OperatorError {
+  return new OperatorError(
+    exitCodes.failed,
+    'OPERATOR_FILE',
+    `${path} cannot be written: ${messageOf(cause)}`,
+    'Make room there, or give yourself the right to write; then run the command again.',
+    { cause },
+  )
+}
+
 /** Anything thrown, as a person or a script is told it. */
 export function failure(error: unknown): { exit: ExitCode; code: string; message: string; remedy: string } {
   const exit = error instanceof OperatorError ? error.exit : exitCodes.failed

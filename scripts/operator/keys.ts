@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { codeOf, messageOf } from '../../module/base/error.ts'
 import { checkSignatures, readJws } from '../../module/control/documents/jws.ts'
-import { type Payloads, type RoleKeys, roleOf } from '../../module/control/documents/kinds.ts'
+import { type Keys, type Payloads, type RoleKeys, roleOf } from '../../module/control/documents/kinds.ts'
 import { parsePayload, type RoleKind } from '../../module/control/documents/verify.ts'
 import { topics } from '../../module/control/mqtt/topics.ts'
 import type { Broker } from './broker.ts'
@@ -19,6 +19,12 @@ export interface Signer {
    * or a compromised broker could have us sign its own words.
    */
   verify<K extends RoleKind>(kind: K, jws: Buffer): Promise<Payloads[K]>
+  /**
+   * Whether the broker's keys are the ones that this signs with: modems would obey nothing else, and with another
+   * profile's keys good orders would be overwritten. Left out: a stand-in of a test.
+   * @throws OperatorError OPERATOR_KEYS_MISSING, OPERATOR_FOREIGN_KEYS
+   */
+  check?(broker: Broker): Promise<void>
 }
 
 /** SECURENET_KEYS_PASSPHRASE, else the file that the profile names; undefined: keys are not encrypted. */
@@ -74,6 +80,40 @@ export function signerOf(folder: KeyFolder): Signer {
   return {
     sign: folder.sign,
     verify: (kind, jws) => verifyWith(kind, folder.current.roles[roleOf[kind]], jws),
+    check: (broker) => mustBeTheBrokers(folder, broker),
+  }
+}
+
+const foreignKeys = (topic: string, why: string) =>
+  refused(
+    'OPERATOR_FOREIGN_KEYS',
+    `${topic} on the broker ${why}`,
+    'Is this the right profile, and its keysDir the newest? If so, somebody has written there: `keys publish --replace`.',
+  )
+
+/** The newest document of the folder stands there, and no later one that the same roots have signed. */
+async function mustBeTheBrokers({ current, documents }: KeyFolder, broker: Broker): Promise<void> {
+  const [topic, nextTopic] = [topics.keys(current.number), topics.keys(current.number + 1)]
+  const [there, next] = await Promise.all([broker.read(topic), broker.read(nextTopic)])
+  if (!there)
+    throw refused(
+      'OPERATOR_KEYS_MISSING',
+      `${topic} is not on the broker: modems that come would obey nothing that is signed now`,
+      '`keys publish` puts it there.',
+    )
+  if (String(there) !== documents.at(-1)?.jws)
+    throw foreignKeys(topic, 'is another document than the newest of this profile')
+  if (next && (await isOurs(current, next)))
+    throw foreignKeys(nextTopic, 'is newer than the keys of this profile')
+}
+
+/** Signed by enough of our roots; garbage that somebody has put there stops nobody. */
+async function isOurs({ roots }: Keys, jws: Buffer): Promise<boolean> {
+  try {
+    await checkSignatures(readJws('keys', jws), roots, () => undefined)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -81,7 +121,19 @@ export async function openKeys(profile: Profile): Promise<Signer> {
   return signerOf(await openFolder(profile))
 }
 
+/** Documents of the folder, and what stands on the broker at their topics. */
+export async function keysOnBroker(
+  broker: Broker,
+  documents: readonly KeysDocument[],
+): Promise<{ missing: KeysDocument[]; foreign: KeysDocument[] }> {
+  const there = await Promise.all(documents.map(({ number }) => broker.read(topics.keys(number))))
+  return {
+    missing: documents.filter((_, i) => !there[i]),
+    foreign: documents.filter(({ jws }, i) => there[i] && String(there[i]) !== jws),
+  }
+}
+
 /** Every one stays on the broker, for a modem that has slept for a year. */
 export async function publishKeys(broker: Broker, documents: readonly KeysDocument[]): Promise<void> {
-  for (const { number, jws } of documents) await broker.publish(topics.keys(number), jws, true)
+  for (const { number, jws } of documents) await broker.put(topics.keys(number), jws, true)
 }

@@ -2,12 +2,11 @@ import { SecureNetError } from '../../module/base/error.ts'
 import type { Release } from '../../module/blocklist/format/head.ts'
 import type { HeadDocument } from '../../module/control/documents/kinds.ts'
 import { topics } from '../../module/control/mqtt/topics.ts'
-import type { Broker } from './broker.ts'
+import { medianTime, mustNotBeBehind } from './clock.ts'
 import { refused } from './exit.ts'
-import type { Signer } from './keys.ts'
-import type { Archive } from './list/archive.ts'
-import { type OrderTools, spentAbove } from './orders.ts'
-import { parseReported } from './reported.ts'
+import { isSpent } from './numbers.ts'
+import { claimsOf, type OrderTools } from './orders.ts'
+import type { DocumentRecord, LineRecord } from './register/records.ts'
 
 /** A head is signed again well before this; modems call an older one stale. */
 export const headLifeSeconds = 7 * 86_400
@@ -20,9 +19,8 @@ export interface HeldHead {
   foreign?: SecureNetError
 }
 
-export async function heldHead({ broker, verify }: OrderTools & Signer, list: string): Promise<HeldHead> {
-  const topic = topics.head(list)
-  const jws = (await broker.retained(topic)).get(topic)
+export async function heldHead({ broker, verify }: OrderTools, list: string): Promise<HeldHead> {
+  const jws = await broker.read(topics.head(list))
   if (!jws) return {}
   try {
     return { ours: { v: 1, ...(await verify('head', jws)) } }
@@ -33,23 +31,34 @@ export async function heldHead({ broker, verify }: OrderTools & Signer, list: st
   }
 }
 
+/** What the next head is made from, and what the register had then: the next one is claimed against it. */
+export interface HeadBefore {
+  head: HeadDocument | undefined
+  record: DocumentRecord | undefined
+}
+
+/** The head that was published last from here. */
+export async function lastHead(
+  { register }: Pick<OrderTools, 'register'>,
+  list: string,
+): Promise<HeadBefore> {
+  const record = await register.document(topics.head(list))
+  // It was signed here, or verified when it was read.
+  return { record, head: record && (claimsOf(record.jws) as HeadDocument) }
+}
+
 /**
  * The head that the next one is made from: the broker's, if our own keys have signed it; where there is none, or an older
  * one that somebody has put back, what was published last from here: modems take no number below one that they have seen.
  * @param replace go on from what was published last from here, whatever the broker holds
  * @throws OperatorError OPERATOR_FOREIGN_DOCUMENT, OPERATOR_NUMBERS_SPENT
  */
-export async function headToGoOnFrom(
-  tools: OrderTools & Signer,
-  archive: Archive,
-  list: string,
-  replace = false,
-): Promise<HeadDocument | undefined> {
-  const last = await archive.head()
+export async function headToGoOnFrom(tools: OrderTools, list: string, replace = false): Promise<HeadBefore> {
+  const last = await lastHead(tools, list)
   if (replace) return last
   const { ours, foreign } = await heldHead(tools, list)
-  const again = last
-    ? `\`list publish --version ${last.stable.version} --sequence ${last.sequence + 1}\` puts back what was published last from here.`
+  const again = last.head
+    ? `\`list publish --version ${last.head.stable.version} --sequence ${last.head.sequence + 1}\` puts back what was published last from here.`
     : '`list publish --sequence N` replaces it; N must be above what modems have seen (`securenet status`, list.sequence).'
   if (foreign)
     throw refused(
@@ -57,13 +66,13 @@ export async function headToGoOnFrom(
       foreign.message,
       `Find out who put it there; is this the right profile? If so, ${again}`,
     )
-  if (ours && ours.sequence > spentAbove)
+  if (ours && isSpent(ours))
     throw refused(
       'OPERATOR_NUMBERS_SPENT',
       `the head stands at sequence ${ours.sequence}: somebody has spent the numbers`,
       `Replace the key (\`keys rotate list\`): numbers count anew under it. Then ${again}`,
     )
-  return ours && ours.sequence >= (last?.sequence ?? 0) ? ours : last
+  return ours && ours.sequence >= (last.head?.sequence ?? 0) ? { ...last, head: ours } : last
 }
 
 /** @throws OperatorError OPERATOR_NO_LIST */
@@ -75,7 +84,16 @@ export function mustBe(head: HeadDocument | undefined, list: string): HeadDocume
 /** The next head: what changes, a higher sequence, and new times. */
 export function nextHead(head: HeadDocument, change: Partial<HeadDocument>, nowMs: number): HeadDocument {
   const issuedAt = Math.floor(nowMs / 1000)
-  return { ...head, ...change, sequence: head.sequence + 1, issuedAt, expires: issuedAt + headLifeSeconds }
+  const { largeChange, ...next } = { ...head, ...change }
+  const versions = [next.stable.version, next.candidate?.release.version]
+  const isNamed = largeChange !== undefined && versions.includes(largeChange)
+  return {
+    ...next,
+    ...(isNamed && { largeChange }),
+    sequence: head.sequence + 1,
+    issuedAt,
+    expires: issuedAt + headLifeSeconds,
+  }
 }
 
 export function promoted(head: HeadDocument, nowMs: number): HeadDocument {
@@ -96,32 +114,52 @@ export function withoutCandidate(head: HeadDocument, nowMs: number): HeadDocumen
   return nextHead(rest, {}, nowMs)
 }
 
-export async function publishHead(
-  { broker, sign }: OrderTools,
-  archive: Archive,
-  head: HeadDocument,
-): Promise<void> {
-  const jws = await sign('head', head)
-  await archive.rememberHead(head)
-  await broker.publish(topics.head(head.list), jws, true)
+/** A head signed by a clock that is behind may have expired before a modem sees it. */
+async function mustNotExpireAtOnce({ register }: OrderTools, before: HeadBefore, now: number): Promise<void> {
+  const issued = Math.max(before.head?.issuedAt ?? 0, before.record?.issuedAt ?? 0)
+  mustNotBeBehind(now, issued, 'the head before')
+  const times: number[] = []
+  for await (const { report } of register.lines()) if (report) times.push(report.reported.at)
+  mustNotBeBehind(now, medianTime(times), 'what half of the modems have reported')
+}
+
+/**
+ * Claimed in the register, then put on the broker and read back.
+ * @throws OperatorError OPERATOR_CONFLICT, OPERATOR_CLOCK, and what Broker.put throws
+ */
+export async function publishHead(tools: OrderTools, before: HeadBefore, head: HeadDocument): Promise<void> {
+  await mustNotExpireAtOnce(tools, before, head.issuedAt)
+  const jws = await tools.sign('head', head)
+  const topic = topics.head(head.list)
+  const { sequence, issuedAt } = head
+  const act = await tools.act()
+  await tools.register.claimDocument(topic, before.record, { sequence, issuedAt, jws, act })
+  await tools.broker.put(topic, jws, true)
 }
 
 /** What lines report of their list. */
 export interface ListReports {
+  /** Lines of the register. */
+  lines: number
+  /** Of which a report is known. */
+  reported: number
   /** version -> lines; lines without a list count under `none`. */
   versions: Map<string, string[]>
   /** `stale`, `damaged`, or the code of what keeps the newest version away -> lines. */
   troubles: Map<string, string[]>
 }
 
-export async function listReports(broker: Broker): Promise<ListReports> {
-  const reports: ListReports = { versions: new Map(), troubles: new Map() }
-  for (const [topic, payload] of await broker.retained(topics.reported('+'))) {
-    const reported = parseReported(payload)
-    if (!reported) continue
-    const line = topic.split('/').at(-2)!
-    const note = (map: Map<string, string[]>, key: string) => map.set(key, [...(map.get(key) ?? []), line])
-    const { version, state, code } = reported.list ?? {}
+export function listReports(lines: readonly LineRecord[]): ListReports {
+  const reports: ListReports = { lines: lines.length, reported: 0, versions: new Map(), troubles: new Map() }
+  for (const { lineId, report } of lines) {
+    if (!report) continue
+    reports.reported++
+    const note = (map: Map<string, string[]>, key: string) => {
+      const noted = map.get(key)
+      if (noted) noted.push(lineId)
+      else map.set(key, [lineId])
+    }
+    const { version, state, code } = report.reported.list ?? {}
     note(reports.versions, String(version ?? 'none'))
     if (state === 'stale' || state === 'damaged') note(reports.troubles, state)
     if (code !== undefined) note(reports.troubles, code)
@@ -138,16 +176,17 @@ function chunksOf(list: string, { version, snapshot, deltas }: Release): string[
   return [...own, ...chain]
 }
 
-/** Retained chunks that the head does not name any more. */
-export async function obsoleteChunks(broker: Broker, head: HeadDocument): Promise<string[]> {
+/**
+ * Chunks of published versions that the head does not name any more. A version above the head's is one that is being put
+ * there now.
+ */
+export function obsoleteChunks(published: readonly Release[], head: HeadDocument): string[] {
   const { list, stable, candidate } = head
   const releases = candidate ? [stable, candidate.release] : [stable]
   const named = new Set(releases.flatMap((release) => chunksOf(list, release)))
   const newest = Math.max(...releases.map(({ version }) => version))
-  const retained = await broker.retained(topics.head(list).replace(/head$/, '#'), 1000)
-  return [...retained.keys()].filter((topic) => {
-    const version = Number(topic.split('/')[4])
-    // A version above the head's is one that is being put there now.
-    return Number.isInteger(version) && version <= newest && !named.has(topic)
-  })
+  const old = published
+    .filter(({ version }) => version <= newest)
+    .flatMap((release) => chunksOf(list, release))
+  return [...new Set(old)].filter((topic) => !named.has(topic))
 }

@@ -3,18 +3,17 @@ import type { Release } from '../../module/blocklist/format/head.ts'
 import { neverBlockCore } from '../../module/blocklist/never-block.ts'
 import type { HeadDocument } from '../../module/control/documents/kinds.ts'
 import type { Broker } from './broker.ts'
-import type { Signer } from './keys.ts'
-import type { Archive } from './list/archive.ts'
-import { type BuildOptions, type BuildReport, buildList } from './list/build.ts'
+import { usage } from './exit.ts'
+import type { Archive, ArchivedVersion } from './list/archive.ts'
+import { type BuildOptions, buildList } from './list/build.ts'
+import type { BuildReport } from './list/build-report.ts'
 import { makeRelease, type PublishedList } from './list/release.ts'
-import { headLifeSeconds, headToGoOnFrom, nextHead, publishHead } from './list-head.ts'
+import { type HeadBefore, headLifeSeconds, headToGoOnFrom, nextHead, publishHead } from './list-head.ts'
 import type { OrderTools } from './orders.ts'
 
-export interface BuildIntoOptions extends Omit<BuildOptions, 'core' | 'key' | 'previous'> {
+export interface BuildNextOptions extends Omit<BuildOptions, 'core' | 'key' | 'previous'> {
   /** A fresh hash key: every modem takes the snapshot, none a delta. */
   newKey?: boolean
-  /** False: the archive stays as it is. @default true */
-  keep?: boolean
 }
 
 export interface Built {
@@ -22,26 +21,45 @@ export interface Built {
   /** Of the release, snapshot and deltas. */
   chunks: number
   report: BuildReport
+  /** Into the archive: a version that was only looked at, or not agreed to, is not used up. */
+  save(): Promise<void>
 }
 
-/** Builds the next version into the archive; under the key of the last published one, so that deltas lead to it. */
-export async function buildInto(archive: Archive, list: string, options: BuildIntoOptions): Promise<Built> {
-  const earlier = await archive.published()
+async function beforeOf({ release, readSet, readOrigins }: ArchivedVersion) {
+  const origins = await readOrigins()
+  return { set: await readSet(), key: release.key, ...(origins && { origins }) }
+}
+
+/**
+ * Builds the next version; under the key of the last published one, so that deltas lead to it.
+ * @param archive where none is there, the list is looked at as a first one, and cannot be saved
+ */
+export async function buildNext(
+  archive: Archive | undefined,
+  list: string,
+  options: BuildNextOptions,
+): Promise<Built> {
+  const earlier = (await archive?.published()) ?? []
   const last = earlier.at(-1)
   const key = (!options.newKey && last?.release.key) || randomBytes(8).toString('hex')
-  const previous = last ? { previous: { set: await last.readSet(), key: last.release.key } } : {}
-  const built = await buildList({ ...options, key, core: neverBlockCore, ...previous })
-  const version = await archive.nextVersion()
+  const previous = last && (await beforeOf(last))
+  const built = await buildList({ ...options, key, core: neverBlockCore, ...(previous && { previous }) })
+  const version = (await archive?.nextVersion()) ?? 1
   const made = await makeRelease({ list, version, key, set: built.set, earlier })
-  if (options.keep !== false) await archive.save(built.set, made)
-  return { release: made.release, chunks: made.chunks.size, report: built.report }
+  const save = async () => archive?.save(built.set, made, built.origins)
+  return { release: made.release, chunks: made.chunks.size, report: built.report, save }
 }
 
-/** What an archived version holds, under the next number: modems take nothing back, but they take this. */
-export async function buildAgain(archive: Archive, list: string, version: number): Promise<PublishedList> {
+/** What an archived version holds, under the next number: modems take nothing back, but they take this. Not saved yet. */
+export async function buildAgain(
+  archive: Archive,
+  list: string,
+  version: number,
+): Promise<Omit<Built, 'report'>> {
   const earlier = await archive.published()
-  const { release, readSet } = await archive.read(version)
+  const { release, readSet, readOrigins } = await archive.read(version)
   const set = await readSet()
+  const origins = await readOrigins()
   const made = await makeRelease({
     list,
     version: await archive.nextVersion(),
@@ -49,8 +67,7 @@ export async function buildAgain(archive: Archive, list: string, version: number
     set,
     earlier,
   })
-  await archive.save(set, made)
-  return made
+  return { release: made.release, chunks: made.chunks.size, save: () => archive.save(set, made, origins) }
 }
 
 const atOnce = 8
@@ -65,7 +82,7 @@ export async function publishChunks(
   let done = 0
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      await broker.publish(next[0], next[1], true)
+      await broker.put(next[0], next[1])
       progress(++done)
     }
   }
@@ -79,6 +96,8 @@ export interface AnnounceOptions {
   percent?: number
   /** Downloads start within so many seconds. */
   spreadSeconds: number
+  /** Modems may take it however many names it has: signed by the fleet key as well. */
+  largeChange?: boolean
   /** Of the head, instead of the next one: whatever the broker holds is replaced. */
   sequence?: number
 }
@@ -93,12 +112,22 @@ function firstHead(list: string, release: Release, spreadSeconds: number, nowMs:
   return { v: 1, list, sequence: 1, ...times, stable: release, allow: [] }
 }
 
+/** @throws OperatorError OPERATOR_USAGE for a share of the modems where the others would have no list */
+export function mustHaveStable(before: HeadDocument | undefined, percent: number | undefined): void {
+  if (before || percent === undefined) return
+  throw usage(
+    'the first list has no stable version beside which a candidate could be for a share',
+    'Publish it without --percent; the next one may be a candidate.',
+  )
+}
+
 function nextAfter(
   before: HeadDocument | undefined,
   release: Release,
   { list, percent, spreadSeconds }: AnnounceOptions,
   now: number,
 ): HeadDocument {
+  mustHaveStable(before, percent)
   if (!before) return firstHead(list, release, spreadSeconds, now)
   if (percent !== undefined) {
     const candidate = { percent, salt: randomBytes(8).toString('hex'), release }
@@ -112,38 +141,42 @@ function nextAfter(
 }
 
 async function putHead(
-  tools: OrderTools & Signer,
-  archive: Archive,
+  tools: OrderTools,
   options: AnnounceOptions,
-  head: { before: HeadDocument | undefined; release: Release },
+  before: HeadBefore,
+  release: Release,
 ): Promise<HeadDocument> {
-  const { sequence } = options
-  const next = nextAfter(head.before, head.release, options, tools.now())
-  const signed = sequence === undefined ? next : { ...next, sequence }
-  await publishHead(tools, archive, signed)
+  const { sequence, largeChange } = options
+  const next = nextAfter(before.head, release, options, tools.now())
+  const signed = {
+    ...next,
+    ...(largeChange && { largeChange: release.version }),
+    ...(sequence !== undefined && { sequence }),
+  }
+  await publishHead(tools, before, signed)
   return signed
 }
 
 /** The head alone, of a version whose chunks are there. @returns what was signed and published */
 export async function announceVersion(
-  tools: OrderTools & Signer,
+  tools: OrderTools,
   archive: Archive,
   options: AnnounceOptions,
 ): Promise<HeadDocument> {
-  const before = await headToGoOnFrom(tools, archive, options.list, options.sequence !== undefined)
+  const before = await headToGoOnFrom(tools, options.list, options.sequence !== undefined)
   const { release } = await archive.load(options.version)
-  return putHead(tools, archive, options, { before, release })
+  return putHead(tools, options, before, release)
 }
 
 /** @returns the head that was signed and published */
 export async function publishVersion(
-  tools: OrderTools & Signer,
+  tools: OrderTools,
   archive: Archive,
   options: PublishOptions,
 ): Promise<HeadDocument> {
-  const before = await headToGoOnFrom(tools, archive, options.list, options.sequence !== undefined)
+  const before = await headToGoOnFrom(tools, options.list, options.sequence !== undefined)
   const published = await archive.load(options.version)
   await publishChunks(tools.broker, published, options.progress)
   await archive.markPublished(options.version)
-  return putHead(tools, archive, options, { before, release: published.release })
+  return putHead(tools, options, before, published.release)
 }

@@ -1,6 +1,6 @@
 import type { Release } from '../../module/blocklist/format/head.ts'
 import { categories } from '../../module/category.ts'
-import type { BuildReport } from './list/build.ts'
+import { type BuildReport, changeText } from './list/build-report.ts'
 import type { InputReport } from './list/gather.ts'
 import type { Finding } from './list/guards.ts'
 import { bytesText, counted } from './output.ts'
@@ -8,6 +8,14 @@ import { bytesText, counted } from './output.ts'
 /** A release in a line. */
 export const releaseText = (release: Release) =>
   `version ${release.version}, ${counted(release.names, 'name')}, ${counted(release.snapshot.chunks.length, 'chunk')}, ${bytesText(release.snapshot.bytes)}`
+
+/** A wrong guess reads trees as single names, or nothing: said before anything else. */
+function guessRows({ name, format, others }: InputReport): string[] {
+  return [...others].map(
+    ([other, lines]) =>
+      `WARNING ${name} is read as ${format}, which most of its first lines look like; ${counted(lines, 'line')} of them ${lines === 1 ? 'looks' : 'look'} like ${other}. Name the format: FILE:CATEGORY:FORMAT`,
+  )
+}
 
 function inputRow({ name, format, lines, taken, duplicates, excepted, dropped }: InputReport): string {
   const parts = [format, counted(lines, 'line'), counted(taken, 'name'), counted(duplicates, 'duplicate')]
@@ -46,8 +54,21 @@ function findingRows(findings: readonly Finding[]): string[] {
 
 /** What the builder found, for a person. */
 export function reportRows(report: BuildReport): string[] {
-  const rows = [...report.inputs.map(inputRow), ...findingRows(report.findings)]
-  if (report.popular > 0) rows.push(`no entry may block one of ${counted(report.popular, 'popular name')}`)
+  const rows = [
+    ...report.inputs.flatMap(guessRows),
+    ...report.inputs.map(inputRow),
+    ...findingRows(report.findings),
+  ]
+  if (report.covered > 0)
+    rows.push(
+      `${counted(report.covered, 'name')} below a listed name of the same category: blocked with it, without an entry`,
+    )
+  const hosts = `${counted(report.shared, 'host')} that many share`
+  rows.push(
+    report.popular > 0
+      ? `no entry may block one of ${counted(report.popular, 'popular name')} or of ${hosts}`
+      : `WARNING no --popular FILE: no entry may block one of ${hosts}, but nothing guards the other sites that people need`,
+  )
   const { unexpressed } = report
   if (unexpressed.length > 0)
     rows.push(
@@ -56,7 +77,8 @@ export function reportRows(report: BuildReport): string[] {
   const { change } = report
   if (change)
     rows.push(
-      `against the version before: ${change.added} added, ${change.removed} removed, ${change.percent.toFixed(1)} %`,
+      `against the version before: ${changeText(change)}`,
+      ...change.parts.map((part) => `${part.kind} ${part.name}: ${changeText(part)}`),
     )
   return rows
 }
@@ -64,7 +86,11 @@ export function reportRows(report: BuildReport): string[] {
 /** Maps as JSON has them. */
 export const reportJson = (report: BuildReport) => ({
   ...report,
-  inputs: report.inputs.map((input) => ({ ...input, dropped: Object.fromEntries(input.dropped) })),
+  inputs: report.inputs.map((input) => ({
+    ...input,
+    others: Object.fromEntries(input.others),
+    dropped: Object.fromEntries(input.dropped),
+  })),
   byCategory: Object.fromEntries(
     [...report.byCategory].map(([number, count]) => [categories[number] ?? number, count]),
   ),

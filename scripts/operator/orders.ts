@@ -2,33 +2,45 @@ import type { Payloads } from '../../module/control/documents/kinds.ts'
 import type { RoleKind } from '../../module/control/documents/verify.ts'
 import { topics } from '../../module/control/mqtt/topics.ts'
 import type { Desired } from '../../module/line/types.ts'
+import { type Applied, awaitApplied } from './applied.ts'
 import type { Broker } from './broker.ts'
-import { refused, timedOut } from './exit.ts'
+import { mustNotBeBehind } from './clock.ts'
+import { refused } from './exit.ts'
+import { isNewer, isSame, isSpent, type Numbers, numbersOf, numbersText } from './numbers.ts'
+import type { LineRecord, Outcome } from './register/records.ts'
+import type { Register } from './register/register.ts'
 import { parseReported, type Reported } from './reported.ts'
 
 /** Signs with the key of the kind's role (scripts/operator/signing). */
 export type Sign = <K extends RoleKind>(kind: K, payload: Payloads[K]) => Promise<string>
+/** @throws OperatorError OPERATOR_FOREIGN_DOCUMENT for what the keys in force have not signed */
+export type Verify = <K extends RoleKind>(kind: K, jws: Buffer) => Promise<Payloads[K]>
 
 /** What somebody wants of a line; the numbers are found here. */
 export type Order = Pick<Desired, 'lineId' | 'service' | 'reason' | 'by' | 'until' | 'then' | 'notices'>
 
-export interface Numbers {
-  generation: number
-  sequence: number
-}
-
 export interface OrderTools {
   broker: Broker
+  register: Register
   sign: Sign
+  verify: Verify
   /** ms since 1970 */
   now: () => number
+  /** The act of the journal that this belongs to; begun where it is not yet. */
+  act: () => Promise<string>
 }
 
-/** A line as the broker knows it: the last order and what the modem last said. */
+/** What stands on the broker beside what the register has. */
+export type OnBroker = 'the same' | 'nothing' | 'older' | 'foreign' | 'not readable'
+
+/** A line: the last order and what the modem last said. */
 export interface LineView {
   lineId: string
+  /** Of the register; the broker's where that is newer and ours. */
   desired?: Desired
   reported?: Reported
+  onBroker: OnBroker
+  record: LineRecord
 }
 
 /** What is, after an order. */
@@ -43,10 +55,8 @@ export interface Ordered extends Numbers {
 }
 
 const defaultTimeoutMs = 10_000
-/** So long a report may still say that protection is on its way before it is taken as it is. */
-const settleMs = 5000
 
-/** The claims of a JWS, compact or JSON (RFC 7515 §7), unverified: for numbers and for showing, never for obeying. */
+/** The claims of a JWS, compact or JSON (RFC 7515 §7), unverified: for showing, never for obeying or numbering. */
 export function claimsOf(jws: Buffer | string): unknown {
   const text = jws.toString()
   try {
@@ -57,49 +67,74 @@ export function claimsOf(jws: Buffer | string): unknown {
   }
 }
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-
-function parseDesired(jws: Buffer | undefined): Desired | undefined {
-  const claims = jws && (claimsOf(jws) as Desired | undefined)
-  return claims && isCount(claims.generation) && isCount(claims.sequence) ? claims : undefined
+/** @returns undefined for what the keys in force have not signed for this line: modems refuse it as well */
+async function verifiedOrder(
+  verify: Verify,
+  lineId: string,
+  jws: Buffer | undefined,
+): Promise<Desired | undefined> {
+  const order = jws && (await verify('desired', jws).catch(() => undefined))
+  return order?.lineId === lineId ? order : undefined
 }
 
-export async function viewLine(broker: Broker, lineId: string): Promise<LineView> {
-  const [desired, reported] = await Promise.all([
-    broker.retained(topics.desired(lineId)),
-    broker.retained(topics.reported(lineId)),
-  ])
-  const view: LineView = { lineId }
-  const order = parseDesired(desired.get(topics.desired(lineId)))
-  const report = parseReported(reported.get(topics.reported(lineId)))
-  if (order) view.desired = order
-  if (report) view.reported = report
-  return view
+function onBrokerOf(record: LineRecord, jws: Buffer | undefined, order: Desired | undefined): OnBroker {
+  if (!jws) return 'nothing'
+  if (String(jws) === record.order?.jws) return 'the same'
+  if (!order) return 'foreign'
+  return record.order && isNewer(record.order.desired, order) ? 'older' : 'the same'
 }
 
-/** Above this, numbers are a thief's: he has spent them so that none would be left for us. */
-export const spentAbove = 2 ** 52
-
-const newer = (a: Numbers, b: Numbers) =>
-  a.generation !== b.generation ? a.generation > b.generation : a.sequence > b.sequence
+/**
+ * Register and broker side by side; what the register has not known yet, it learns: a report, and an order of ours that
+ * another register has given.
+ * @throws OperatorError OPERATOR_TOPIC_UNREADABLE, OPERATOR_NOT_AUTHORISED
+ */
+export async function viewLine(
+  { broker, register, verify }: Pick<OrderTools, 'broker' | 'register' | 'verify'>,
+  lineId: string,
+): Promise<LineView> {
+  const [desiredTopic, reportedTopic] = [topics.desired(lineId), topics.reported(lineId)]
+  const found = await broker.readAll([desiredTopic, reportedTopic], desiredTopic)
+  const jws = found.get(desiredTopic)
+  const order = await verifiedOrder(verify, lineId, jws)
+  const reported = parseReported(found.get(reportedTopic), lineId)
+  if (reported) await register.heard(lineId, reported)
+  let record = await register.line(lineId)
+  const isNews = order && (!record.order || isNewer(order, record.order.desired))
+  // Spent numbers are a thief's: they are shown, and not kept.
+  if (jws && isNews && !isSpent(order)) {
+    await register.learn(record, order, String(jws))
+    record = await register.line(lineId)
+  }
+  const desired = isNews ? order : record.order?.desired
+  const report = reported ?? record.report?.reported
+  return {
+    lineId,
+    onBroker: onBrokerOf(record, jws, order),
+    record,
+    ...(desired && { desired }),
+    ...(report && { reported: report }),
+  }
+}
 
 /**
  * The numbers of the next order: above the last order and above what the modem reports, which may know one that the
- * broker has lost. `terminated` is final for its generation: enabling again begins the next one.
+ * register has not. `terminated` is final for its generation: enabling again begins the next one.
  */
-export function nextNumbers({ lineId, desired, reported }: LineView, service: Desired['service']): Numbers {
-  const known: (Numbers & { service: string | undefined })[] = []
-  if (desired) known.push(desired)
-  if (reported) known.push({ ...reported, service: reported.service })
+export function nextNumbers(
+  { lineId, desired, reported }: Pick<LineView, 'lineId' | 'desired' | 'reported'>,
+  service: Desired['service'],
+): Numbers {
+  const known = [desired, reported].filter((each) => each !== undefined)
   const last = known.reduce<(typeof known)[number] | undefined>(
-    (a, b) => (a && !newer(b, a) ? a : b),
+    (a, b) => (a && !isNewer(b, a) ? a : b),
     undefined,
   )
   if (!last) return { generation: 1, sequence: 1 }
-  if (last.generation > spentAbove || last.sequence > spentAbove)
+  if (isSpent(last))
     throw refused(
       'OPERATOR_NUMBERS_SPENT',
-      `line ${lineId} stands at generation ${last.generation}, sequence ${last.sequence}: somebody has spent the numbers`,
+      `line ${lineId} stands at ${numbersText(last)}: somebody has spent the numbers`,
       'Replace the key (`keys rotate line`): numbers count anew under it. Then order with --numbers 1.1.',
     )
   if (last.service !== 'terminated' || service === 'terminated')
@@ -112,115 +147,92 @@ export function nextNumbers({ lineId, desired, reported }: LineView, service: De
   )
 }
 
-const refusalsOf = (reported: Reported | undefined) =>
-  reported?.refusals?.find((refusal) => refusal.kind === 'desired')?.count ?? 0
-
-/** A refusal leaves the numbers of the order in force: only against the report before can it be seen as new. */
-function refusedSince(before: Reported | undefined, reported: Reported): boolean {
-  if (reported.outcome !== 'rejected') return false
-  if (before?.outcome !== 'rejected' || before.bootId !== reported.bootId) return true
-  return before.code !== reported.code || refusalsOf(reported) > refusalsOf(before)
+export interface GiveOptions {
+  wait: boolean
+  timeoutMs?: number
+  view?: LineView
+  numbers?: Numbers | undefined
+  /** What an interrupted act has left of this line: its number counts, and no second one is taken. */
+  before?: Outcome | undefined
 }
 
-/** The report as far as this order goes; throws where the modem has refused it or obeys a newer one. */
-function judge(order: Desired, before: Reported | undefined, reported: Reported): 'applied' | 'not-yet' {
-  // What it reported before is no answer; under a replaced key it may well have had higher numbers.
-  const isAsBefore = before && !newer(reported, before) && !newer(before, reported)
-  if (isAsBefore && newer(reported, order)) return 'not-yet'
-  if (newer(reported, order))
+/** An order that is on the broker. */
+export interface Placed {
+  ordered: Ordered
+  /** What the modem makes of it; already settled without waiting. */
+  settled: Promise<Ordered>
+}
+
+/** The order with its number: claimed in the register, or that of the act that goes on. */
+async function claimed(
+  tools: OrderTools,
+  order: Order,
+  view: LineView,
+  { numbers, before }: GiveOptions,
+): Promise<{ desired: Desired; jws: string }> {
+  const { record } = view
+  if (before) {
+    if (record.order && isSame(record.order.desired, before.numbers)) return record.order
     throw refused(
       'OPERATOR_SUPERSEDED',
-      `line ${order.lineId} obeys a newer order (${reported.generation}, ${reported.sequence}) than this one (${order.generation}, ${order.sequence})`,
-      'Somebody else has given an order meanwhile: `line show` it, then repeat yours if it is still wanted.',
+      `line ${order.lineId}: a newer order was given since this act was interrupted`,
+      '`line show` it; a new command gives a new order.',
     )
-  if (!newer(order, reported)) return 'applied'
-  if (refusedSince(before, reported))
-    throw refused(
-      reported.code ?? 'OPERATOR_REJECTED',
-      `the modem of line ${order.lineId} has refused the order: ${reported.code ?? 'no code given'}`,
-      'docs/errors.md explains the code.',
-    )
-  return 'not-yet'
-}
-
-async function awaitApplied(
-  tools: OrderTools,
-  order: Desired,
-  options: { before: Reported | undefined; timeoutMs: number; publish: () => Promise<void> },
-): Promise<{ reported: Reported; ms: number }> {
-  const { lineId } = order
-  const wanted = order.service === 'enabled'
-  let published = Number.POSITIVE_INFINITY
-  let applied: { reported: Reported; ms: number } | undefined
-  let end = async () => {}
-  const timers: NodeJS.Timeout[] = []
-  try {
-    return await new Promise((resolve, reject) => {
-      const hear = (payload: Buffer) => {
-        const reported = parseReported(payload)
-        // What was retained before the order was published tells nothing about it.
-        if (!reported || !Number.isFinite(published)) return
-        if (judge(order, options.before, reported) === 'not-yet') return
-        const first = applied === undefined
-        applied = { reported, ms: Math.round(performance.now() - published) }
-        if (reported.protecting === wanted) resolve(applied)
-        else if (first) timers.push(setTimeout(() => applied && resolve(applied), settleMs))
-      }
-      const begin = async () => {
-        end = await tools.broker.follow(topics.reported(lineId), (_topic, payload) => {
-          try {
-            hear(payload)
-          } catch (error) {
-            reject(error)
-          }
-        })
-        published = performance.now()
-        await options.publish()
-        timers.push(
-          setTimeout(() => {
-            if (applied) resolve(applied)
-            else
-              reject(
-                timedOut(
-                  `line ${lineId}: the order is published, but no modem has reported it within ${options.timeoutMs} ms`,
-                  'It is retained: a modem that comes back obeys it. `line show` and `watch` tell when.',
-                ),
-              )
-          }, options.timeoutMs),
-        )
-      }
-      begin().catch(reject)
-    })
-  } finally {
-    for (const timer of timers) clearTimeout(timer)
-    await end().catch(() => {})
   }
+  const issuedAt = Math.floor(tools.now() / 1000)
+  mustNotBeBehind(issuedAt, view.desired?.issuedAt, `the last order of line ${order.lineId}`)
+  const desired: Desired = {
+    v: 1,
+    ...order,
+    ...(numbers ?? nextNumbers(view, order.service)),
+    issuedAt,
+  }
+  const jws = await tools.sign('desired', desired)
+  await tools.register.claim({ line: record, desired, jws, act: await tools.act() })
+  return { desired, jws }
 }
 
 /**
- * Publishes an order with the next numbers and waits for what the modem measures.
- * @throws OperatorError OPERATOR_TIMED_OUT, OPERATOR_SUPERSEDED, OPERATOR_LINE_TERMINATED,
- *   OPERATOR_NUMBERS_SPENT, or the modem's own code
+ * What the register has is what stands on the broker in the end: where a newer order was claimed meanwhile, ours may have
+ * overwritten it.
  */
-export async function giveOrder(
-  tools: OrderTools,
-  order: Order,
-  options: { wait: boolean; timeoutMs?: number; view?: LineView; numbers?: Numbers | undefined },
-): Promise<Ordered> {
-  const view = options.view ?? (await viewLine(tools.broker, order.lineId))
-  const numbers = options.numbers ?? nextNumbers(view, order.service)
-  const desired: Desired = { v: 1, ...order, ...numbers, issuedAt: Math.floor(tools.now() / 1000) }
-  const jws = await tools.sign('desired', desired)
-  const publish = () => tools.broker.publish(topics.desired(order.lineId), jws, true)
-  const result = { lineId: order.lineId, service: order.service, ...numbers }
+export async function putOrder(
+  { broker, register }: Pick<OrderTools, 'broker' | 'register'>,
+  lineId: string,
+  jws: string,
+): Promise<void> {
+  await broker.put(topics.desired(lineId), jws)
+  const { order } = await register.line(lineId)
+  if (order && order.jws !== jws && !order.forgotten) await broker.put(topics.desired(lineId), order.jws)
+}
+
+/**
+ * Claims the next numbers, signs, and publishes.
+ * @throws OperatorError OPERATOR_CONFLICT, OPERATOR_LINE_TERMINATED, OPERATOR_NUMBERS_SPENT, OPERATOR_CLOCK, and what Broker.put throws
+ */
+export async function placeOrder(tools: OrderTools, order: Order, options: GiveOptions): Promise<Placed> {
+  const { lineId } = order
+  const view = options.view ?? (await viewLine(tools, lineId))
+  const { desired, jws } = await claimed(tools, order, view, options)
+  const ordered: Ordered = { lineId, service: desired.service, ...numbersOf(desired), applied: false }
+  const publish = () => putOrder(tools, lineId, jws)
   if (!options.wait) {
     await publish()
-    return { ...result, applied: false }
+    return { ordered, settled: Promise.resolve(ordered) }
   }
-  const seen = await awaitApplied(tools, desired, {
+  const { published, applied } = awaitApplied(tools, desired, {
     before: view.reported,
     timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
     publish,
   })
-  return { ...result, applied: true, ...seen }
+  const settled = applied.then((seen: Applied) => ({ ...ordered, applied: true, ...seen }))
+  settled.catch(() => undefined)
+  await published
+  return { ordered, settled }
+}
+
+/** placeOrder, and what the modem makes of it, which the register then has. @throws as placeOrder and awaitApplied */
+export async function giveOrder(tools: OrderTools, order: Order, options: GiveOptions): Promise<Ordered> {
+  const { settled } = await placeOrder(tools, order, options)
+  return settled
 }

@@ -14,10 +14,25 @@ export interface Output {
   readonly json: boolean
   /** The result of a command: one JSON document with --json, else the lines. */
   result(data: unknown, lines: readonly string[]): void
+  /** One of many results, as soon as it is known: a line of text, or one JSON document on a line. */
+  item(data: unknown, line: string): void
   /** What happens meanwhile; silent with --json. */
   note(line: string): void
   /** A bar on a live terminal, a line a tenth elsewhere, nothing with --json. */
   progress(label: string, total: number): (done: number) => void
+}
+
+/** C0, C1, line separators and directions: what a modem or a broker says must not steer a terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const steering = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** One line of text, with a replacement character for each that would steer a terminal. */
+export const printable = (text: string) => text.replace(steering, '\ufffd')
+
+/** JSON.stringify leaves C1 and directions as they are. */
+export function jsonLine(data: unknown): string {
+  const escaped = (text: string) => `\\u${text.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return `${JSON.stringify(data).replace(steering, escaped)}\n`
 }
 
 const barWidth = 30
@@ -31,11 +46,14 @@ export function createOutput(terminal: Terminal, json: boolean): Output {
   return {
     json,
     result(data, lines) {
-      if (json) terminal.out(`${JSON.stringify(data)}\n`)
-      else if (lines.length > 0) terminal.out(`${lines.join('\n')}\n`)
+      if (json) terminal.out(jsonLine(data))
+      else for (const line of lines) terminal.out(`${printable(line)}\n`)
+    },
+    item(data, line) {
+      terminal.out(json ? jsonLine(data) : `${printable(line)}\n`)
     },
     note(line) {
-      if (!json) terminal.err(`${line}\n`)
+      if (!json) terminal.err(`${printable(line)}\n`)
     },
     progress(label, total) {
       let shown = -1
@@ -53,7 +71,8 @@ export function createOutput(terminal: Terminal, json: boolean): Output {
 }
 
 /** Columns padded to their widest cell, two blanks between them. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+export function table(cells: readonly (readonly string[])[]): string[] {
+  const rows = cells.map((row) => row.map(printable))
   const widths: number[] = []
   for (const row of rows)
     row.forEach((cell, i) => {
@@ -72,9 +91,9 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** Of lines that have ever reported: what else there may be, nobody knows. */
+/** Of lines that the register knows. */
 export function linesText(count: number): string {
-  return counted(count, 'reported line')
+  return counted(count, 'line')
 }
 
 export function bytesText(bytes: number): string {

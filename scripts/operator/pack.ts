@@ -1,24 +1,15 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { messageOf } from '../../module/base/error.ts'
 import { refused, usage } from './exit.ts'
-import type { LineView, Numbers } from './orders.ts'
-
-/**
- * A pack of lines sold as one (conditions, articles 2 and 3). `out` are lines taken out; `ordered` is what the pack
- * itself last ordered, by which an order given to a line alone is told from the pack's own.
- */
-export interface Pack {
-  pack: string
-  lines: string[]
-  out: string[]
-  ordered: Record<string, Numbers>
-}
+import type { Numbers } from './numbers.ts'
+import type { LineView } from './orders.ts'
+import type { Pack } from './register/records.ts'
+import type { Register } from './register/register.ts'
+import { lineIdPattern } from './selection.ts'
 
 export type Step =
   | { lineId: string; act: 'order' }
   | { lineId: string; act: 'leave'; why: 'taken-out' | 'suspended' | 'terminated' | 'disabled-already' }
-
-const lineIdPattern = /^[A-Za-z0-9_.-]{1,64}$/
 
 function lineIds(value: unknown, invalid: (why: string) => Error, name: string): string[] {
   if (!Array.isArray(value)) throw invalid(`${name} must be an array of line ids`)
@@ -58,7 +49,7 @@ export function parsePack(text: string, file: string): Pack {
   return { pack, lines, out, ordered: Object.fromEntries(ordered) }
 }
 
-export function readPack(file: string): Pack {
+function readPack(file: string): Pack {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -68,11 +59,15 @@ export function readPack(file: string): Pack {
   return parsePack(text, file)
 }
 
-/** In place or not at all. */
-export function writePack(file: string, pack: Pack): void {
-  const fresh = `${file}.${process.pid}`
-  writeFileSync(fresh, `${JSON.stringify(pack, null, 2)}\n`)
-  renameSync(fresh, file)
+/**
+ * A pack's lines are its file's; what was taken out and ordered is the register's. `out` and `ordered` of a file count
+ * where the register does not know the pack: earlier tools kept them there.
+ */
+export async function openPack(register: Register, file: string): Promise<Pack> {
+  const given = readPack(file)
+  const known = await register.pack(given.pack)
+  if (!known) return given
+  return { ...known, lines: given.lines, out: known.out.filter((id) => given.lines.includes(id)) }
 }
 
 /** The last order of the line is not the pack's own: somebody has given the line one alone. */

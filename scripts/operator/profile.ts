@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { messageOf } from '../../module/base/error.ts'
 import { refused, usage } from './exit.ts'
+import { isPostgres } from './register/open-store.ts'
 
 /** How one broker is reached and where its operator's files lie; paths are absolute once loaded. */
 export interface Profile {
@@ -18,6 +19,8 @@ export interface Profile {
   passphraseFile?: string
   /** Unix socket of an SSH agent that holds signing keys; SSH_AUTH_SOCK where left out. */
   agentSocket?: string
+  /** The register: a folder, or a postgresql:// address; `register` beside the profile where left out. */
+  register: string
   /** The list that commands mean; the modules' default where left out. */
   list?: string
 }
@@ -31,7 +34,7 @@ const paths = [
   'passphraseFile',
   'agentSocket',
 ] as const
-const known = new Set<string>(['url', 'list', ...paths])
+const known = new Set<string>(['url', 'list', 'register', ...paths])
 const required = ['url', 'keysDir', 'archiveDir'] as const
 
 /** The running household's folder: SECURENET_HOME, else `.household/` of the project. */
@@ -69,7 +72,21 @@ export function parseProfile(text: string, file: string): Profile {
     const path = profile[name]
     if (path !== undefined) profile[name] = resolve(dirname(file), path)
   }
+  const { register = 'register' } = profile as Partial<Profile>
+  profile.register = isPostgres(register) ? register : resolve(dirname(file), register)
   return profile
+}
+
+/** @param file of --profile or SECURENET_PROFILE; where left out, the running household's */
+function profilePath(file: string | undefined, env: NodeJS.ProcessEnv) {
+  const chosen = file ?? env['SECURENET_PROFILE']
+  return { chosen, path: resolve(chosen ?? join(householdHome(env), 'operator.json')) }
+}
+
+/** Whether one is named, or a household runs here. */
+export function isProfileThere(file: string | undefined, env: NodeJS.ProcessEnv): boolean {
+  const { chosen, path } = profilePath(file, env)
+  return chosen !== undefined || existsSync(path)
 }
 
 /**
@@ -77,8 +94,7 @@ export function parseProfile(text: string, file: string): Profile {
  * @throws OperatorError OPERATOR_USAGE where there is none, OPERATOR_PROFILE_INVALID
  */
 export function loadProfile(file: string | undefined, env: NodeJS.ProcessEnv = process.env): Profile {
-  const chosen = file ?? env['SECURENET_PROFILE']
-  const path = resolve(chosen ?? join(householdHome(env), 'operator.json'))
+  const { chosen, path } = profilePath(file, env)
   if (!existsSync(path))
     throw usage(
       chosen ? `there is no profile ${path}` : `no household is running here (${path} is missing)`,

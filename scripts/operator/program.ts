@@ -1,16 +1,22 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
+import { addBrokerCommands } from './commands/broker.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addFleetCommands } from './commands/fleet.ts'
+import { addFollowCommand } from './commands/follow.ts'
 import { addKeysCommands } from './commands/keys.ts'
 import { addLineCommands } from './commands/line.ts'
 import { addListCommands } from './commands/list.ts'
 import { addPackCommands } from './commands/pack.ts'
+import { addGroupCommands, addRegisterCommands } from './commands/register.ts'
 import { addRequestCommands } from './commands/request.ts'
 import { addWatchCommand } from './commands/watch.ts'
+import { parseMs } from './commands.ts'
 import type { World } from './context.ts'
 import { type ExitCode, exitCodes, failure, type OperatorError, usage } from './exit.ts'
-import { BuildStopped } from './list/build.ts'
+import { BuildStopped } from './list/build-report.ts'
 import { reportJson } from './list-report.ts'
+import { defaultAnswerMs } from './mqtt/connect.ts'
+import { jsonLine, printable } from './output.ts'
 
 const help = `
 Examples:
@@ -19,8 +25,8 @@ Examples:
   operator pack enable family-1234.json --dry-run
   operator --profile production.json fleet pause --percent 10
 
-Without --profile the household of \`npm start\` is meant. Exit codes: 0 done, 1 refused or failed,
-2 wrong use, 3 broker not reachable, 4 no report in time. docs/operating.md tells a day in the life.`
+Without --profile the household of \`npm start\` is meant. Exit codes: 0 done, as modems have reported it, 1 refused or
+failed, 2 wrong use, 3 broker not reachable, lost or mute, 4 no report in time. docs/operating.md tells a day in the life.`
 
 function inherit(command: Command, world: World): void {
   command.exitOverride().configureOutput({ writeOut: world.terminal.out, writeErr: world.terminal.err })
@@ -30,9 +36,22 @@ function inherit(command: Command, world: World): void {
 
 export function createProgram(world: World): Command {
   const program = new Command('operator')
-    .description('The operator’s side of Secure Net: lines, packs, lists, keys, fleet.')
+    .description(
+      'The operator’s side of Secure Net: lines, packs, lists, keys, fleet, and the register of what was ordered.',
+    )
     .option('--profile <file>', 'how the broker is reached and where keys and lists lie')
-    .option('--json', 'one JSON document on stdout instead of text')
+    .option(
+      '--json',
+      'JSON on stdout instead of text: one document, or one a line where there are many results',
+    )
+    .option('--who <name>', 'who does it, for the journal; SECURENET_WHO or the account where left out')
+    .option('--why <text>', 'why, for the journal')
+    .option('--ticket <id>', 'of whose request it is, for the journal')
+    .addOption(
+      new Option('--broker-timeout <seconds>', 'so long the broker may take for one answer')
+        .argParser(parseMs)
+        .default(defaultAnswerMs, String(defaultAnswerMs / 1000)),
+    )
     .addHelpText('after', help)
   addLineCommands(program, world)
   addPackCommands(program, world)
@@ -41,6 +60,10 @@ export function createProgram(world: World): Command {
   addRequestCommands(program, world)
   addKeysCommands(program, world)
   addWatchCommand(program, world)
+  addFollowCommand(program, world)
+  addRegisterCommands(program, world)
+  addGroupCommands(program, world)
+  addBrokerCommands(program, world)
   addCompletionCommand(program, world)
   inherit(program, world)
   return program
@@ -68,8 +91,9 @@ export async function runOperator(args: readonly string[], world: World): Promis
     const { exit, code, message, remedy } = failure(isUsage ? wrongUse(error) : error)
     if (isUsage && !args.includes('--json')) return exit
     if (args.includes('--json'))
-      world.terminal.out(`${JSON.stringify({ error: { code, message, remedy, ...stoppedReport(error) } })}\n`)
-    else world.terminal.err(`${code}: ${message}\n${remedy ? `${remedy}\n` : ''}`)
+      world.terminal.out(jsonLine({ error: { code, message, remedy, ...stoppedReport(error) } }))
+    else
+      for (const line of [`${code}: ${message}`, remedy]) if (line) world.terminal.err(`${printable(line)}\n`)
     return exit
   }
 }

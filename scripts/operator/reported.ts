@@ -1,24 +1,36 @@
-import type { Numbers } from './orders.ts'
+import { validate } from '../../module/control/schemas/reported.json?compiled'
+import type { Numbers } from './numbers.ts'
 
 /**
  * What this tool reads of `line/{lineId}/reported` (module/control/schemas/reported.json); all of it is shown by
  * `line show --json`. Optional is what an older or newer module may leave out.
  */
 export interface Reported extends Numbers {
-  modemId?: string
-  bootId?: string
+  lineId: string
+  modemId: string
+  bootId: string
+  /** Seconds since 1970, by the modem's clock. */
+  at: number
   /** Of the module. */
   version?: string
-  service?: string
-  outcome?: string
+  /** Of the order in force. */
+  digest?: string
+  service: string
+  reason?: string
+  by?: string
+  until?: number
+  outcome: string
   /** Of an outcome other than `applied`. */
   code?: string
   protecting: boolean
   /** Why (not). */
-  why?: string
+  why: string
+  fleet?: string
+  fleetOrder?: { epoch: number; sequence: number; digest: string }
+  keysNumber?: number
   list?: {
-    name?: string
-    state?: string
+    name: string
+    state: string
     version?: number
     names?: number
     phase?: string
@@ -26,9 +38,9 @@ export interface Reported extends Numbers {
     code?: string
   }
   selfTest?: Record<string, string>
-  interfaces?: { armed?: string[]; refused?: { name: string; why: string }[] }
+  interfaces?: { armed: string[]; refused: { name: string; why: string }[] }
   /** Seconds; the module's docs/line-life-cycle.md says what each means. */
-  clock?: { floor?: number; steppedBy?: number; believed?: boolean; unbelieved?: number }
+  clock?: { floor: number; steppedBy?: number; believed?: boolean; unbelieved?: number }
   refusals?: { kind: string; code: string; count: number }[]
 }
 
@@ -42,17 +54,14 @@ export function parseJson(payload: Buffer | undefined): Record<string, unknown> 
   }
 }
 
-/** @returns undefined for what is no report: a modem that reports nonsense is shown as silent */
-export function parseReported(payload: Buffer | undefined): Reported | undefined {
+/** @returns undefined for what is no report of that line: a modem that reports nonsense is shown as silent */
+export function parseReported(payload: Buffer | undefined, lineId: string): Reported | undefined {
   const data = parseJson(payload)
-  if (!data || typeof data['protecting'] !== 'boolean') return undefined
-  const { generation, sequence } = data
-  if (!Number.isSafeInteger(generation) || !Number.isSafeInteger(sequence)) return undefined
-  return data as unknown as Reported
+  return data && validate(data) && data['lineId'] === lineId ? (data as unknown as Reported) : undefined
 }
 
 /** `protecting`, or what stands in the way. */
 export function protectionText(reported: Reported | undefined): string {
   if (!reported) return 'no modem has reported'
-  return reported.protecting ? 'protecting' : `not protecting: ${reported.why ?? 'no reason given'}`
+  return reported.protecting ? 'protecting' : `not protecting: ${reported.why}`
 }

@@ -10,9 +10,9 @@ const sourceFunctions = [
   '. "${IPKG_INSTROOT}/lib/functions.sh"',
 ]
 const script = (...lines) => `#!/bin/sh\n${lines.join('\n')}\n`
-const onModem = '[ -n "$IPKG_INSTROOT" ]'
-const upgrading = '[ "$PKG_UPGRADE" = 1 ]'
-const helper = '/usr/lib/securenet/package.sh'
+const ON_MODEM = '[ -n "$IPKG_INSTROOT" ]'
+const UPGRADING = '[ "$PKG_UPGRADE" = 1 ]'
+const HELPER = '/usr/lib/securenet/package.sh'
 
 /** What the feed's Makefile says as well (Package/securenet/postinst, prerm, postrm). */
 export const scripts = {
@@ -23,11 +23,11 @@ export const scripts = {
     'default_postinst "$0" "$@"',
   ),
   // Sourced by default_postinst after uci-defaults, before the service is enabled and started.
-  'postinst-pkg': script(`${onModem} || ${helper} installed`),
+  'postinst-pkg': script(`${ON_MODEM} || ${HELPER} installed`),
   prerm: script(...sourceFunctions, 'default_prerm "$0" "$@"'),
-  'prerm-pkg': script(`${onModem} || ${upgrading} || ${helper} removing`),
+  'prerm-pkg': script(`${ON_MODEM} || ${UPGRADING} || ${HELPER} removing`),
   postrm: script(
-    `${onModem} || ${upgrading} || {`,
+    `${ON_MODEM} || ${UPGRADING} || {`,
     // Its own helper is gone by now.
     '\t[ ! -x /etc/init.d/rpcd ] || /etc/init.d/rpcd reload >/dev/null 2>&1',
     '\t[ ! -x /etc/init.d/firewall ] || /etc/init.d/firewall reload >/dev/null 2>&1',

@@ -15,14 +15,14 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
-import { batchFile, compileBatch } from '../compile-batch.mjs'
+import { BATCH_FILE, compileBatch } from '../compile-batch.mjs'
 import { archive, filesBelow, setModes } from './archive.mjs'
 import { programKind } from './elf.mjs'
 import { writeIpk } from './ipk.mjs'
 import { putPrebuilt, strip } from './prebuilt.mjs'
 import { targets } from './targets.mjs'
 
-const release = 1
+const RELEASE = 1
 const common = ['libc', 'libstdcpp6', 'libgcc1', 'jshn', 'ubus', 'procd-ujail']
 
 function epochOf(releaseDate) {
@@ -51,8 +51,8 @@ function stage({ root, programs, cache, work, target }) {
   const notes = []
   if (!putPrebuilt({ root, cache, target, into }))
     notes.push(`native module not stripped: none of ${target.strip.join(', ')} here`)
-  const missing = compileBatch(target.node.replace('linux-', ''), join(into, batchFile), { root })
-  if (missing !== null) notes.push(`no ${batchFile}: ${missing}`)
+  const missing = compileBatch(target.node.replace('linux-', ''), join(into, BATCH_FILE), { root })
+  if (missing !== null) notes.push(`no ${BATCH_FILE}: ${missing}`)
   setModes(tree)
   return { tree, notes }
 }
@@ -86,7 +86,7 @@ function writeFeed({ root, out, version, epoch }) {
     join(folder, 'Makefile'),
     template
       .replaceAll('@VERSION@', version)
-      .replaceAll('@RELEASE@', String(release))
+      .replaceAll('@RELEASE@', String(RELEASE))
       .replaceAll('@EPOCH@', String(epoch)),
   )
 }
@@ -110,7 +110,7 @@ function packTarget(target, options) {
   const folder = join(out, target.name)
   mkdirSync(folder, { recursive: true })
   const opkg = architecture ?? target.opkg
-  const full = `${version}-${release}`
+  const full = `${version}-${RELEASE}`
   const report = (file, installed, said = notes) => {
     const note = said.length > 0 ? ` (${said.join('; ')})` : ''
     say(`${relative(out, file)}: ${statSync(file).size} bytes, installed ${installed} bytes${note}`)

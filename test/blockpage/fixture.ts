@@ -11,18 +11,39 @@ export const branding: Branding = {
   phone: '0800 55 800',
 }
 
+const TODAY = 20_785
+const week: [Category, number][][] = [
+  [['phishing', 180]],
+  [
+    ['phishing', 210],
+    ['malware', 1],
+    ['resolver-bypass', 99],
+  ],
+  [],
+  [
+    ['phishing', 95],
+    ['scam', 0],
+  ],
+  [['phishing', 260]],
+  [
+    ['phishing', 240],
+    ['malware', 2],
+  ],
+  [['phishing', 249]],
+]
+/** 1,234 of phishing and three of malware. */
+const days = week.map((stopped, i) => ({ day: TODAY - 6 + i, stopped: new Map(stopped) }))
+
 export const protectedStatus: ProtectionStatus = {
   protecting: true,
   why: 'protecting',
   since: Date.UTC(2026, 10, 3, 13, 5),
+  modem: '4F2A7C',
   listVersion: 1207,
   listAgeSeconds: 3 * 3600 + 5,
-  stoppedThisWeek: new Map<Category, number>([
-    ['malware', 3],
-    ['phishing', 1234],
-    ['scam', 0],
-    ['resolver-bypass', 99],
-  ]),
+  listCheckedAt: null,
+  days,
+  unseen: null,
   testNames: ['malware.test.securenet.example', 'phishing.test.securenet.example'],
 }
 
@@ -41,5 +62,6 @@ export function dataOf(
       return null
     },
     status: () => status,
+    asked: () => undefined,
   }
 }

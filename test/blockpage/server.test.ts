@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { systemClock } from '../../module/base/clock.ts'
 import type { Log } from '../../module/base/log.ts'
-import { reasonText, textsOf } from '../../module/blockpage/locales/texts-of.ts'
+import { reasonTexts, textsOf } from '../../module/blockpage/locales/texts-of.ts'
 import type { ProtectionStatus } from '../../module/blockpage/page-data.ts'
 import { createResponder } from '../../module/blockpage/respond.ts'
 import { createBlockPage } from '../../module/blockpage/server.ts'
@@ -118,7 +118,7 @@ const headerOf = (answer: string, name: string) => new RegExp(`^${name}: (.*)\r$
 describe('a blocked host', () => {
   test.each([
     ['nl', 'We hebben deze site geblokkeerd', 'Er is niets van deze site geladen.', 'verdacht'],
-    ['fr', 'Nous avons bloqué ce site', 'Rien de ce site n’a été chargé.', 'suspect'],
+    ['fr', 'Nous avons bloqué ce site', 'Aucun contenu de ce site n’a été chargé.', 'suspect'],
     ['de', 'Wir haben diese Website gesperrt', 'Von dieser Website wurde nichts geladen.', 'suspekt'],
     ['en', 'We have blocked this site', 'Nothing from this site has been loaded.', 'suspicious'],
   ])('gets the page in %s', async (language, heading, nothing, mailbox) => {
@@ -207,12 +207,12 @@ describe('the status page', () => {
     const answer = await ask(host)
     expect(statusOf(answer)).toBe(200)
     for (const text of [
-      'This line is protected',
+      'Your internet connection is protected',
       '1,237',
       '1,234',
       'Version 1207',
       '3 hours ago',
-      `http://${test1}/`,
+      'href="http://phishing.test.securenet.example/"',
     ])
       expect(bodyOf(answer)).toContain(text)
     expect(bodyOf(answer)).not.toContain('<td>99')
@@ -248,7 +248,7 @@ describe('the status page', () => {
       why: 'constructor',
       since: 5,
       listVersion: null,
-      stoppedThisWeek: new Map(),
+      days: [],
     }
     const respond = createResponder({ branding, data: dataOf({}, status), now: Date.now })
     const { body } = respond({
@@ -263,24 +263,25 @@ describe('the status page', () => {
     for (const text of [
       'not protected at the moment',
       'not active at the moment',
-      'No threats so far',
+      'No threats in the last seven days',
       'No list on this modem',
     ])
       expect(body).toContain(text)
-    expect(body).not.toMatch(/1970|Try it|malware\.test/)
+    expect(body).not.toMatch(/1970|Test the protection|malware\.test|phishing\.test/)
   })
 
   test.each([
     ['list-missing', 'still on its way'],
     ['list-damaged', 'found a fault'],
     ['self-test-failing', 'found a fault'],
-    ['fleet-paused', 'paused for everybody'],
+    ['not-armed', 'found a fault'],
+    ['fleet-paused', 'temporarily, for all customers'],
     ['suspended', 'paused for maintenance'],
     ['disabled', 'switched off'],
     ['dormant', 'no subscription'],
     ['of-a-later-version', 'not active'],
   ])('has words for %s', (why, words) => {
-    expect(reasonText(textsOf('en'), why)).toContain(words)
+    expect(reasonTexts(textsOf('en'), why, 'Proximus').why).toContain(words)
   })
 
   it('allows GET and HEAD only', async () => {

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { systemClock } from '../../module/base/clock.ts'
+import type { ProtectionStatus } from '../../module/blockpage/page-data.ts'
 import { createBlockPage } from '../../module/blockpage/server.ts'
-import { branding, dataOf } from '../blockpage/fixture.ts'
+import { categories } from '../../module/category.ts'
+import { branding, dataOf, protectedStatus } from '../blockpage/fixture.ts'
 import { waitLimitMs } from '../helpers/limits.ts'
 import { launch, noBrowser } from './chromium.ts'
 
@@ -15,7 +17,14 @@ const long = `${'abcd'
   .join('.')}.x`
 const hebrew = 'xn--4dbrk0ce.xn--4dbrk0ce'
 const hosts = ['evil.example', long, hebrew, 'xn--80ak6aa92e.com', '127.0.0.1', 'other.example']
+const kinds = [...categories, 'blocked', 'reserved-9'] as const
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** The figures of the fixture, on the days before today. */
+function thisWeek(): ProtectionStatus['days'] {
+  const today = Math.floor((Date.now() - new Date().getTimezoneOffset() * 60_000) / 86_400_000)
+  return protectedStatus.days.map(({ stopped }, i) => ({ day: today - 6 + i, stopped }))
+}
 
 /** axe-core is optional: `npm install --save-dev axe-core` turns its check on. */
 function axeSource(): string | null {
@@ -50,19 +59,25 @@ const linesOfLinks = `[...document.querySelectorAll('nav a')].map((link) => {
 })`
 
 /** Runs in the page: the height of the lowest thing to tap, CSS pixels (WCAG 2.2 §2.5.8). */
-const lowestTarget = `Math.min(...[...document.querySelectorAll('nav a, .button, .try a, footer a')]
+const lowestTarget = `Math.min(...[...document.querySelectorAll('nav a, .button, .link, .help a, summary, footer a')]
   .map((link) => link.getBoundingClientRect().height))`
 
 describe.skipIf(noBrowser)('in Chromium', () => {
+  let status: ProtectionStatus = protectedStatus
   const page = createBlockPage({
     listen: [{ address: '127.0.0.1', port: 0 }],
     branding,
-    data: dataOf({
-      'evil.example': 'phishing',
-      [long]: 'scam',
-      [hebrew]: 'malware',
-      'xn--80ak6aa92e.com': 'phishing',
-    }),
+    data: {
+      ...dataOf({
+        'evil.example': 'phishing',
+        [long]: 'scam',
+        [hebrew]: 'malware',
+        'xn--80ak6aa92e.com': 'phishing',
+        'phishing.test.securenet.example': 'phishing',
+        ...Object.fromEntries(kinds.map((kind) => [`${kind}.example`, kind])),
+      }),
+      status: () => status,
+    },
     clock: systemClock,
     log: silent,
   })
@@ -116,6 +131,7 @@ describe.skipIf(noBrowser)('in Chromium', () => {
     const [first, ...others] = hosts
     await visit(first!, view, async (tab) => {
       const both = async () => {
+        await tab.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         for (const dark of [false, true]) {
           await tab.emulateMedia({ colorScheme: dark ? 'dark' : 'light' })
           await check(tab, dark)
@@ -177,41 +193,91 @@ describe.skipIf(noBrowser)('in Chromium', () => {
     })
   })
 
+  /** Runs in the page: of every label of the name in its own script, where it stands. */
+  const placesOfLabels = `[...document.querySelector('p.soft').querySelectorAll('bdi bdi')].map((label) => {
+    const range = document.createRange()
+    range.selectNodeContents(label)
+    const boxes = [...range.getClientRects()]
+    return { left: boxes[0].left, top: Math.round(boxes[0].top), lines: boxes.length }
+  })`
+  interface Place {
+    left: number
+    top: number
+    lines: number
+  }
+
   it('shows a right-to-left name without moving its labels', async () => {
-    await visit(`www.${hebrew}`, {}, async (tab) => {
-      const left = await tab
-        .locator('p.soft')
-        .first()
-        .locator('.label')
-        .evaluateAll((labels) =>
-          labels.map(
-            (label) =>
-              (label as unknown as { getBoundingClientRect(): { left: number } }).getBoundingClientRect()
-                .left,
-          ),
-        )
-      expect(left.length).toBe(3)
-      expect(left[0]).toBeLessThan(left[1]!)
+    await visit(`www.${hebrew}`, { width: 1280 }, async (tab) => {
+      const places = (await tab.evaluate(placesOfLabels)) as Place[]
+      expect(places.map(({ top }) => top)).toEqual([places[0]!.top, places[0]!.top, places[0]!.top])
+      expect(places[0]!.left).toBeLessThan(places[1]!.left)
+      expect(places[1]!.left).toBeLessThan(places[2]!.left)
     })
   })
 
+  it('never breaks a right-to-left name of two labels between them, however wide the screen is', async () => {
+    await visit(hebrew, {}, async (tab) => {
+      for (let width = 320; width <= 640; width += 8) {
+        await tab.setViewportSize({ width, height: 844 })
+        const [first, second] = (await tab.evaluate(placesOfLabels)) as Place[]
+        expect([width, second!.top, second!.lines]).toEqual([width, first!.top, 1])
+        expect(first!.left).toBeLessThan(second!.left)
+      }
+    })
+  })
+
+  const today = { listCheckedAt: Date.now(), unseen: { count: 3, last: Date.now() - 3_600_000 } }
+  const now: ProtectionStatus = { ...protectedStatus, ...today, days: thisWeek() }
+  const off = { ...now, protecting: false, since: Date.now() - 86_400_000 }
+  const states = {
+    protected: now,
+    old: { ...now, listAgeSeconds: 45 * 86_400, listCheckedAt: Date.now() - 44 * 86_400_000 },
+    ...{ disabled: { ...off, why: 'disabled' }, suspended: { ...off, why: 'suspended' } },
+  } satisfies Record<string, ProtectionStatus>
+  const desktop = { width: 1280, height: 800 }
   /** `SECURENET_SCREENSHOTS=docs/page` makes the pictures of the documentation anew. */
-  const shots: [string, string, View][] = [
+  const shots: [string, string, View, ProtectionStatus?][] = [
     ['block-phone-nl', 'bank-login.evil.example', { locale: 'nl' }],
     ['block-phone-fr-dark', 'evil.example', { locale: 'fr', dark: true }],
-    ['block-desktop-de', 'evil.example', { locale: 'de', width: 1280, height: 800 }],
+    ['block-desktop-de', 'evil.example', { locale: 'de', ...desktop }],
     ['block-phone-longest-name', long, { locale: 'nl' }],
     ['block-phone-right-to-left', `www.${hebrew}`, { locale: 'en' }],
     ['block-phone-imitation', 'xn--80ak6aa92e.com', { locale: 'en' }],
+    ['block-phone-botnet-de', 'botnet.example', { locale: 'de' }],
+    ['block-phone-other-filter-fr', 'blocked.example', { locale: 'fr' }],
+    ['block-phone-test', 'phishing.test.securenet.example', { locale: 'en' }],
     ['status-phone-nl', '127.0.0.1', { locale: 'nl' }],
-    ['status-desktop-en-dark', '127.0.0.1', { locale: 'en', dark: true, width: 1280, height: 800 }],
+    ['status-desktop-en-dark', '127.0.0.1', { locale: 'en', dark: true, ...desktop }],
+    ['status-phone-off-fr', '127.0.0.1', { locale: 'fr' }, states.disabled],
+    ['status-phone-suspended-de', '127.0.0.1', { locale: 'de' }, states.suspended],
+    ['status-phone-old-list-en', '127.0.0.1', { locale: 'en' }, states.old],
   ]
+  /** To look at before a change is given away: each category and state, four languages, light and dark. */
+  const allShots = (['nl', 'fr', 'de', 'en'] as const).flatMap((locale) =>
+    [false, true].flatMap((dark): typeof shots => [
+      ...kinds.map((kind): (typeof shots)[number] => [
+        `${kind}-${locale}${dark ? '-dark' : ''}`,
+        `${kind}.example`,
+        { locale, dark },
+      ]),
+      ...Object.entries(states).map(([name, state]): (typeof shots)[number] => [
+        `status-${name}-${locale}${dark ? '-dark' : ''}`,
+        '127.0.0.1',
+        { locale, dark },
+        state,
+      ]),
+    ]),
+  )
   const folder = process.env['SECURENET_SCREENSHOTS']
+  const wanted = process.env['SECURENET_SCREENSHOTS_ALL'] ? allShots : shots
   it.runIf(folder)('pictures for the documentation', async () => {
-    for (const [file, host, view] of shots)
+    for (const [file, host, view, state = states.protected] of wanted) {
+      status = state
       await visit(host, view, async (tab) => {
         await tab.screenshot({ path: join(folder!, `${file}.png`), fullPage: true })
       })
+    }
+    status = protectedStatus
   })
 
   it('draws a configured logo, light and dark, and it says whose it is', async () => {

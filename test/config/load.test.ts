@@ -38,6 +38,16 @@ describe('configuration', () => {
     ['colour without contrast', (c) => (c.page.branding = { colour: '#ffee00' }), /contrast/],
     ['a script as link', (c) => (c.page.branding = { helpUrl: 'javascript:alert(1)' }), /helpUrl/],
     ['lease too short', (c) => (c.interception = { leaseMs: 2000, renewMs: 2000 }), /leaseMs/],
+    [
+      'a warning page that is no address',
+      (c) => (c.upstream = { warningPages: [{ address: 'baps' }] }),
+      /upstream\.warningPages\.0\.address/,
+    ],
+    [
+      'a warning page of no category',
+      (c) => (c.upstream = { warningPages: [{ address: '192.0.2.80', category: 'anger' }] }),
+      /upstream\.warningPages\.0\.category/,
+    ],
     ['same line twice', (c) => c.lines.push({ id: 'demo' }), /same id/],
     ['plain MQTT off loopback', (c) => (c.mqtt = { url: 'mqtt://broker.example:1883' }), /mqtts/],
     [

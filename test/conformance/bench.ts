@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { freePort } from '../../scripts/free-port.ts'
 import { waitLimitMs } from '../helpers/limits.ts'
 import { query } from '../helpers/wire.ts'
+import { resolvedCommand, unpackResolved } from './resolved.ts'
 import type { SignedZone } from './signed-zone.ts'
 import { zoneName } from './signed-zone.ts'
 import { WireClient } from './wire-client.ts'
@@ -69,6 +70,19 @@ export class Bench {
       [`trust-anchor: "${anchor}"`],
       ['forward-zone:', 'name: "."', `forward-addr: 127.0.0.1@${port}`],
     )
+  }
+
+  /**
+   * systemd-resolved, validating, whose only way out is `port`.
+   * @returns null where its packages are not to be had
+   */
+  async resolvedBehind(port: number, zone: SignedZone): Promise<number | null> {
+    const files = unpackResolved(this.folder)
+    if (files === null) return null
+    const stub = await freePort()
+    this.#spawn(...resolvedCommand(files, zone, port, stub))
+    await this.#answers(stub)
+    return stub
   }
 
   /** The built bundle without list: the line does not protect, every name resolves as if it were not there. */

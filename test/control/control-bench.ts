@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../../module/base/clock.ts'
 import { createLog } from '../../module/base/log.ts'
 import { Control, loadControl } from '../../module/control/control.ts'
 import type { BrokerAddress } from '../../module/control/mqtt/transport.ts'
-import { emptyBook, type LineBook, lineOf } from '../../module/line/store.ts'
+import { type LineBook, lineOf } from '../../module/line/store.ts'
 import { aclOf } from '../system/modem.ts'
 import {
   type makeCertificates,
@@ -68,20 +68,28 @@ export interface ModemOptions {
   clock?: Clock
   keepaliveSeconds?: number
   random?: () => number
+  /** Of the log. */
+  onLine?: (line: string) => void
 }
 
 /** One modem's Control, over real files; what it is told to do is written down. */
 export async function startControl(options: ModemOptions) {
   const { broker, folder, operator, clock = systemClock, keepaliveSeconds = 5, random = () => 0 } = options
-  const log = createLog(() => undefined)
+  const log = createLog(options.onLine ?? (() => undefined))
   const rootsFile = join(folder, 'roots.json')
   writeFileSync(rootsFile, JSON.stringify(operator.roots))
   const boot = `boot-${Math.random().toString(36).slice(2)}`
-  const stored = await loadControl(folder, { clock, log, boot, buildTime: seconds() - 86_400 })
-  let book: LineBook = stored.book ?? emptyBook
+  const { trust, ...stored } = await loadControl({
+    config: { dataDir: folder, trust: { rootsFile } },
+    ...{ clock, log, boot },
+    buildTime: seconds() - 86_400,
+  })
+  if (!trust) throw new Error('no roots')
+  let book: LineBook = stored.book
   const services: string[] = []
   const control = new Control({
     ...stored,
+    trust,
     config: {
       modemId: 'm1',
       dataDir: folder,
@@ -90,7 +98,6 @@ export async function startControl(options: ModemOptions) {
         { id: 'l2', access: 'mobile', interface: 'wwan' },
       ],
       list: { name: 'securenet', quotaBytes: 0, probationSeconds: 0, chunkTimeoutMs: 1000 },
-      trust: { rootsFile },
       mqtt: { ...broker, keepaliveSeconds },
     },
     identity: { modemId: 'm1', bootId: boot, version: '0.1.0' },

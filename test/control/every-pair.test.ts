@@ -7,7 +7,8 @@ import type { Reported } from '../../module/control/reported.ts'
 import { Twin } from '../../module/control/twin.ts'
 import { loadBook } from '../../module/control/twin-book.ts'
 import { fleetModeOf } from '../../module/line/fleet.ts'
-import { highestEpoch, type LineBook, lineBookFile, lineOf } from '../../module/line/store.ts'
+import { type LineBook, lineOf } from '../../module/line/store.ts'
+import { lineBookFile, storedBook } from '../../module/line/stored-book.ts'
 import { type Desired, type FleetOrder, reasonsOf } from '../../module/line/types.ts'
 import { StateFile } from '../../module/platform/state-file.ts'
 import { parseStoredFloor, TrustedTime } from '../../module/platform/trusted-time.ts'
@@ -36,13 +37,13 @@ const pass = {
 async function modemOn(fs: MemoryFs, clock = new FakeClock(now * 1000)) {
   const file = <T>(name: string, parse: (data: unknown) => T) => new StateFile({ folder, name, parse, fs })
   const bookFile = lineBookFile(folder, fs)
-  const book = await loadBook(bookFile, quiet)
   const trust = new Trust({
     roots: makeRootsFile(setOf(signers.roots)),
     file: file('trust.state', parseStoredTrust),
     log: quiet,
   })
-  await trust.load(highestEpoch(book))
+  await trust.load()
+  const { book } = await loadBook({ file: bookFile, trust, log: quiet })
   const boot = Math.random().toString(36)
   const trustedTime = new TrustedTime({
     clock,
@@ -67,7 +68,7 @@ async function modemOn(fs: MemoryFs, clock = new FakeClock(now * 1000)) {
     },
     trust,
     book,
-    writeBook: (next) => bookFile.write(next),
+    writeBook: (next) => bookFile.write(storedBook(next)),
     trustedTime,
     clock,
     log: quiet,

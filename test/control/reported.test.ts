@@ -15,7 +15,7 @@ const line: LineState = {
   reason: 'subscribed',
   by: 'customer',
   issuedAt: 1_790_000_000,
-  digest: 'd',
+  digest: 'd'.repeat(43),
 }
 
 const parts: ReportParts = {
@@ -24,6 +24,7 @@ const parts: ReportParts = {
   order: { outcome: 'applied' },
   keys: { number: 4, stale: false },
   fleet: 'run',
+  fleetState: undefined,
   refusals: [],
   measured: {
     access: 'fixed',
@@ -81,6 +82,7 @@ describe('reported', () => {
           service: 'dormant',
           reason: 'never-ordered',
           by: 'modem',
+          digest: '',
         },
         order: { outcome: 'none' },
         keys: { number: 0, stale: false },
@@ -107,6 +109,17 @@ describe('reported', () => {
       { clock: { floor: 1_790_000_000, unbelieved: 1_790_009_000 } },
     ],
     [
+      'a fleet order in force, by its rank, also where it does not reach this line',
+      {
+        fleetState: {
+          epoch: 2,
+          order: { v: 1, sequence: 7, mode: 'pause', percent: 1, salt: 's', reason: 'r', issuedAt: 1 },
+          digest: 'f'.repeat(43),
+        },
+      },
+      { fleet: 'run', fleetOrder: { epoch: 2, sequence: 7, digest: 'f'.repeat(43) } },
+    ],
+    [
       'what was refused',
       { refusals: [{ kind: 'request', code: 'DOC_NOT_SIGNED', count: 3, at: 1_790_000_050 }] },
       { refusals: [{ kind: 'request', code: 'DOC_NOT_SIGNED', count: 3, at: 1_790_000_050 }] },
@@ -121,8 +134,20 @@ describe('reported', () => {
 
   it('carries nothing else of the stored state', () => {
     const sent = JSON.parse(JSON.stringify(reported(parts)))
-    for (const name of ['digest', 'epoch', 'countdown', 'clockStep']) expect(sent).not.toHaveProperty(name)
+    for (const name of ['epoch', 'countdown', 'clockStep']) expect(sent).not.toHaveProperty(name)
     expect(validate({ ...sent, outcome: 'perhaps' })).toBe(false)
+  })
+
+  it('tells which order is in force, and nothing before the first', () => {
+    expect(reported(parts).digest).toBe(line.digest)
+    expect(reported({ ...parts, line: { ...line, digest: '' } })).not.toHaveProperty('digest')
+    expect(reported(parts)).not.toHaveProperty('fleetOrder')
+  })
+
+  it('is right by its schema for a reader that is older than the module: reasons are added', () => {
+    const sent = JSON.parse(JSON.stringify(reported(parts)))
+    expect(validate({ ...sent, why: 'a-reason-of-tomorrow', more: 1 })).toBe(true)
+    expect(validate({ ...sent, why: 'not\u001ba reason' })).toBe(false)
   })
 
   it('has a schema for presence that holds', () => {

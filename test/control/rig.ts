@@ -16,7 +16,8 @@ import type { LineMeasurement, Reported } from '../../module/control/reported.ts
 import { Requests, requestGate } from '../../module/control/requests.ts'
 import { Twin } from '../../module/control/twin.ts'
 import { loadBook } from '../../module/control/twin-book.ts'
-import { highestEpoch, type LineBook, lineBookFile, lineOf } from '../../module/line/store.ts'
+import { type LineBook, lineOf } from '../../module/line/store.ts'
+import { lineBookFile, storedBook } from '../../module/line/stored-book.ts'
 import type { Desired, FleetOrder } from '../../module/line/types.ts'
 import { StateFile } from '../../module/platform/state-file.ts'
 import { parseStoredFloor, TrustedTime } from '../../module/platform/trusted-time.ts'
@@ -116,10 +117,10 @@ const baseHead: Head = {
 export async function startModem(broker: BrokerAddress, operator: Operator, folder: string) {
   const log = createLog(() => undefined)
   const file = lineBookFile(folder)
-  const book = await loadBook(file, log)
   const stateFile = <T>(name: string, parse: (data: unknown) => T) => new StateFile({ folder, name, parse })
   const trust = new Trust({ roots: operator.roots, file: stateFile('trust.state', parseStoredTrust), log })
-  await trust.load(highestEpoch(book))
+  await trust.load()
+  const { book } = await loadBook({ file, trust, log })
   const boot = `boot-${Math.random().toString(36).slice(2)}`
   const trustedTime = new TrustedTime({
     clock: systemClock,
@@ -130,7 +131,7 @@ export async function startModem(broker: BrokerAddress, operator: Operator, fold
   })
   const replay = new ReplayGuard({ file: stateFile('replay.state', parseStoredReplay), log })
   await replay.load(trustedTime.now())
-  const presence = new Presence({ modemId: 'm1', bootId: boot, lines: ['l1', 'l2'] })
+  const presence = new Presence({ modemId: 'm1', bootId: boot, lines: ['l1', 'l2'], clock: systemClock })
   const session = new Session({
     broker,
     clientId: 'm1',
@@ -146,7 +147,7 @@ export async function startModem(broker: BrokerAddress, operator: Operator, fold
   const heads: Head[] = []
   const executed: Request[] = []
   const gate: { write: (book: LineBook) => Promise<void>; writes: number } = {
-    write: (next) => file.write(next),
+    write: (next) => file.write(storedBook(next)),
     writes: 0,
   }
   let protecting = false

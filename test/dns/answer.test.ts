@@ -56,7 +56,7 @@ describe('an upstream reply', () => {
     ['SERVFAIL', reply(plain, { flags: 0x8182 }), 0],
     ['REFUSED', reply(plain, { flags: 0x8185 }), 0],
     ['TC=1 is never cached', reply(plain, { flags: 0x8380, answers: [A] }), 0],
-    ['TTL with the top bit (RFC 2181 §8)', reply(plain, { answers: [{ ...A, ttl: 0x8000_0001 }] }), 0],
+    ['TTL with the top bit (RFC 8767 §4)', reply(plain, { answers: [{ ...A, ttl: 0x8000_0001 }] }), 604_800],
     ['TTL above a week (RFC 8767 §4)', reply(plain, { answers: [{ ...A, ttl: 0x7fff_ffff }] }), 604_800],
   ])('is cached for: %s', (_, message, ttl) => {
     expect(readAnswer(message, plainEnd)?.ttl).toBe(ttl)

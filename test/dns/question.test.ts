@@ -61,7 +61,7 @@ describe('reading a query', () => {
     ['class ANY', query({ class: 255 }), QuestionStatus.REFUSED],
     ['AXFR', query({ type: 252 }), QuestionStatus.REFUSED],
     ['IXFR', query({ type: 251 }), QuestionStatus.REFUSED],
-    ['a question for OPT', query({ type: 41 }), QuestionStatus.FORMERR],
+    ['a question for OPT', query({ type: 41 }), QuestionStatus.BADTYPE],
     ['EDNS version 1 (RFC 6891 §6.1.3)', query({ tail: opt({ version: 1 }) }), QuestionStatus.BADVERS],
     [
       'two OPTs (RFC 6891 §6.1.1)',

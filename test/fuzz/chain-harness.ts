@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { Answer } from '../../module/dns/answer.ts'
 import { cookieOf, findOpt, fullRcode } from '../../module/dns/edns.ts'
 import { expandName, nameFromText, nameToText } from '../../module/dns/name.ts'
 import { matchReply } from '../../module/dns/reply-matcher.ts'
@@ -9,10 +10,11 @@ import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
 import { DROP, PENDING, Query } from '../../module/query/query.ts'
 import { clientsOf } from '../helpers/clients.ts'
+import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { decode } from '../helpers/zone-text.ts'
 
-type Done = (reply: Buffer | null, failure: 'timeout' | null) => void
+type Done = (answer: Answer | null, failure: 'timeout' | 'unusable' | null) => void
 
 const bad = nameFromText('bad.example')!.toString('latin1')
 const bypass = nameFromText('bypass.example')!.toString('latin1')
@@ -95,7 +97,7 @@ export class ChainHarness {
     fullRcode(reply, opt)
     cookieOf(reply, opt)
     this.matched++
-    done(reply, null)
+    exchanged(asked, reply, done)
   }
 }
 

@@ -4,9 +4,11 @@ import { createAnswerInspector } from '../../module/query/answer-inspector.ts'
 import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
+import type { UpstreamPort } from '../../module/query/forward.ts'
 import { DROP, PENDING, Query } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
 import { clientsOf } from './clients.ts'
+import { exchanged } from './exchanged.ts'
 import { FakeClock } from './fake-clock.ts'
 import { opt, option, query, type ReplyRecord, reply } from './wire.ts'
 import { decode, ipv6Bytes, rdataFromText, typeNumber } from './zone-text.ts'
@@ -37,10 +39,11 @@ const rcodes = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED
 const rcodeNumber = (text: string) => (text === 'BADVERS' ? 16 : rcodes.indexOf(text))
 const rcodeName = (number: number) => (number === 16 ? 'BADVERS' : (rcodes[number] ?? `RCODE${number}`))
 
-type Done = (reply: Buffer | null, failure: 'timeout' | 'network' | 'overload' | 'stopped' | null) => void
+type Done = Parameters<UpstreamPort['exchange']>[1]
 interface Behaviour {
   failure?: 'timeout' | 'network' | 'overload'
   held?: boolean
+  withoutOpt?: boolean
   flags: number
   sections: [ReplyRecord[], ReplyRecord[], ReplyRecord[]]
   options: Buffer[]
@@ -179,6 +182,7 @@ export class ScenarioRun {
     let view = 0
     for (const flag of flags) {
       if (flag === 'held') behaviour.held = true
+      else if (flag === 'noopt') behaviour.withoutOpt = true
       else if (flag.startsWith('view=')) view = Number(flag.slice('view='.length))
       else behaviour.flags |= headerFlags[flag] ?? 0
     }
@@ -198,12 +202,14 @@ export class ScenarioRun {
     }
     const [owner, ttl, type = '', ...data] = words
     const times = Number(/^x(\d+)$/.exec(data.at(-1) ?? '')?.[1] ?? 1)
-    const rdata = rdataFromText(type, times > 1 ? data.slice(0, -1) : data)
+    const cls = Number(/^class=(\d+)$/.exec(data.at(-1) ?? '')?.[1] ?? 1)
+    const rdata = rdataFromText(type, times > 1 || cls > 1 ? data.slice(0, -1) : data)
     for (let i = 0; i < times; i++)
       behaviour.sections[sectionIndex[section]!]!.push({
         owner: owner!,
         ttl: Number(ttl),
         type: typeNumber(type),
+        class: cls,
         rdata,
       })
   }
@@ -284,10 +290,11 @@ export class ScenarioRun {
       if (behaviour.failure) return done(null, behaviour.failure)
       const [answers, authorities, additionals] = behaviour.sections
       const options = behaviour.options.length > 0 ? { options: Buffer.concat(behaviour.options) } : {}
-      return done(
-        reply(message, { flags: behaviour.flags, answers, authorities, additionals, opt: opt(options) }),
-        null,
-      )
+      const said = reply(message, {
+        ...{ flags: behaviour.flags, answers, authorities, additionals },
+        ...(!behaviour.withoutOpt && { opt: opt(options) }),
+      })
+      return exchanged(message, said, done)
     }
     if (behaviour.held) this.#held.push(send)
     else queueMicrotask(send)
@@ -367,6 +374,11 @@ export class ScenarioRun {
 
   #expectRecord(section: 'answer' | 'authority' | 'additional', text: string): void {
     const records = this.#decoded().sections[sectionIndex[section]!]!
+    if (text === 'none-left') {
+      const left = records.slice(this.#checked[section])
+      if (left.length > 0) throw new Error(`there is: ${left.map((r) => r.text).join(' | ')}`)
+      return
+    }
     if (text === 'none') {
       if (records.length > 0) throw new Error(`there is: ${records.map((r) => r.text).join(' | ')}`)
       return

@@ -79,12 +79,13 @@ export interface ReplyRecord {
   owner?: string
   type: number
   ttl?: number
+  class?: number
   rdata: Buffer
 }
 
-function record({ owner, type, ttl = 300, rdata }: ReplyRecord): Buffer {
+function record({ owner, type, ttl = 300, class: cls = 1, rdata }: ReplyRecord): Buffer {
   const name = owner === undefined ? Buffer.of(0xc0, 12) : wireName(owner)
-  return Buffer.concat([name, words(type, 1, ttl >>> 16, ttl, rdata.length), rdata])
+  return Buffer.concat([name, words(type, cls, ttl >>> 16, ttl, rdata.length), rdata])
 }
 
 export interface ReplyParts {

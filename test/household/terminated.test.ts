@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { HeadDocument } from '../../module/control/documents/kinds.ts'
 import { topics } from '../../module/control/mqtt/topics.ts'
 import { homePaths } from '../../scripts/household/home.ts'
-import { type Broker, connectBroker } from '../../scripts/operator/broker.ts'
+import type { Broker } from '../../scripts/operator/broker.ts'
+import { connectBroker } from '../../scripts/operator/mqtt/connect.ts'
 import { claimsOf } from '../../scripts/operator/orders.ts'
 import { loadProfile } from '../../scripts/operator/profile.ts'
 import { parseReported } from '../../scripts/operator/reported.ts'
@@ -50,7 +51,7 @@ const foundOf = (traces: readonly Buffer[], octets: Buffer) =>
 
 async function reported() {
   const topic = topics.reported('demo')
-  return parseReported((await broker.retained(topic)).get(topic))
+  return parseReported(await broker.read(topic), 'demo')
 }
 
 async function restartModule(signal: NodeJS.Signals): Promise<void> {
@@ -62,10 +63,10 @@ async function restartModule(signal: NodeJS.Signals): Promise<void> {
 
 it('a terminated line leaves no octet of list, counters and history, and no replayed head brings an old list back', async () => {
   const { dataDir } = homePaths(house.home)
-  const oldHead = (await broker.retained(topics.head(list))).get(topics.head(list))!
+  const oldHead = (await broker.read(topics.head(list)))!
   const { stable } = claimsOf(oldHead) as HeadDocument
   expect((await house.run('operator', 'list', 'allow', excepted, '--yes')).code).toBe(0)
-  const newHead = (await broker.retained(topics.head(list))).get(topics.head(list))!
+  const newHead = (await broker.read(topics.head(list)))!
   expect((await house.resolve(listed)).addresses).toEqual(['127.0.0.1'])
   // A clean stop writes the counters: else there would be none to wipe.
   await restartModule('SIGTERM')

@@ -86,7 +86,7 @@ describe('lease', () => {
     lease.start()
     await pass(10_000)
     expect(kernel.renewals).toBe(0)
-    expect(lease.status()).toMatchObject({ wanted: false, armed: [], sinceRenewalMs: null })
+    expect(lease.status()).toMatchObject({ wanted: false, armed: [], sinceRenewalSeconds: null })
   })
 
   test('arms at once and renews every renewMs', async () => {

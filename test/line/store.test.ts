@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { bucketOf, fleetModeOf } from '../../module/line/fleet.ts'
 import * as store from '../../module/line/store.ts'
@@ -48,17 +45,6 @@ describe('book of lines', () => {
     })
     expect(store.withOrder(book, { order: order('a', 0), epoch: 1, now }).state).toBe(book)
     expect(store.withTime(book, now).state).toBe(book)
-  })
-
-  it('survives the disk, and refuses rubbish', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'securenet-lines-'))
-    const file = store.lineBookFile(folder)
-    const book = store.withFleet(give(store.emptyBook, order('a', 1)), fleet(3, 'pause'), lines).state
-    await file.write(book)
-    expect((await store.lineBookFile(folder).read()).value).toEqual(book)
-    await rm(folder, { recursive: true })
-    for (const data of [null, 1, {}, { v: 2, lines: [] }, { v: 1, lines: [{}] }, { v: 1, lines: {} }])
-      expect(() => store.parseLineBook(data)).toThrow()
   })
 
   it('ends suspensions of all lines', () => {

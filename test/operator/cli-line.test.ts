@@ -71,7 +71,9 @@ describe('line', () => {
     bench.modem.onOrder = () => ({ outcome: 'applied', protecting: false, why: 'list-missing' })
     const waiting = bench.run('line', 'enable', 'demo')
     await expect.poll(() => bench.modem.orders.length).toBe(1)
-    await bench.modem.report('demo', { generation: 1, sequence: 1, outcome: 'applied', protecting: true })
+    const order = { service: 'enabled', reason: 'subscribed', by: 'operator' }
+    const report = { generation: 1, sequence: 1, outcome: 'applied', protecting: true, ...order }
+    await bench.modem.report('demo', report)
     expect((await waiting).out).toContain('protecting; measured')
     const { exit, out } = await bench.run('line', 'enable', 'demo')
     expect(exit).toBe(0)
@@ -107,7 +109,7 @@ describe('line', () => {
   it('ends with 1 and the modem’s code where it refuses; an old refusal is not taken for a new one', async () => {
     const refusal = (count: number) => ({
       ...{ generation: 0, sequence: 0, outcome: 'rejected', code: 'DOC_SIGNATURE', protecting: false },
-      ...{ bootId: 'b', refusals: [{ kind: 'desired', code: 'DOC_SIGNATURE', count }] },
+      ...{ bootId: 'b', refusals: [{ kind: 'desired', code: 'DOC_SIGNATURE', count, at: 1 }] },
     })
     bench.modem.onOrder = () => refusal(1)
     const { exit, json } = await bench.run('line', 'enable', 'demo', '--json')

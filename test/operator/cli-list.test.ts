@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { chunkTopic, topics } from '../../module/control/mqtt/topics.ts'
 import { parseInput } from '../../scripts/operator/commands/list-build.ts'
+import { realWorld } from '../../scripts/operator/context.ts'
 import { openKeys } from '../../scripts/operator/keys.ts'
 import { claimsOf } from '../../scripts/operator/orders.ts'
 import { loadProfile } from '../../scripts/operator/profile.ts'
+import { runOperator } from '../../scripts/operator/program.ts'
 import { decodeSnapshot } from '../blocklist/format/decode-list.ts'
 import { CliBench } from './cli-bench.ts'
 
@@ -18,6 +20,7 @@ beforeEach(async () => {
   bench.sign = undefined
   await bench.start(['demo'])
   await bench.run('keys', 'init')
+  await bench.run('keys', 'publish')
   input = join(bench.folder, 'phishing.txt')
   writeFileSync(input, `${names(200)}\nhttp://x.example/path\n`)
 })
@@ -27,13 +30,9 @@ const publish = (...args: string[]) =>
   bench.run('list', 'publish', '--input', `${input}:phishing`, '--yes', ...args)
 const status = async () => (await bench.run('list', 'status', '--json')).json()
 
-async function retained(filter: string): Promise<Map<string, Buffer>> {
-  let found = new Map<string, Buffer>()
-  await bench.other(async (broker) => {
-    found = await broker.retained(filter)
-  })
-  return found
-}
+const retained = (filter: string) => bench.retained(filter)
+/** Lines that were never ordered from here. */
+const discover = () => bench.run('register', 'import', '--discover')
 
 describe('list', () => {
   it('publishes chunks and a head that names them', async () => {
@@ -80,8 +79,9 @@ describe('list', () => {
       generation: 1,
       sequence: 1,
       protecting: true,
-      list: { version: 2, names: 211 },
+      list: { name: 'securenet', state: 'verified', version: 2, names: 211 },
     })
+    await discover()
     const stop = await bench.run('list', 'stop', '--yes')
     expect(stop.err).toContain('version 2 stays on 1 line until a higher one comes; `list publish --again 1`')
     const stopped = (await status()).head
@@ -254,27 +254,73 @@ describe('list', () => {
     )
   })
 
-  it('an input of which nothing is taken is pointed at; a thousand slips of one kind are not all printed', async () => {
+  it('a source that answers with a page, or with nothing, withdraws nothing', async () => {
     const other = join(bench.folder, 'other.txt')
-    writeFileSync(other, '<html>\n<body>\n')
-    writeFileSync(input, `bad.example\n${Array.from({ length: 1000 }, (_, i) => `slip${i}`).join('\n')}\n`)
-    const { exit, out } = await bench.run(
-      ...['list', 'build', '--input', `${input}:phishing`, '--input', `${other}:malware`],
-    )
-    expect(exit).toBe(0)
-    expect(out).toContain('other.txt: domains, 2 lines, 0 names')
-    expect(out).toContain('nothing was taken: is it domains (FILE:CATEGORY:FORMAT)?')
-    expect(out).toContain('guard bare-tld: 980 more: drop (--json has all)')
-    expect(out.split('\n').length).toBeLessThan(30)
+    const both = ['--input', `${input}:phishing`, '--input', `${other}:malware`]
+    const again = () => bench.run('list', 'publish', ...both, '--yes')
+    writeFileSync(other, 'a.example\nb.example\n')
+    expect((await again()).exit).toBe(0)
+    for (const [text, code] of [
+      ['<html>\n<body>\n', 'LIST_INPUT'],
+      ['', 'LIST_EMPTY'],
+      ['Too many requests\n', 'LIST_EMPTY'],
+    ] as const) {
+      writeFileSync(other, text)
+      const { exit, err } = await again()
+      expect({ exit, err }).toMatchObject({ exit: 1, err: expect.stringContaining(code) })
+    }
+    const without = await publish()
+    expect(without.err).toMatch(/LIST_CHANGE: category malware: 2 of 3 names would go/)
+    expect((await status()).head.stable.version).toBe(1)
   })
 
-  it('build publishes nothing; publish then takes the newest of the archive', async () => {
-    expect((await bench.run('list', 'build', '--input', `${input}:phishing`)).out).toContain(
-      'built version 1',
-    )
+  it('an input of which nothing is taken is pointed at; a thousand slips of one kind are not all printed', async () => {
+    writeFileSync(input, `bad.example\n${Array.from({ length: 1000 }, (_, i) => `slip${i}`).join('\n')}\n`)
+    const { exit, out } = await bench.run('list', 'build', '--input', `${input}:phishing`)
+    expect(exit).toBe(0)
+    expect(out).toContain('guard bare-tld: 980 more: drop (--json has all)')
+    expect(out.split('\n').length).toBeLessThan(30)
+    writeFileSync(input, 'Service Unavailable\n')
+    const empty = await bench.run('list', 'build', '--input', `${input}:phishing`)
+    expect(empty.err).toContain('nothing was taken: is it domains (FILE:CATEGORY:FORMAT)?')
+  })
+
+  it('says how far it is with a long list', async () => {
+    writeFileSync(input, `${names(250_000)}\n`)
+    const { err } = await bench.run('list', 'build', '--input', `${input}:phishing`)
+    expect(err).toMatch(/read 1\d{5} lines\n[\s\S]*checked 25\d{4} names\n[\s\S]*hashed 1\d{5} names/)
+    const json = await bench.run('list', 'build', '--input', `${input}:phishing`, '--json')
+    expect(json.err).not.toContain('lines')
+  })
+
+  it('build is a look: it uses up no version, and publishes nothing; kept, publish takes the newest', async () => {
+    const build = (...args: string[]) => bench.run('list', 'build', '--input', `${input}:phishing`, ...args)
+    expect((await build()).out).toContain('would be version 1')
+    expect((await bench.run('list', 'publish', '--yes')).err).toContain('the archive is empty')
+    expect((await build()).out).toContain('would be version 1')
+    expect((await build('--keep')).out).toContain('built version 1')
     expect((await bench.run('list', 'status')).exit).toBe(1)
     expect((await bench.run('list', 'publish', '--yes')).exit).toBe(0)
     expect((await bench.run('list', 'publish', '--yes')).err).toContain('OPERATOR_LIST_OLDER')
+    writeFileSync(input, `${names(100)}\n`)
+    expect((await build()).err).toContain('LIST_CHANGE')
+  })
+
+  it('build needs neither a household nor a profile', async () => {
+    const said: string[] = []
+    const terminal = {
+      out: (text: string) => void said.push(text),
+      err: (text: string) => void said.push(text),
+      ask: async () => null,
+      live: false,
+    }
+    const env = { SECURENET_HOME: join(bench.folder, 'nowhere') }
+    const look = (...args: string[]) =>
+      runOperator(['list', 'build', '--input', `${input}:phishing`, ...args], { ...realWorld(terminal), env })
+    expect(await look()).toBe(0)
+    expect(said.join('')).toContain('would be version 1, 206 names')
+    expect(await look('--keep')).toBe(2)
+    expect(said.join('')).toContain('no household is running here')
   })
 
   it('says which lines report which version', async () => {
@@ -283,14 +329,15 @@ describe('list', () => {
       generation: 1,
       sequence: 1,
       protecting: true,
-      list: { version: 1, names: 206 },
+      list: { name: 'securenet', state: 'verified', version: 1, names: 206 },
     })
     await bench.modem.report('demo-2', {
       generation: 1,
       sequence: 1,
       protecting: false,
-      list: { version: null, names: 0, code: 'LIST_GATE_FAILED' },
+      list: { name: 'securenet', state: 'none', names: 0, code: 'LIST_GATE_FAILED' },
     })
+    await discover()
     expect(await status()).toMatchObject({
       reported: { 1: ['demo'], none: ['demo-2'] },
       troubles: { LIST_GATE_FAILED: ['demo-2'] },
@@ -300,9 +347,15 @@ describe('list', () => {
   it('says which lines have a list that has expired, or cannot take the newest', async () => {
     await publish()
     const report = (line: string, list: object) =>
-      bench.modem.report(line, { generation: 1, sequence: 1, protecting: true, list })
+      bench.modem.report(line, {
+        generation: 1,
+        sequence: 1,
+        protecting: true,
+        list: { name: 'securenet', ...list },
+      })
     await report('demo', { version: 1, names: 206, state: 'stale' })
     await report('demo-2', { version: 1, names: 206, state: 'verified', code: 'LIST_DISK_FULL' })
+    await discover()
     expect((await status()).troubles).toEqual({ stale: ['demo'], LIST_DISK_FULL: ['demo-2'] })
     expect((await bench.run('list', 'status')).out).toMatch(/trouble +LIST_DISK_FULL: 1 line \(demo-2\)/)
   })
@@ -318,7 +371,7 @@ describe('keys', () => {
     expect(exit).toBe(0)
     expect(json()).toMatchObject({
       number: 2,
-      again: { line: { signed: 1, foreign: [] }, list: { signed: 1, foreign: [] } },
+      again: { line: { documents: 1, signed: 1, foreign: [] }, list: { documents: 1, signed: 1 } },
     })
     const after = (await retained(topics.desired('demo'))).get(topics.desired('demo'))!
     expect(after.equals(before)).toBe(false)
@@ -336,9 +389,11 @@ describe('keys', () => {
   })
 
   it('does not sign again what is not ours', async () => {
+    // The line is known, and nothing was ordered for it.
+    await bench.register((register) => register.regroup(['demo'], { group: 'g', join: true, act: 'a' }))
     await bench.other((broker) => broker.publish(topics.desired('demo'), 'a.b.c', true))
     const { json } = await bench.run('keys', 'rotate', 'line', '--yes', '--json')
-    expect(json().again.line).toEqual({ signed: 0, foreign: [topics.desired('demo')] })
+    expect(json().again.line).toMatchObject({ documents: 1, signed: 0, foreign: [topics.desired('demo')] })
   })
 
   it('shows what is in force, and asks before it replaces', async () => {

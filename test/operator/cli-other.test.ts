@@ -7,7 +7,7 @@ import { topicMatches } from '../../scripts/operator/broker.ts'
 import { LineTable } from '../../scripts/operator/commands/watch.ts'
 import { claimsOf } from '../../scripts/operator/orders.ts'
 import { parseProfile } from '../../scripts/operator/profile.ts'
-import { CliBench } from './cli-bench.ts'
+import { CliBench, reportOf } from './cli-bench.ts'
 
 let bench: CliBench
 beforeEach(async () => {
@@ -18,14 +18,12 @@ afterEach(() => bench.stop())
 
 describe('fleet', () => {
   const order = async () => {
-    let claims: unknown
-    await bench.other(async (broker) => {
-      claims = claimsOf((await broker.retained(topics.fleet())).get(topics.fleet())!)
-    })
+    const claims = claimsOf((await bench.retained(topics.fleet())).get(topics.fleet())!)
     return claims as Record<string, unknown>
   }
 
   it('pauses a share with a fresh salt each time, and resumes', async () => {
+    await bench.run('line', 'enable', 'demo')
     expect((await bench.run('fleet', 'pause', '--percent', '10', '--yes')).exit).toBe(0)
     const first = await order()
     expect(first).toMatchObject({ v: 1, sequence: 1, mode: 'pause', percent: 10, reason: 'maintenance' })
@@ -39,6 +37,7 @@ describe('fleet', () => {
   })
 
   it.each(['pause', 'retire'])('%s without a percentage is for every line', async (verb) => {
+    await bench.run('line', 'enable', 'demo')
     expect((await bench.run('fleet', verb, '--yes')).exit).toBe(0)
     expect(await order()).toMatchObject({
       ...{ mode: verb, percent: 100 },
@@ -50,9 +49,9 @@ describe('fleet', () => {
   it('names the number of lines before it acts; does nothing unasked', async () => {
     await bench.run('line', 'enable', 'demo')
     await bench.run('line', 'enable', 'demo-2')
-    expect((await bench.run('fleet', 'retire', '--dry-run')).out).toContain('2 reported lines')
+    expect((await bench.run('fleet', 'retire', '--dry-run')).out).toContain('2 lines')
     expect((await bench.run('fleet', 'retire')).exit).toBe(2)
-    expect(bench.asked).toEqual([expect.stringContaining('2 reported lines')])
+    expect(bench.asked).toEqual([expect.stringContaining('2 lines')])
     expect((await bench.run('fleet', 'show')).out).toContain('nothing was ever ordered')
   })
 
@@ -119,7 +118,7 @@ describe('request', () => {
 
 describe('wrong use', () => {
   it.each([
-    [['line', 'enable'], "missing required argument 'line'"],
+    [['line', 'show'], "missing required argument 'line'"],
     [['line', 'enable', 'no id'], 'A line id is'],
     [['bogus'], "unknown command 'bogus'"],
     [['line', 'show', 'demo', '--bogus'], "unknown option '--bogus'"],
@@ -157,14 +156,15 @@ describe('watch', () => {
     expect(out).toMatch(/orphan +enabled +no modem has reported +no modem claims it +\?/)
   })
 
-  it('forgets a report that was deleted, and survives nonsense', () => {
+  it('survives nonsense, and keeps what was reported where a topic is cleared', () => {
     const table = new LineTable()
-    table.hear(topics.reported('a'), Buffer.from('{"protecting":true,"generation":1,"sequence":1}'))
-    table.hear(topics.presence('m'), Buffer.from('[]'))
-    table.hear(topics.desired('a'), Buffer.from('....'))
-    expect(table.rows()).toMatchObject([{ line: 'a', measured: 'protecting' }])
-    table.hear(topics.reported('a'), Buffer.alloc(0))
-    expect(table.rows()).toMatchObject([{ measured: 'no modem has reported' }])
+    const report = reportOf('a', 'm', { protecting: true, why: 'protecting' })
+    table.hear(topics.reported('a'), Buffer.from(JSON.stringify(report)))
+    for (const payload of ['[]', '', '{"protecting":true}', JSON.stringify({ ...report, lineId: 'b' })]) {
+      table.hear(topics.presence('m'), Buffer.from(payload))
+      table.hear(topics.reported('a'), Buffer.from(payload))
+    }
+    expect(table.rows()).toMatchObject([{ line: 'a', measured: 'protecting', modem: 'm', online: '?' }])
   })
 })
 
@@ -198,6 +198,7 @@ describe('profile', () => {
       ...good,
       keysDir: '/etc/op/keys',
       caFile: '/etc/op/ca.pem',
+      register: '/etc/op/register',
     })
   })
   it.each([

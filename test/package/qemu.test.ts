@@ -119,7 +119,9 @@ describe.each(tried)('the $name package under qemu-user', (machine) => {
           }),
         )
         .start()
-      const backend = parts.add(new Backend({ home, brokerUrl, lineId: 'demo', say: () => {} }))
+      const backend = parts.add(
+        new Backend({ home, brokerUrl, lineId: 'demo', say: () => {}, detail: () => {} }),
+      )
       const started = await backend.start()
       listedName = started.listedName
       writeModuleConfig({

@@ -5,6 +5,7 @@ import { LocalNetworks } from '../../module/base/local-networks.ts'
 import { OriginConnector } from '../../module/passthrough/origin-connector.ts'
 import { reachable } from '../../module/passthrough/public-address.ts'
 import type { Exchange, OnExchanged } from '../../module/upstream/upstream.ts'
+import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { rdata, reply } from '../helpers/wire.ts'
 
@@ -32,7 +33,8 @@ function upstreamOf(a: string[] | null, aaaa: string[] = []) {
           ? a.map((address) => ({ owner: 'cdn.example', type: 1, rdata: rdata.a(address) }))
           : aaaa.map((address) => ({ owner: 'cdn.example', type: 28, rdata: sixteen(address) }))
       const chain = { type: 5, rdata: rdata.name('cdn.example') }
-      queueMicrotask(() => done(reply(exchange.message, { answers: [chain, ...records] }), null))
+      const said = reply(exchange.message, { answers: [chain, ...records] })
+      queueMicrotask(() => exchanged(exchange.message, said, done))
     },
   }
 }

@@ -77,6 +77,7 @@ class Stage {
             ? dataOf({ 'shop.example': 'phishing', 'evil.example': 'malware' }).blockedAs(name)
             : null,
         status,
+        asked: () => undefined,
       },
       front: this.passage.front,
       clock: systemClock,

@@ -45,6 +45,7 @@ describe('resolversInResolvConf', () => {
   it.each<[string, string, string[], string[]]>([
     ['the wanted section', text, ['wan'], ['195.238.2.21', '195.238.2.22']],
     ['none of another', text, ['wwan'], []],
+    ['that of a half', text.replace('wan', 'wwan_4'), ['wwan'], ['195.238.2.21', '195.238.2.22']],
     ['without sections', 'nameserver 9.9.9.9\nnameserver 127.0.0.1\n', ['wan'], ['9.9.9.9']],
     ['no file worth the name', '\0\nnameserver\n', ['wan'], []],
   ])('%s', (_name, file, interfaces, expected) => {
@@ -65,7 +66,7 @@ describe('findResolvers', () => {
     return { ubus, asked }
   }
 
-  it('asks for both halves of the line', async () => {
+  it('asks for every half of the line', async () => {
     const known = new Map<string, unknown>([
       ['network.interface.wan', wan],
       ['network.interface.wan_6', { ...wan, 'dns-server': ['2001:db8::53', '195.238.2.21'] }],
@@ -76,7 +77,9 @@ describe('findResolvers', () => {
       '195.238.2.22',
       '2001:db8::53',
     ])
-    expect(asked).toEqual(['network.interface.wan', 'network.interface.wan6', 'network.interface.wan_6'])
+    expect(asked).toEqual(
+      ['wan', 'wan6', 'wan_4', 'wan_6', 'wan6_4'].map((name) => `network.interface.${name}`),
+    )
   })
 
   it('falls back to the file, then to none', async () => {

@@ -37,7 +37,7 @@ describe('ClockFloor', () => {
     expect(floor.now()).toBe(build + 100)
     floor.observe(build + 50, 'role')
     expect(floor.now()).toBe(build + 100)
-    file.value = { v: 1, rooted: 0, signed: build + 10, stored: build + 5000 }
+    file.value = { v: 2, stored: build + 5000 }
     await floor.load()
     expect(floor.now()).toBe(build + 5000)
   })
@@ -95,7 +95,7 @@ describe('ClockFloor', () => {
     const { floor, file } = floorAt(build + 4000 * day)
     floor.observe(build + day, 'role')
     await floor.persist()
-    expect(file.value).toEqual({ v: 1, rooted: 0, signed: build + day, stored: build + day })
+    expect(file.value).toEqual({ v: 2, stored: build + day })
   })
 
   it.each(['root', 'role'] as const)('a %s decades ahead is not believed', (by) => {
@@ -104,13 +104,26 @@ describe('ClockFloor', () => {
     expect(floor.floor()).toBe(build)
   })
 
-  it('a file from before roots were told from roles is read', async () => {
-    expect(parseStoredFloor({ v: 1, signed: 2, stored: 3 })).toEqual({
-      v: 1,
-      rooted: 0,
-      signed: 2,
-      stored: 3,
-    })
+  it('of a file of version 1 the estimate is read, and no signed time', () => {
+    expect(parseStoredFloor({ v: 1, rooted: 1, signed: 2, stored: 3 })).toEqual({ v: 2, stored: 3 })
+  })
+
+  it('what is stored is believed as far as a kept signature bears it out', async () => {
+    const file = new Memory()
+    file.value = { v: 2, stored: build + 4000 * day }
+    const { floor } = floorAt(0, file)
+    await floor.load()
+    expect(floor.now()).toBe(build + 45 * day)
+    floor.recall(build + 300 * day, 'root')
+    floor.recall(build + 310 * day, 'role')
+    expect(floor.now()).toBe(build + 355 * day)
+    floor.recall(build + 8000 * day, 'role')
+    expect(floor.now()).toBe(build + 355 * day)
+    // A forged one does not keep the true one from being written.
+    file.value = undefined
+    floor.observe(build + 360 * day, 'root')
+    await floor.persist()
+    expect(file.value).toEqual({ v: 2, stored: build + 360 * day })
   })
 
   it('a damaged file costs precision, no more', async () => {
@@ -121,12 +134,9 @@ describe('ClockFloor', () => {
     expect(file.damaged).toBe(false)
   })
 
-  it.each([null, 1, {}, { v: 2, signed: 1, stored: 1 }, { v: 1, signed: '1', stored: 1 }])(
-    'refuses %j',
-    (data) => {
-      expect(() => parseStoredFloor(data)).toThrow()
-    },
-  )
+  it.each([null, 1, {}, { v: 3, stored: 1 }, { v: 2, stored: '1' }])('refuses %j', (data) => {
+    expect(() => parseStoredFloor(data)).toThrow()
+  })
 })
 
 describe('a role’s key in a thief’s hands', () => {
@@ -139,7 +149,7 @@ describe('a role’s key in a thief’s hands', () => {
     expect(floor.floor()).toBe(now + hour)
     expect(floor.unbelieved()).toBe(now + 20 * hour)
     await floor.persist()
-    expect(file.value).toEqual({ v: 1, rooted: 0, signed: now + hour, stored: now })
+    expect(file.value).toEqual({ v: 2, stored: now })
     clock.advance(hour * 1000)
     expect(floor.now()).toBe(now + hour)
     clock.advance(20 * hour * 1000)
@@ -214,7 +224,7 @@ describe('a role’s key in a thief’s hands', () => {
     floor.observe(now + 60, 'root')
     await floor.persist(true)
     expect(floor.now()).toBe(now + 60)
-    expect(file.value).toMatchObject({ rooted: now + 60, stored: now + 60 })
+    expect(file.value).toEqual({ v: 2, stored: now + 60 })
   })
 
   it('a wall clock before the build is none', () => {
@@ -237,6 +247,7 @@ describe('a role’s key in a thief’s hands', () => {
     expect(floor.now()).toBe(now)
     const next = floorAt(0, file)
     await next.floor.load()
+    next.floor.recall(now - day, 'root')
     expect(next.floor.now()).toBe(now)
   })
 })

@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { nameFromText } from '../../module/dns/name.ts'
-import { localNames } from '../../module/query/local-names.ts'
+import { queryMessage } from '../../module/dns/query-message.ts'
+import { Query } from '../../module/query/query.ts'
+import { specialNames } from '../../module/query/special-names.ts'
 
-describe('localNames', () => {
-  const isLocal = localNames(['lan', 'home.arpa'])
+describe('names that are left to the stock resolver', () => {
+  const policy = { filtering: true, revision: 1, verdict: () => -1, exempt: () => false }
+  const special = specialNames(policy, ['lan', 'home.arpa'], true)
+  const isLocal = (name: Buffer, type: number) => {
+    const query = new Query(queryMessage(name, type), '192.0.2.1', 'udp')
+    query.read()
+    special(query)
+    return query.local
+  }
   it.each<[string, number, boolean]>([
     ['printer.lan', 1, true],
     ['lan', 6, true],

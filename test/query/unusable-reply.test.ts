@@ -6,6 +6,7 @@ import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
 import { Query } from '../../module/query/query.ts'
 import { clientsOf } from '../helpers/clients.ts'
+import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { opt, query, rdata, reply } from '../helpers/wire.ts'
 import { decode } from '../helpers/zone-text.ts'
@@ -24,7 +25,9 @@ function household() {
     ...{ localZones: [], refuseBypass: true, observe: () => undefined },
     rateLimit: { admit: () => 'answer', admitError: () => true },
     inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
-    upstream: { exchange: ({ message }, done) => queueMicrotask(() => done(answerOf(message), null)) },
+    upstream: {
+      exchange: ({ message }, done) => queueMicrotask(() => exchanged(message, answerOf(message), done)),
+    },
   })
   const ask = async () => {
     const asked = new Query(query({ name: 'a.example', type: 1, tail: opt() }), '192.0.2.7', 'udp')

@@ -6,6 +6,7 @@ import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
 import { PENDING, Query } from '../../module/query/query.ts'
 import { clientsOf } from '../helpers/clients.ts'
+import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { query, rdata, reply } from '../helpers/wire.ts'
 
@@ -39,7 +40,11 @@ function chainOf() {
     upstream: {
       exchange: ({ message }, done) =>
         waiting.push(() =>
-          done(reply(message, { answers: [{ type: 1, rdata: rdata.a('192.0.2.1'), ttl: 60 }] }), null),
+          exchanged(
+            message,
+            reply(message, { answers: [{ type: 1, rdata: rdata.a('192.0.2.1'), ttl: 60 }] }),
+            done,
+          ),
         ),
     },
   })

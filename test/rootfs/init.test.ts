@@ -83,6 +83,28 @@ describe.skipIf(process.getuid?.() !== 0)('/etc/init.d/securenet start', () => {
     )
   })
 
+  it('takes warning pages of other filters over', () => {
+    const pages = "\tlist warning_page '192.0.2.80'\n\tlist warning_page '2001:db8::80#malware'\n"
+    const before = modem.read('etc/config/securenet')
+    modem.put('etc/config/securenet', before.replace(/^\toption in_flight.*\n/m, pages))
+    expect(modem.init('start').err).toBe('')
+    expect(configOf().upstream.warningPages).toEqual([
+      { address: '192.0.2.80' },
+      { address: '2001:db8::80', category: 'malware' },
+    ])
+  })
+
+  it('names a warning page that is none', () => {
+    const before = modem.read('etc/config/securenet')
+    modem.put(
+      'etc/config/securenet',
+      before.replace(/^\toption in_flight.*\n/m, "\tlist warning_page '192.0.2.80#anger'\n"),
+    )
+    const { code, err } = modem.init('start')
+    expect(code).toBe(1)
+    expect(err).toContain('securenet.upstream.warning_page')
+  })
+
   it('takes resolvers of networks over, by their devices', () => {
     modem.put('netifd/guest/device', 'br-guest')
     const views = `

@@ -161,6 +161,105 @@ describe('hotplug', () => {
     expect(told()).toBe('wan_6')
   })
 
+  /** A VPN client with the default route, beside the line. */
+  function vpn(device: string, files: Record<string, string> = {}): void {
+    modem.put('netifd/vpn/device', device)
+    modem.put('netifd/vpn/gateway4', '0.0.0.0')
+    for (const [path, text] of Object.entries(files)) modem.put(path, text)
+  }
+  const overWan = 'default dev DEVICE metric 5\ndefault via 192.0.2.1 dev pppoe-wan metric 10\n'
+  it.each<[what: string, device: string, files: Record<string, string>]>([
+    ['WireGuard by its name', 'wg0', {}],
+    ['WireGuard by netifd', 'home', { 'netifd/vpn/protocol': 'wireguard' }],
+    ['WireGuard by the kernel', 'home', { 'net/home/uevent': 'DEVTYPE=wireguard\nIFINDEX=9\n' }],
+    ['OpenVPN', 'ovpn', { 'netifd/vpn/protocol': 'none', 'net/ovpn/tun_flags': '0x1001' }],
+    ['L2TP', 'l2tp-vpn', { 'netifd/vpn/protocol': 'l2tp', 'net/l2tp-vpn/type': '512' }],
+    ['GRE', 'gre4-vpn', { 'net/gre4-vpn/type': '778' }],
+  ])('the line that carries the tunnel is the line: %s', (_, device, files) => {
+    vpn(device, files)
+    modem.put('routes4', overWan.replace('DEVICE', device))
+    event({ ACTION: 'ifup', INTERFACE: 'vpn' })
+    expect(told()).toBe('wan')
+  })
+
+  it('the route to the tunnel’s other end tells the line where there is no other default route', () => {
+    vpn('wg0')
+    modem.put('routes4', 'default dev wg0 proto static scope link\n')
+    modem.put('host-routes4', '203.0.113.5 via 198.51.100.1 dev wwan0 proto static\n')
+    event({ ACTION: 'ifup' })
+    expect(told()).toBe('wwan')
+  })
+
+  it('WireGuard’s peer tells it before another default route does', () => {
+    vpn('wg0')
+    modem.put('routes4', overWan.replace('DEVICE', 'wg0'))
+    modem.put('host-routes4', '203.0.113.5 via 198.51.100.1 dev wwan0 proto static\n')
+    modem.put('stub-bin/wg', '#!/bin/sh\nprintf "key=\\t203.0.113.5:51820\\n"\n', 0o755)
+    event({ ACTION: 'ifup' })
+    expect(told()).toBe('wwan')
+  })
+
+  it('netifd tells it where no route does', () => {
+    vpn('wg0')
+    modem.put('routes4', 'default dev wg0\n')
+    event({ ACTION: 'ifup' })
+    expect(told()).toBe('wan')
+  })
+
+  it('a modem stick that is no line of ours is no tunnel', () => {
+    modem.put('netifd/stick/device', 'wwan1')
+    modem.put('netifd/stick/gateway4', '198.51.100.9')
+    modem.put('net/wwan1/device/.keep', '')
+    modem.put('net/wwan1/type', '65534')
+    modem.put('routes4', 'default dev wwan1 metric 5\ndefault dev pppoe-wan metric 10\n')
+    event({ ACTION: 'ifup' })
+    expect(told()).toBe('stick')
+  })
+
+  it('a tunnel that is a half of the line is the line: DS-Lite', () => {
+    modem.put('netifd/wan6_4/device', 'ds-wan6_4')
+    modem.put('netifd/wan6_4/gateway4', '0.0.0.0')
+    modem.put('net/ds-wan6_4/type', '769')
+    modem.put('routes4', 'default dev ds-wan6_4 scope link\n')
+    event({ ACTION: 'ifup' })
+    expect(told()).toBe('wan6_4')
+  })
+
+  it('a line may be a tunnel itself', () => {
+    modem.put('netifd/wan/protocol', 'l2tp')
+    modem.put('routes4', 'default dev pppoe-wan metric 5\ndefault dev wwan0 metric 10\n')
+    event({ ACTION: 'ifup' })
+    expect(told()).toBe('wan')
+  })
+
+  it('starts a process for news only: interface, resolvers, or a module that has started again', () => {
+    const times = () => modem.read('tools.log').match(/^cli active-interface/gm)?.length ?? 0
+    const counts = [
+      () => {},
+      () => {},
+      () => modem.put('routes4', 'default dev wwan0\n'),
+      () => {},
+      () => modem.put('netifd/wwan/resolvers', '192.0.2.53'),
+      () => {},
+      () => modem.put('var/run/securenet.pid', '4711\n'),
+      () => {},
+    ].map((change) => {
+      change()
+      event({ ACTION: 'ifupdate', INTERFACE: 'wan' })
+      return times()
+    })
+    expect(counts).toEqual([1, 1, 2, 2, 3, 3, 4, 4])
+  })
+
+  it('tells again what the module did not take', () => {
+    answering('exit 3')
+    event({ ACTION: 'ifup' })
+    answering('exit 0')
+    modem.put('tools.log', '')
+    event({ ACTION: 'ifupdate' })
+    expect(told()).toBe('wan')
+  })
+
   it('asks netifd where the main table has no default route', () => {
     modem.put('routes4', '')
     event({ ACTION: 'ifdown' })

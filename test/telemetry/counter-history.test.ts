@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLog } from '../../module/base/log.ts'
+import { weekOf } from '../../module/blockpage/page-data.ts'
 import { StateFile } from '../../module/platform/state-file.ts'
 import { CounterHistory, parseStoredCounters } from '../../module/telemetry/counter-history.ts'
 import { Counters } from '../../module/telemetry/counters.ts'
@@ -29,7 +30,7 @@ describe('the week’s counts', () => {
     await before.kept.stop()
     const after = history()
     await after.kept.start()
-    expect([...after.counters.stoppedThisWeek()]).toEqual([['phishing', 1]])
+    expect([...weekOf(after.counters.lastDays())]).toEqual([['phishing', 1]])
   })
 
   it('are not written where nothing was counted', async () => {
@@ -55,7 +56,7 @@ describe('the week’s counts', () => {
     writeFileSync(join(folder, 'counters.state'), 'rubbish')
     const { counters, kept } = history()
     await kept.start()
-    expect([...counters.stoppedThisWeek()]).toEqual([])
+    expect([...weekOf(counters.lastDays())]).toEqual([])
     await kept.stop()
   })
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { weekOf } from '../../module/blockpage/page-data.ts'
 import { Counters } from '../../module/telemetry/counters.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
@@ -25,9 +26,9 @@ describe('counters', () => {
     clock.advance(3 * DAY)
     counters.observe({ reason: 'blocked', category: 1 })
     counters.observe({ reason: 'resolver-bypass', category: 5 })
-    expect([...counters.stoppedThisWeek()]).toEqual([['phishing', 2]])
+    expect([...weekOf(counters.lastDays())]).toEqual([['phishing', 2]])
     clock.advance(5 * DAY)
-    expect([...counters.stoppedThisWeek()]).toEqual([['phishing', 1]])
+    expect([...weekOf(counters.lastDays())]).toEqual([['phishing', 1]])
   })
 
   it('survives a restart, and leaves nothing after a wipe', () => {
@@ -35,9 +36,9 @@ describe('counters', () => {
     before.observe({ reason: 'blocked', category: 0 })
     const after = new Counters(() => 0)
     after.restore(before.history())
-    expect([...after.stoppedThisWeek()]).toEqual([['malware', 1]])
+    expect([...weekOf(after.lastDays())]).toEqual([['malware', 1]])
     after.wipe()
-    expect([...after.stoppedThisWeek(), ...after.history()]).toEqual([])
+    expect([...weekOf(after.lastDays()), ...after.history()]).toEqual([])
   })
 
   it('adds what another thread has counted, and forgets it there', () => {
@@ -54,7 +55,7 @@ describe('counters', () => {
       byReason: { blocked: 3, 'resolver-bypass': 1, cached: 1 },
       blockedByCategory: { malware: 1, phishing: 2, 'resolver-bypass': 1 },
     })
-    expect(Object.fromEntries(main.stoppedThisWeek())).toEqual({ malware: 1, phishing: 2 })
-    expect([...other.stoppedThisWeek(), other.peek().questions]).toEqual([0])
+    expect(Object.fromEntries(weekOf(main.lastDays()))).toEqual({ malware: 1, phishing: 2 })
+    expect([...weekOf(other.lastDays()), other.peek().questions]).toEqual([0])
   })
 })

@@ -9,14 +9,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { askDaemon } from '../../module/local/socket.ts'
 import type { ThreadStatus } from '../../module/threads/query-threads.ts'
 import { startModule } from '../../scripts/bench/module-under-test.ts'
-import { blockAddress } from '../../scripts/bench/peers.ts'
-import { openBroker, type PreparedList, prepareList, publish } from '../../scripts/bench/prepared-list.ts'
+import { BLOCK_ADDRESS } from '../../scripts/bench/peers.ts'
+import {
+  openBroker,
+  order,
+  type PreparedList,
+  prepareList,
+  publish,
+} from '../../scripts/bench/prepared-list.ts'
 import { questionFor, type ServerProcess } from '../../scripts/bench/server-process.ts'
 import { DemoUpstream } from '../../scripts/household/demo-upstream.ts'
-import { household } from '../../scripts/household/module-config.ts'
-import { signerOf } from '../../scripts/operator/keys.ts'
-import { giveOrder } from '../../scripts/operator/orders.ts'
-import { KeyFolder } from '../../scripts/operator/signing/key-folder.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const folder = mkdtempSync(join(tmpdir(), 'securenet-threads-'))
@@ -111,7 +113,7 @@ describe('two threads', () => {
       nodeFlags: ['--require', join(import.meta.dirname, 'saboteur.cjs')],
     })
     module.spawn()
-    await module.answering(kept[0]!, blockAddress)
+    await module.answering(kept[0]!, BLOCK_ADDRESS)
     // Names are answered before anybody can be asked for the status.
     while ((await status().catch(() => null)) === null) await sleep(20)
     await until(bothServe)
@@ -125,7 +127,7 @@ describe('two threads', () => {
   })
 
   it('block what is listed, and nothing else', async () => {
-    expect(await askBoth(kept)).toEqual([blockAddress])
+    expect(await askBoth(kept)).toEqual([BLOCK_ADDRESS])
     expect(await askBoth(kept.map((name) => `un${name}`))).toEqual([demoAddress])
   })
 
@@ -165,31 +167,23 @@ describe('two threads', () => {
       }
     }
     await died()
-    expect([...(await askAll(kept.slice(0, 50))).addresses]).toEqual([blockAddress])
+    expect([...(await askAll(kept.slice(0, 50))).addresses]).toEqual([BLOCK_ADDRESS])
     await until(bothServe)
-    expect(await askBoth(kept)).toEqual([blockAddress])
+    expect(await askBoth(kept)).toEqual([BLOCK_ADDRESS])
   })
 
   it('switch to a new list', async () => {
-    expect(await askBoth(dropped)).toEqual([blockAddress])
+    expect(await askBoth(dropped)).toEqual([BLOCK_ADDRESS])
     await publish(prepared.home, broker.broker, 2)
     await until(({ list }) => list.version === 2)
-    expect(await askBoth(kept)).toEqual([blockAddress])
+    expect(await askBoth(kept)).toEqual([BLOCK_ADDRESS])
     // A thread hears of it a moment later.
-    await expect.poll(() => askBoth(dropped.map((name) => `next-${name}`))).toEqual([blockAddress])
+    await expect.poll(() => askBoth(dropped.map((name) => `next-${name}`))).toEqual([BLOCK_ADDRESS])
     await expect.poll(() => askBoth(dropped)).toEqual([demoAddress])
   })
 
   it('let everything through once the line is disabled', async () => {
-    const keys = await KeyFolder.open(prepared.home.keysDir)
-    const tools = { broker: broker.broker, now: () => Date.now(), ...signerOf(keys) }
-    const order = {
-      lineId: household.lineId,
-      service: 'disabled',
-      reason: 'customer',
-      by: 'customer',
-    } as const
-    await giveOrder(tools, order, { wait: false })
+    await order(prepared.home, broker.broker, { service: 'disabled', reason: 'customer' })
     await until(({ protecting }) => !protecting)
     await expect.poll(() => askBoth(kept)).toEqual([demoAddress])
   })

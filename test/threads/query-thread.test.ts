@@ -14,7 +14,7 @@ import { query, rdata, reply } from '../helpers/wire.ts'
 /** What Cisco's resolvers answer for phishing: counted as blocked behind us (docs/dns.md, Blocked). */
 const blockedBehind = '146.112.61.108'
 const phishing = 1
-const state: QueryState = { filtering: true, list: null, allow: [], resolvers: [], notices: false }
+const state: QueryState = { filtering: true, list: null, allow: [], resolvers: [] }
 
 const closing: Socket[] = []
 afterEach(() => {

@@ -14,7 +14,7 @@ import { FakeClock } from '../helpers/fake-clock.ts'
 
 const clearAnswer = [192, 0, 2, 1]
 const blockAnswer = [198, 18, 0, 53]
-const state = { filtering: true, list: '/run/list', allow: [], resolvers: [], notices: false }
+const state = { filtering: true, list: '/run/list', allow: [], resolvers: [] }
 const probe = { name: 'phishing.test.example', address: '198.18.0.53', fresh: 'x.lan', timeoutMs: 1500 }
 
 /** A reply with one address record, which ends with its address. */

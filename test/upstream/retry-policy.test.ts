@@ -5,6 +5,7 @@ import {
   afterReply,
   afterSilence,
   afterTrouble,
+  afterUnreadable,
   pauseMs,
   type ReplyCase,
   type TroubleCase,
@@ -20,11 +21,15 @@ describe('after a reply', () => {
   it.each<[string, Partial<ReplyCase>, string]>([
     ['an answer', {}, 'accept'],
     ['NXDOMAIN', { rcode: Rcode.NXDOMAIN }, 'accept'],
-    ['FORMERR with an OPT', { rcode: Rcode.FORMERR }, 'accept'],
+    ['FORMERR with an OPT', { rcode: Rcode.FORMERR }, 'server-trouble'],
     ['FORMERR without one', { rcode: Rcode.FORMERR, hasOpt: false }, 'without-opt'],
     ['NOTIMP without one', { rcode: Rcode.NOTIMP, hasOpt: false }, 'without-opt'],
     ['BADVERS', { rcode: Rcode.BADVERS }, 'without-opt'],
-    ['FORMERR to a question without OPT', { rcode: Rcode.FORMERR, hasOpt: false, optSent: false }, 'accept'],
+    [
+      'FORMERR to a question without OPT',
+      { rcode: Rcode.FORMERR, hasOpt: false, optSent: false },
+      'server-trouble',
+    ],
     ['SERVFAIL', { rcode: Rcode.SERVFAIL }, 'server-trouble'],
     ['REFUSED', { rcode: Rcode.REFUSED }, 'server-trouble'],
     ['a server that knows no cookies', { cookieSent: true }, 'accept'],
@@ -34,27 +39,35 @@ describe('after a reply', () => {
     ['BADCOOKIE', { ...withCookie, rcode: Rcode.BADCOOKIE }, 'new-cookie'],
     ['BADCOOKIE again', { ...withCookie, rcode: Rcode.BADCOOKIE, badCookies: 1 }, 'tcp'],
     ['FORMERR to a cookie', { ...withCookie, rcode: Rcode.FORMERR }, 'without-cookie'],
-    ['BADCOOKIE that nothing was sent for', { rcode: Rcode.BADCOOKIE }, 'accept'],
+    ['BADCOOKIE that nothing was sent for', { rcode: Rcode.BADCOOKIE }, 'server-trouble'],
+    ['NOTIMP with an OPT', { rcode: Rcode.NOTIMP }, 'server-trouble'],
   ])('%s', (_name, of, expected) => {
     expect(afterReply({ ...answered, ...of })).toBe(expected)
   })
 })
 
-describe('after SERVFAIL or REFUSED', () => {
-  const alone: TroubleCase = {
-    ...{ rcode: Rcode.SERVFAIL, another: false, busy: false, refusals: 0, hasSecondBest: false },
-  }
+describe('after an error that is the server’s', () => {
+  const alone: TroubleCase = { rcode: Rcode.SERVFAIL, another: false, busy: false }
   it.each<[string, Partial<TroubleCase>, string]>([
     ['SERVFAIL, another server', { another: true }, 'elsewhere'],
     ['SERVFAIL, none left', {}, 'accept'],
     ['SERVFAIL, busy', { busy: true }, 'accept'],
+    ['FORMERR, another server', { rcode: Rcode.FORMERR, another: true }, 'elsewhere'],
+    ['NOTIMP, none left', { rcode: Rcode.NOTIMP, busy: true }, 'accept'],
     ['REFUSED, another server', { rcode: Rcode.REFUSED, another: true, busy: true }, 'elsewhere'],
-    ['REFUSED, busy', { rcode: Rcode.REFUSED, busy: true, refusals: 5 }, 'later'],
-    ['REFUSED, first time', { rcode: Rcode.REFUSED }, 'later'],
-    ['REFUSED, second time', { rcode: Rcode.REFUSED, refusals: 1 }, 'accept'],
-    ['REFUSED by all', { rcode: Rcode.REFUSED, hasSecondBest: true }, 'accept'],
+    ['REFUSED, busy', { rcode: Rcode.REFUSED, busy: true }, 'later'],
+    ['REFUSED, not busy', { rcode: Rcode.REFUSED }, 'accept'],
   ])('%s', (_name, of, expected) => {
     expect(afterTrouble({ ...alone, ...of })).toBe(expected)
+  })
+
+  it.each([
+    [false, true, 'tcp'],
+    [false, false, 'tcp'],
+    [true, true, 'elsewhere'],
+    [true, false, 'give-up'],
+  ])('unreadable, over TCP %s, another server %s: %s', (overTcp, another, expected) => {
+    expect(afterUnreadable(overTcp, another)).toBe(expected)
   })
 
   it('pauses ever longer, up to 800 ms', () => {
@@ -71,13 +84,14 @@ describe('without a reply', () => {
     expect(afterSilence(triesLeft, isLate)).toBe(expected)
   })
 
-  const lost = { overTcp: true, caseWrong: false, messages: 3, lost: 0 }
+  const lost = { overTcp: true, caseWrong: false, bareError: false, messages: 3, lost: 0 }
   it.each([
     ['a kept connection', {}, 'reconnect'],
     ['one that brought nothing', { messages: 0 }, 'unreachable'],
     ['one after many', { lost: 8 }, 'unreachable'],
     ['UDP is waited for', { overTcp: false }, 'wait'],
-    ['UDP came with another case', { overTcp: false, caseWrong: true }, 'fold-case'],
+    ['UDP came with another case', { overTcp: false, caseWrong: true }, 'as-it-comes'],
+    ['UDP brought an error without its question', { overTcp: false, bareError: true }, 'as-it-comes'],
   ])('a lost connection, %s', (_name, of, expected) => {
     expect(afterLostConnection({ ...lost, ...of })).toBe(expected)
   })

@@ -45,6 +45,11 @@ export interface Head {
   stable: Release
   /** A staged roll-out: modems with hash(modemId, salt) mod 100 < percent take this one. */
   candidate?: { percent: number; salt: string; release: Release }
+  /**
+   * The version that may have many more or fewer names than the one before (keys document, roles.list.maxChange): a head
+   * that says so is signed by a fleet key as well.
+   */
+  largeChange?: number
   /** Names (A-labels) never blocked, with everything below them, whatever the list says. */
   allow: readonly string[]
 }

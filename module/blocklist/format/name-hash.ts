@@ -40,6 +40,7 @@ export interface NameHash {
 export function createNameHash({ k0, k1 }: HashKey): NameHash {
   const hi = new Int32Array(MAX_LABELS)
   const lo = new Int32Array(MAX_LABELS)
+  const hashes = { hi, lo }
   const starts = new Uint8Array(MAX_LABELS + 1)
 
   function suffixes(wire: Uint8Array, start: number): number {
@@ -79,40 +80,48 @@ export function createNameHash({ k0, k1 }: HashKey): NameHash {
         }
         v0 ^= word
       }
-      finish(v0, v1, v2, v3, words << 26, n)
+      finish(v0, v1, v2, v3, words << 26, n, hashes)
     }
     return labels
   }
 
-  /** HalfSipHash's last block (the length) and both output words, for one suffix. */
-  function finish(s0: number, s1: number, s2: number, s3: number, last: number, n: number): void {
-    let v0 = s0
-    let v1 = s1
-    let v2 = s2
-    let v3 = s3 ^ last
-    for (let round = 0; round < 10; round += 1) {
-      if (round === 2) {
-        v0 ^= last
-        v2 ^= 0xee
-      } else if (round === 6) {
-        hi[n] = v1 ^ v3
-        v1 ^= 0xdd
-      }
-      v0 = (v0 + v1) | 0
-      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
-      v0 = (v0 << 16) | (v0 >>> 16)
-      v2 = (v2 + v3) | 0
-      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
-      v0 = (v0 + v3) | 0
-      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
-      v2 = (v2 + v1) | 0
-      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
-      v2 = (v2 << 16) | (v2 >>> 16)
-    }
-    lo[n] = v1 ^ v3
-  }
-
   return { suffixes, hi, lo }
+}
+
+/** HalfSipHash's last block (the length) and both output words, for one suffix. */
+function finish(
+  s0: number,
+  s1: number,
+  s2: number,
+  s3: number,
+  last: number,
+  n: number,
+  { hi, lo }: Pick<NameHash, 'hi' | 'lo'>,
+): void {
+  let v0 = s0
+  let v1 = s1
+  let v2 = s2
+  let v3 = s3 ^ last
+  for (let round = 0; round < 10; round += 1) {
+    if (round === 2) {
+      v0 ^= last
+      v2 ^= 0xee
+    } else if (round === 6) {
+      hi[n] = v1 ^ v3
+      v1 ^= 0xdd
+    }
+    v0 = (v0 + v1) | 0
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
+    v0 = (v0 << 16) | (v0 >>> 16)
+    v2 = (v2 + v3) | 0
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+    v0 = (v0 + v3) | 0
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+    v2 = (v2 + v1) | 0
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
+    v2 = (v2 << 16) | (v2 >>> 16)
+  }
+  lo[n] = v1 ^ v3
 }
 
 /** Four octets as a little-endian word with A-Z folded to a-z; octets past the end count as zero. */

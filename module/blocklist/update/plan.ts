@@ -21,22 +21,31 @@ export function chooseRelease(head: Head, modemId: string, failed: ReadonlySet<n
   return candidate.release
 }
 
-/** A head that would take the list back; it is over once a head names what serves. */
-export class Rollback extends SecureNetError {
-  constructor(message: string, remedy: string) {
-    super('LIST_ROLLBACK', message, remedy)
-  }
+/** Signed, and not obeyed; it is over once a head names what serves. */
+export class RefusedHead extends SecureNetError {}
+
+/** A head that would take the list back. */
+function rollback(message: string, remedy: string): RefusedHead {
+  return new RefusedHead('LIST_ROLLBACK', message, remedy)
+}
+
+/**
+ * Between two versions the number of names may change by so many percent of it (keys document, roles.list.maxChange), unless
+ * the head says otherwise under a second role: a stolen list key alone must not empty the list.
+ */
+function changesTooMuch(from: number, to: number, maxChange: number | undefined): boolean {
+  return maxChange !== undefined && Math.abs(to - from) * 100 > from * maxChange
 }
 
 /** A release against what serves: whether to fetch it, nothing to do, or why it is refused. */
 export function judgeRelease(
-  { version, result }: Release,
+  { version, result, names }: Release,
   { current, failed }: Pick<UpdateState, 'current' | 'failed'>,
-  epoch: number,
+  { epoch, maxChange }: { epoch: number; maxChange?: number | undefined },
 ): 'fetch' | 'serves' | SecureNetError {
   const sameEpoch = (current?.epoch ?? 0) === epoch
   if (current && version < current.version && sameEpoch) {
-    return new Rollback(
+    return rollback(
       `version ${version} is older than ${current.version}, which serves`,
       'To take content back, publish it under a higher version.',
     )
@@ -48,9 +57,16 @@ export function judgeRelease(
       'Publish a better one under a higher version.',
     )
   }
+  // Under new keys the number may be right again that a thief has changed.
+  if (current && current.version !== version && sameEpoch && changesTooMuch(current.names, names, maxChange))
+    return new RefusedHead(
+      'LIST_CHANGE_TOO_LARGE',
+      `version ${version} has ${names} names, ${current.version} has ${current.names}: a change of more than ${maxChange} %`,
+      'If it is meant, publish it with `list publish --large-change`, which the fleet key signs as well.',
+    )
   if (current?.version !== version) return 'fetch'
   if (current.result === result) return 'serves'
-  return new Rollback(
+  return rollback(
     `version ${version}, which serves, is to have another content`,
     'Publish it under a higher version.',
   )

@@ -15,6 +15,8 @@ export interface Wanted {
   head: Head
   epoch: number
   release: Release
+  /** Percent of the names that serve; undefined: any number. */
+  maxChange?: number | undefined
 }
 
 export interface SchedulerOptions {
@@ -101,7 +103,7 @@ export class Scheduler {
     await this.cancel()
     if (!wanted) return
     const { release, epoch } = wanted
-    const judged = judgeRelease(release, keeper.value, epoch)
+    const judged = judgeRelease(release, keeper.value, wanted)
     if (judged instanceof SecureNetError) onError(judged)
     else if (judged === 'fetch') this.#begin(wanted)
     else {

@@ -1,4 +1,4 @@
-import type { Digest } from '../format/head.ts'
+import type { Digest, Head } from '../format/head.ts'
 
 /** A finished file of the list. */
 export interface ListFile {
@@ -25,6 +25,8 @@ export interface UpdateState {
   issuedAt: number
   expires: number
   allow: readonly string[]
+  /** The newest head as it was signed (JWS); what is written above of it counts where this still verifies. */
+  document: string
   current: ListFile | null
   /** Kept until `current` has proved itself. */
   previous: ListFile | null
@@ -43,6 +45,7 @@ export const freshState: UpdateState = {
   issuedAt: 0,
   expires: 0,
   allow: [],
+  document: '',
   current: null,
   previous: null,
   probation: null,
@@ -74,16 +77,55 @@ function isListFile(value: unknown): boolean {
 export function parseUpdateState(data: unknown): UpdateState {
   if (!isObject(data) || data['format'] !== 1) throw new Error('it is no state of format 1')
   const state = { ...freshState, ...data } as UpdateState
-  const { epoch, sequence, issuedAt, expires, allow, current, previous, probation, failed, damaged } = state
+  const { epoch, sequence, issuedAt, expires, allow, document } = state
+  const { current, previous, probation, failed, damaged } = state
   const isWhole =
     [epoch, sequence, issuedAt, expires].every(isCount) &&
     [current, previous].every(isListFile) &&
     (probation === null || [probation.served, probation.starts].every(isCount)) &&
     Array.isArray(allow) &&
     allow.every(isText) &&
+    isText(document) &&
     Array.isArray(failed) &&
     failed.every(isCount) &&
     typeof damaged === 'boolean'
   if (!isWhole) throw new Error('a member of the state is not what it should be')
   return state
+}
+
+/** A head whose signatures count, and under which keys. */
+export interface SignedHead {
+  readonly head: Head
+  /** control/documents/verify.ts */
+  readonly epoch: number
+  /** As it was signed. */
+  readonly document: string
+}
+
+type OfHead = Pick<UpdateState, 'epoch' | 'sequence' | 'issuedAt' | 'expires' | 'allow' | 'document'>
+const noHead: OfHead = { epoch: 0, sequence: 0, issuedAt: 0, expires: 0, allow: [], document: '' }
+
+/** What a state keeps of the newest head. */
+export function ofHead({ head, epoch, document }: SignedHead): OfHead {
+  const { sequence, issuedAt, expires, allow } = head
+  return { epoch, sequence, issuedAt, expires, allow, document }
+}
+
+/**
+ * What a state says of the newest head, as far as the head itself bears it out: else whoever could once write the file would
+ * except every name, or refuse every later head, for good. The list goes on serving.
+ * @param kept null: none, or none that verifies
+ */
+export function borneOut(state: UpdateState, kept: SignedHead | null): UpdateState {
+  const { head, epoch } = kept ?? {}
+  const newest = Math.max(0, head?.stable.version ?? 0, head?.candidate?.release.version ?? 0)
+  const isNamed = (file: ListFile) => file.version <= newest && (file.epoch ?? 0) <= (epoch ?? 0)
+  const { current } = state
+  return {
+    ...state,
+    ...(kept ? ofHead(kept) : noHead),
+    // Of keys before all others: any head may take its place.
+    current: current && !isNamed(current) ? { ...current, epoch: 0 } : current,
+    failed: state.failed.filter((version) => version <= newest),
+  }
 }

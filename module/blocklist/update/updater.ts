@@ -3,14 +3,15 @@ import type { Log } from '../../base/log.ts'
 import type { Head } from '../format/head.ts'
 import type { Store } from '../store/store.ts'
 import type { AcceptanceCheck } from './acceptance.ts'
+import { type AllowSummary, allowSummary, checkAllow } from './allow-list.ts'
 import { Downloader, type DownloaderOptions } from './downloader.ts'
 import type { JobPhase } from './job.ts'
 import { ListFolder } from './list-folder.ts'
 import { ListHead } from './list-head.ts'
-import { chooseRelease, Rollback } from './plan.ts'
+import { chooseRelease, RefusedHead } from './plan.ts'
 import { Scheduler, type Wanted } from './scheduler.ts'
 import { ServingList } from './serving-list.ts'
-import { freshState } from './state.ts'
+import { borneOut, freshState, ofHead, type SignedHead } from './state.ts'
 import { StateKeeper } from './state-keeper.ts'
 
 export interface UpdaterOptions extends DownloaderOptions {
@@ -25,6 +26,10 @@ export interface UpdaterOptions extends DownloaderOptions {
   floor: () => number
   log: Log
   gate: AcceptanceCheck
+  /** Its names are never excepted. */
+  testZone?: string
+  /** Percent by which the number of names may change between two versions; undefined: by any (plan.ts). */
+  maxChange?: () => number | undefined
   /** 0 <= x < 1, for the jitter of retries. */
   random?: () => number
   /** The list that serves from now on; the former store is closed once this returns. */
@@ -56,6 +61,8 @@ export interface UpdateStatus {
   /** Stable code of what went wrong last, until an update succeeds. */
   lastError: string | null
   failedVersions: readonly number[]
+  /** The names that the newest head excepts from the list. */
+  allow: AllowSummary
 }
 
 /** Keeps one list up to date: takes heads, and brings here what the newest one means for this modem. */
@@ -67,6 +74,9 @@ export class Updater {
   readonly #newest: ListHead
   readonly #scheduler: Scheduler
   #lastError: unknown = null
+  #allowed = allowSummary([])
+  /** Of the newest head. */
+  #document = ''
   #isRunning = false
   #isWanted = true
   /** A head that comes meanwhile waits: what it fetches would be wiped from under it. */
@@ -103,7 +113,7 @@ export class Updater {
       serving: this.#serving,
       wanted: () => this.#wanted(),
       onServes: () => {
-        if (this.#lastError instanceof Rollback) this.#lastError = null
+        if (this.#lastError instanceof RefusedHead) this.#lastError = null
       },
       onStatus: () => options.onStatus?.(),
       onError: (error) => this.#fail(error),
@@ -116,6 +126,24 @@ export class Updater {
     this.#serving.start()
     this.#allow(this.#keeper.value.allow)
     return this.#serving.store
+  }
+
+  /**
+   * To be called once after start(), before anyone asks the list.
+   * @param verify of the head that was kept, as it was signed; rejects where its signature does not count (any more)
+   */
+  async bearOut(verify: (document: string) => Promise<Omit<SignedHead, 'document'>>): Promise<void> {
+    const { document } = this.#keeper.value
+    let kept: SignedHead | null = null
+    try {
+      if (document !== '') kept = { ...(await verify(document)), document }
+      if (kept) this.#check(kept.head)
+    } catch (error) {
+      kept = null
+      this.#options.log.warn('list-head-unverified', { code: codeOf(error), message: messageOf(error) })
+    }
+    this.#keeper.assume(borneOut(this.#keeper.value, kept))
+    this.#allow(this.#keeper.value.allow)
   }
 
   /** Stops at once; what was downloaded is kept for the next start. The store is closed: it must not be asked again. */
@@ -140,21 +168,32 @@ export class Updater {
   /**
    * A head whose signature and schema were checked. An older one than seen is ignored; the newest is remembered also while
    * the list is not wanted. Resolves when it is on the medium; the update itself goes on behind.
-   * @param epoch of the role's keys (control/documents/trust.ts): after a rotation, numbers that a stolen key burnt are free again
+   * @param epoch of the role's keys (control/documents/verify.ts): after a rotation, numbers that a stolen key burnt are free again
+   * @param document as it was signed
    */
-  async offerHead(head: Head, epoch = this.#keeper.value.epoch): Promise<void> {
+  async offerHead(head: Head, epoch = this.#keeper.value.epoch, document = ''): Promise<void> {
     await this.#wiping
     if (!this.#isRunning) return
-    const { list, log } = this.#options
-    if (head.list !== list) {
-      this.#fail(new SecureNetError('LIST_WRONG_LIST', `a head of list ${head.list}, not of ${list}`))
+    const { log } = this.#options
+    try {
+      this.#check(head)
+    } catch (error) {
+      this.#fail(error)
       return
     }
     if (!this.#newest.offer(head, epoch)) {
       log.warn('list-head-ignored', { epoch, sequence: head.sequence, newest: this.#newest.rank.sequence })
       return
     }
+    this.#document = document
     if (this.#isWanted) await this.#take(head)
+  }
+
+  /** @throws SecureNetError LIST_WRONG_LIST, LIST_ALLOW_TOO_WIDE */
+  #check({ list, allow }: Head): void {
+    const { list: ours, testZone } = this.#options
+    if (list !== ours) throw new SecureNetError('LIST_WRONG_LIST', `a head of list ${list}, not of ${ours}`)
+    checkAllow(allow, testZone)
   }
 
   /**
@@ -169,11 +208,11 @@ export class Updater {
     if (isNews && this.#isWanted && this.#isRunning && head) await this.#take(head)
   }
 
-  async #take({ sequence, issuedAt, expires, allow }: Head): Promise<void> {
+  async #take(head: Head): Promise<void> {
     const { epoch } = this.#newest.rank
     const rotated = epoch > this.#keeper.value.epoch
-    this.#allow(allow)
-    const patch = { epoch, sequence, issuedAt, expires, allow, ...(rotated ? { failed: [] } : {}) }
+    this.#allow(head.allow)
+    const patch = { ...ofHead({ head, epoch, document: this.#document }), ...(rotated ? { failed: [] } : {}) }
     await this.#keeper.save(patch).catch((error) => {
       // Written with whatever is written next: else a list would serve whose head is forgotten at the next start.
       this.#keeper.assume({ ...this.#keeper.value, ...patch })
@@ -184,6 +223,7 @@ export class Updater {
 
   /** A name that is none must not keep the list from being updated. */
   #allow(names: readonly string[]): void {
+    this.#allowed = allowSummary(names)
     try {
       this.#options.onAllow?.(names)
     } catch (error) {
@@ -196,7 +236,9 @@ export class Updater {
     const { head, rank } = this.#newest
     if (!head || !this.#isWanted || !this.#isRunning || this.#wiping) return undefined
     const failed = new Set(this.#keeper.value.failed)
-    return { head, epoch: rank.epoch, release: chooseRelease(head, this.#options.modemId, failed) }
+    const release = chooseRelease(head, this.#options.modemId, failed)
+    const maxChange = head.largeChange === release.version ? undefined : this.#options.maxChange?.()
+    return { head, epoch: rank.epoch, release, maxChange }
   }
 
   /** The self-test has passed with the list that serves. */
@@ -236,13 +278,15 @@ export class Updater {
     this.#allow([])
     await this.#serving.end()
     this.#lastError = null
-    const { epoch, sequence } = this.#keeper.value
+    const { epoch, sequence, document } = this.#keeper.value
     try {
       // The files first: they are what a full medium needs the room of.
       this.#folder.wipe()
     } finally {
       // Whatever the medium leaves there: nothing of it serves, and a later head is not told that it does.
-      await this.#keeper.replace({ ...freshState, epoch, sequence }).catch((error) => this.#fail(error))
+      await this.#keeper
+        .replace({ ...freshState, epoch, sequence, document })
+        .catch((error) => this.#fail(error))
     }
   }
 
@@ -264,6 +308,7 @@ export class Updater {
       progress,
       lastError: this.#lastError === null ? null : codeOf(this.#lastError),
       failedVersions: failed,
+      allow: this.#allowed,
     }
   }
 

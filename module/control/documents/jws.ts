@@ -4,7 +4,7 @@ import { importPublicKey } from './keys.ts'
 import { type DocumentKind, type PublicKey, type RootSet, sizeLimits } from './kinds.ts'
 import { parseStrictJson } from './strict-json.ts'
 
-const mostSignatures = 16
+const MAX_SIGNATURES = 16
 /** RFC 8037 §3.1, and its fully specified name (RFC 9864 §2.2). Nothing else, whatever a header says (RFC 8725 §3.1). */
 const algorithms = ['EdDSA', 'Ed25519']
 const headerNames = ['alg', 'kid', 'typ']
@@ -76,7 +76,7 @@ function isGeneral(data: unknown): data is GeneralJws {
     typeof payload === 'string' &&
     Array.isArray(signatures) &&
     signatures.length >= 1 &&
-    signatures.length <= mostSignatures &&
+    signatures.length <= MAX_SIGNATURES &&
     signatures.every(
       (one) =>
         typeof one === 'object' &&
@@ -97,7 +97,7 @@ function readGeneral(bytes: Uint8Array, kind: DocumentKind): Jws {
   if (!isGeneral(data))
     refuseDocument(
       'DOC_NOT_JWS',
-      `not {payload, signatures: [{protected, signature}]} with 1 to ${mostSignatures}`,
+      `not {payload, signatures: [{protected, signature}]} with 1 to ${MAX_SIGNATURES}`,
     )
   const { payload, signatures } = data
   return {

@@ -29,13 +29,13 @@ export function checkKeySet(place: string, set: RootSet): void {
 type ImportedKey = Awaited<ReturnType<typeof importJWK>>
 const imported = new Map<string, Promise<ImportedKey>>()
 /** A keys document holds 5 roles of at most 16 keys. */
-const mostImported = 128
+const MAX_IMPORTED = 128
 
 /** A key ready for use; importing costs more than verifying, hence the cache. */
 export function importPublicKey(key: PublicKey): Promise<ImportedKey> {
   let ready = imported.get(key.x)
   if (!ready) {
-    if (imported.size >= mostImported) imported.clear()
+    if (imported.size >= MAX_IMPORTED) imported.clear()
     ready = importJWK({ kty: key.kty, crv: key.crv, x: key.x }, 'EdDSA')
     imported.set(key.x, ready)
   }

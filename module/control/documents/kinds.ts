@@ -18,6 +18,8 @@ export interface RootSet {
 export interface RoleKeys extends RootSet {
   /** Seconds; a document of this role issued longer ago is refused (DOC_TOO_OLD). Left out: no limit. */
   readonly maxAge?: number
+  /** Of the role `list`: percent by which a list's number of names may change between two versions. Left out: any. */
+  readonly maxChange?: number
 }
 
 export const roles = ['line', 'list', 'request', 'fleet'] as const

@@ -34,7 +34,7 @@ export interface ClaimedRequest {
   readonly epoch: number
 }
 
-const remedy = 'Send a new request with a fresh nonce.'
+const REMEDY = 'Send a new request with a fresh nonce.'
 
 /**
  * A request is executed once. Nonces are kept until they expire; `forgotten` makes that safe against a clock that goes
@@ -85,9 +85,9 @@ export class ReplayGuard {
     const used = new Map(afresh ? [] : this.#used)
     let forgotten = afresh ? 0 : this.#forgotten
     if (used.has(nonce))
-      throw new SecureNetError('DOC_REPLAYED', 'a request with this nonce was executed', remedy)
+      throw new SecureNetError('DOC_REPLAYED', 'a request with this nonce was executed', REMEDY)
     if (expires <= forgotten)
-      throw new SecureNetError('DOC_REPLAYED', 'it expires before one that is forgotten by now', remedy)
+      throw new SecureNetError('DOC_REPLAYED', 'it expires before one that is forgotten by now', REMEDY)
     for (const [old, until] of used)
       if (until <= now) {
         used.delete(old)

@@ -5,7 +5,7 @@ import { validate as validateFleet } from '../schemas/fleet.json?compiled'
 import { validate as validateHead } from '../schemas/head.json?compiled'
 import { validate as validateKeys } from '../schemas/keys.json?compiled'
 import { validate as validateRequest } from '../schemas/request.json?compiled'
-import { checkSignatures, readJws, refuseDocument } from './jws.ts'
+import { checkSignatures, type Jws, readJws, refuseDocument } from './jws.ts'
 import { type DocumentKind, type Payloads, type Role, type RoleKeys, roleOf } from './kinds.ts'
 import { parseStrictJson } from './strict-json.ts'
 
@@ -43,11 +43,11 @@ export interface VerifyContext {
 
 export interface Verified<K extends DocumentKind> {
   payload: Payloads[K]
-  /** Counts complete replacements of the role's keys: guards against replay start anew with it (trust.ts). */
+  /** Number of the keys document since which the role's keys are all new: guards against replay start anew with it. */
   epoch: number
 }
 
-const day = 86_400
+const DAY = 86_400
 
 /**
  * JSON and shape of a payload.
@@ -84,19 +84,32 @@ const checks: Checks = {
   },
   request(request, target, now) {
     forUs('modem', request.modemId, target.modemId)
-    if (request.expires <= request.issuedAt || request.expires > request.issuedAt + day)
+    if (request.expires <= request.issuedAt || request.expires > request.issuedAt + DAY)
       refuseDocument('DOC_SCHEMA', 'request: expires must be within a day after issuedAt')
     if (request.expires <= now) refuseDocument('DOC_EXPIRED', `it expired ${now - request.expires} s ago`)
   },
   fleet() {},
 }
 
+function needsFleetKey(payload: object): boolean {
+  return 'largeChange' in payload
+}
+
+/** A head that the list key alone may not sign. @throws SecureNetError DOC_SECOND_ROLE */
+async function checkSecondRole(jws: Jws, trust: TrustedKeys): Promise<void> {
+  try {
+    await checkSignatures(jws, trust.role('fleet')?.keys ?? { threshold: 1, keys: [] }, trust.placeOf)
+  } catch (error) {
+    refuseDocument('DOC_SECOND_ROLE', `largeChange is for a fleet key to sign: ${messageOf(error)}`, error)
+  }
+}
+
 /**
  * Everything between the bytes and a payload that may be obeyed, except newer-than (line/reduce.ts, blocklist) and
  * executed-once (replay-guard.ts): size, form, `typ`, role, signatures, JSON, schema, addressee, age.
  * @throws SecureNetError DOC_TOO_LARGE, DOC_NOT_JWS, DOC_BAD_HEADER, DOC_WRONG_TYP, DOC_NO_KEYS, DOC_UNKNOWN_KEY,
- *   DOC_WRONG_ROLE, DOC_BAD_SIGNATURE, DOC_TOO_FEW_SIGNATURES, DOC_NOT_JSON, DOC_SCHEMA, DOC_NOT_FOR_US, DOC_EXPIRED,
- *   DOC_TOO_OLD
+ *   DOC_WRONG_ROLE, DOC_BAD_SIGNATURE, DOC_TOO_FEW_SIGNATURES, DOC_NOT_JSON, DOC_SCHEMA, DOC_SECOND_ROLE, DOC_NOT_FOR_US,
+ *   DOC_EXPIRED, DOC_TOO_OLD
  */
 export async function verifyDocument<K extends RoleKind>(
   kind: K,
@@ -109,6 +122,7 @@ export async function verifyDocument<K extends RoleKind>(
   if (!trusted) refuseDocument('DOC_NO_KEYS', `${kind}: no keys document was accepted yet`)
   await checkSignatures(jws, trusted.keys, context.trust.placeOf)
   const payload = parsePayload(kind, jws.payload)
+  if (needsFleetKey(payload)) await checkSecondRole(jws, context.trust)
   checks[kind](payload, context.target, context.now)
   const { maxAge } = trusted.keys
   if (maxAge !== undefined && payload.issuedAt + maxAge < context.now)
@@ -117,4 +131,34 @@ export async function verifyDocument<K extends RoleKind>(
       `${kind}: issued ${context.now - payload.issuedAt} s ago, ${maxAge} s at most`,
     )
   return { payload, epoch: trusted.epoch }
+}
+
+/** What verification of a kept document needs to know of the keys. */
+export interface KnownKeys extends Pick<TrustedKeys, 'placeOf'> {
+  /** Newest first. */
+  past(role: Role): readonly { keys: RoleKeys; epoch: number }[]
+}
+
+/**
+ * A document that was verified when it came, and was kept since: signed by keys of its role, of any keys document, for its
+ * key may have been replaced while the modem was away. Age and addressee are not asked again.
+ * @throws SecureNetError DOC_* as verifyDocument
+ */
+export async function verifyAgain<K extends RoleKind>(
+  kind: K,
+  text: string,
+  trust: KnownKeys,
+): Promise<Verified<K>> {
+  const jws = readJws(kind, Buffer.from(text, 'latin1'))
+  let refusal: unknown
+  for (const { keys, epoch } of trust.past(roleOf[kind])) {
+    try {
+      await checkSignatures(jws, keys, trust.placeOf)
+      return { payload: parsePayload(kind, jws.payload), epoch }
+    } catch (error) {
+      refusal ??= error
+    }
+  }
+  if (refusal === undefined) refuseDocument('DOC_NO_KEYS', `${kind}: no keys document was accepted yet`)
+  throw refusal
 }

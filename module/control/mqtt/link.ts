@@ -1,6 +1,7 @@
 import type { IPublishPacket, MqttClient } from 'mqtt'
 import type { Clock } from '../../base/clock.ts'
-import { SecureNetError } from '../../base/error.ts'
+import { codeOf, SecureNetError } from '../../base/error.ts'
+import { type BrokerLimits, mustFit, noLimits } from './broker-limits.ts'
 
 /** One message as it came. */
 export interface Message {
@@ -27,6 +28,10 @@ export interface PublishOptions {
 export const MAX_UNSETTLED = 32
 const PUBLISH_TIMEOUT_MS = 30_000
 const IMPLEMENTATION_ERROR = 0x83
+/** Some brokers take no more in one SUBSCRIBE (AWS IoT). */
+const MAX_FILTERS = 8
+/** Reason codes of refusals begin here. */
+const REFUSED = 0x80
 
 interface Acknowledgement {
   readonly messageId: number
@@ -47,6 +52,10 @@ export class Link {
   readonly #clock: Clock
   #acknowledgements: Acknowledgement[] = []
   #unsettled = 0
+  #limits = noLimits
+  #publishing = 0
+  /** Publications that wait for one before them. */
+  readonly #turns: (() => void)[] = []
   #resume: (() => void) | undefined
   #ended = false
   readonly #pending = new Set<(error: SecureNetError) => void>()
@@ -62,6 +71,7 @@ export class Link {
   ended(): void {
     this.#ended = true
     for (const reject of [...this.#pending]) reject(lost())
+    for (const resolve of this.#turns.splice(0)) resolve()
     this.#resume?.()
   }
 
@@ -112,8 +122,30 @@ export class Link {
     }
   }
 
-  /** QoS 1. @throws SecureNetError MQTT_CONNECTION_LOST, MQTT_PUBLISH_REFUSED, MQTT_ANSWER_TIMEOUT */
-  publish(topic: string, payload: Buffer, options: PublishOptions = {}): Promise<void> {
+  /** As the broker has said at the connect. */
+  limit(limits: BrokerLimits): void {
+    this.#limits = limits
+  }
+
+  /**
+   * QoS 1; no more at once than the broker takes (MQTT 5 §4.9).
+   * @throws SecureNetError MQTT_CONNECTION_LOST, MQTT_PUBLISH_REFUSED, MQTT_ANSWER_TIMEOUT, MQTT_PACKET_LIMIT
+   */
+  async publish(topic: string, payload: Buffer, options: PublishOptions = {}): Promise<void> {
+    const { correlationData } = options
+    mustFit(Buffer.byteLength(topic) + payload.length + (correlationData?.length ?? 0), topic, this.#limits)
+    while (this.#publishing >= this.#limits.receiveMaximum && !this.#ended)
+      await new Promise<void>((resolve) => this.#turns.push(resolve))
+    this.#publishing++
+    try {
+      await this.#publish(topic, payload, options)
+    } finally {
+      this.#publishing--
+      this.#turns.shift()?.()
+    }
+  }
+
+  #publish(topic: string, payload: Buffer, options: PublishOptions): Promise<void> {
     return this.#await('MQTT_PUBLISH_REFUSED', topic, (done) => {
       const { retain = false, correlationData } = options
       const properties = correlationData && { properties: { correlationData } }
@@ -121,11 +153,33 @@ export class Link {
     })
   }
 
-  /** All in one SUBSCRIBE. @throws SecureNetError MQTT_SUBSCRIBE_REFUSED naming the topics */
-  subscribe(topicNames: readonly string[]): Promise<void> {
-    return this.#await('MQTT_SUBSCRIBE_REFUSED', topicNames.join(' '), (done) =>
-      this.#client.subscribe([...topicNames], { qos: 1 }, done),
-    )
+  /**
+   * Exact topics, in as many SUBSCRIBEs as it takes.
+   * @returns those that failed: MQTT_SUBSCRIBE_REFUSED, MQTT_ANSWER_TIMEOUT
+   * @throws SecureNetError MQTT_CONNECTION_LOST
+   */
+  async subscribe(topicNames: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
+    const failed = new Map<string, unknown>()
+    for (let at = 0; at < topicNames.length; at += MAX_FILTERS)
+      await this.#subscribe(topicNames.slice(at, at + MAX_FILTERS), failed)
+    return failed
+  }
+
+  async #subscribe(topicNames: readonly string[], failed: Map<string, unknown>): Promise<void> {
+    let granted: readonly number[] = []
+    try {
+      await this.#await('MQTT_SUBSCRIBE_REFUSED', topicNames.join(' '), (done) =>
+        this.#client.subscribe([...topicNames], { qos: 1 }, (error, _topics, suback) => {
+          granted = (suback?.granted ?? []) as readonly number[]
+          done(error)
+        }),
+      )
+    } catch (error) {
+      if (codeOf(error) === 'MQTT_CONNECTION_LOST') throw error
+      // Each has its own code in the SUBACK (MQTT 5 §3.9.3, 3.1.1 §3.9.3); without one all have failed.
+      for (const [i, topic] of topicNames.entries())
+        if ((granted[i] ?? REFUSED) >= REFUSED) failed.set(topic, error)
+    }
   }
 
   unsubscribe(topic: string): Promise<void> {

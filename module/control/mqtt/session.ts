@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../../base/clock.ts'
 import { codeOf, messageOf, SecureNetError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import { Link, MAX_UNSETTLED, type Message, type MessageHandler, type PublishOptions } from './link.ts'
-import { type BrokerAddress, guarded, MAX_PACKET, type OpenTransport, openBroker } from './transport.ts'
+import { type BrokerAddress, guarded, MAX_PACKET, type OpenBrokerStream, openBroker } from './transport.ts'
 
 export type { Message, MessageHandler } from './link.ts'
 
@@ -22,7 +22,7 @@ export interface SessionOptions {
   clockSane: () => boolean
   /** What presence says at this connection's end, and, retained, while it lasts. */
   presence: (session: number, online: boolean) => { topic: string; payload: Buffer }
-  transport?: OpenTransport
+  transport?: OpenBrokerStream
   backoff?: BackoffRange
 }
 

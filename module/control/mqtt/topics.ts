@@ -1,23 +1,23 @@
 import type { ChunkRef } from '../../blocklist/format/chunk-ref.ts'
 
-const root = 'securenet/v1'
+const ROOT = 'securenet/v1'
 
 /** Every topic of the contract (docs/asyncapi.yaml), and nowhere else a topic string. */
 export const topics = {
-  desired: (lineId: string) => `${root}/line/${lineId}/desired`,
-  reported: (lineId: string) => `${root}/line/${lineId}/reported`,
-  event: (lineId: string) => `${root}/line/${lineId}/event`,
-  presence: (modemId: string) => `${root}/modem/${modemId}/presence`,
-  telemetry: (modemId: string) => `${root}/modem/${modemId}/telemetry`,
-  request: (modemId: string) => `${root}/modem/${modemId}/request`,
-  response: (modemId: string) => `${root}/modem/${modemId}/response`,
-  head: (list: string) => `${root}/list/${list}/head`,
+  desired: (lineId: string) => `${ROOT}/line/${lineId}/desired`,
+  reported: (lineId: string) => `${ROOT}/line/${lineId}/reported`,
+  event: (lineId: string) => `${ROOT}/line/${lineId}/event`,
+  presence: (modemId: string) => `${ROOT}/modem/${modemId}/presence`,
+  telemetry: (modemId: string) => `${ROOT}/modem/${modemId}/telemetry`,
+  request: (modemId: string) => `${ROOT}/modem/${modemId}/request`,
+  response: (modemId: string) => `${ROOT}/modem/${modemId}/response`,
+  head: (list: string) => `${ROOT}/list/${list}/head`,
   snapshot: (list: string, version: number, index: number) =>
-    `${root}/list/${list}/${version}/snapshot/${index}`,
+    `${ROOT}/list/${list}/${version}/snapshot/${index}`,
   delta: (list: string, version: number, from: number, index: number) =>
-    `${root}/list/${list}/${version}/delta/${from}/${index}`,
-  fleet: () => `${root}/fleet`,
-  keys: (number: number | '+') => `${root}/keys/${number}`,
+    `${ROOT}/list/${list}/${version}/delta/${from}/${index}`,
+  fleet: () => `${ROOT}/fleet`,
+  keys: (number: number | '+') => `${ROOT}/keys/${number}`,
 } as const
 
 export type TopicName = keyof typeof topics

@@ -14,7 +14,7 @@ export interface BrokerAddress {
 }
 
 /** @returns a function that opens the connection; certificates are read anew, so a renewed one counts at once */
-export type OpenTransport = (broker: BrokerAddress) => Promise<() => Duplex>
+export type OpenBrokerStream = (broker: BrokerAddress) => Promise<() => Duplex>
 
 /** A chunk of 64 KiB with its topic and properties, a document of 64 KiB likewise; nothing larger is of ours. */
 export const MAX_PACKET = 64 * 1024 + 4096
@@ -33,16 +33,25 @@ async function fileOf(path: string | undefined): Promise<Buffer | undefined> {
   }
 }
 
+/**
+ * Node gives each of several addresses 250 ms (happy eyeballs), which a mobile line's round trip may take: it would never
+ * connect where one family is dead.
+ */
+const EACH_ADDRESS_MS = 5000
+const anyAddress = { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: EACH_ADDRESS_MS }
+
 /** TLS 1.2 at least, with the modem's certificate; plain TCP for a broker on loopback. */
-export const openBroker: OpenTransport = async (broker) => {
+export const openBroker: OpenBrokerStream = async (broker) => {
   const { protocol, hostname, port } = new URL(broker.url)
   const host = hostname.replace(/^\[|\]$/g, '')
-  if (protocol !== 'mqtts:') return () => connectTcp({ host, port: Number(port || 1883), noDelay: true })
+  if (protocol !== 'mqtts:')
+    return () => connectTcp({ host, port: Number(port || 1883), noDelay: true, ...anyAddress })
   const [ca, cert, key] = await Promise.all([broker.caFile, broker.certFile, broker.keyFile].map(fileOf))
   return () =>
     connectTls({
       host,
       port: Number(port || 8883),
+      ...anyAddress,
       minVersion: 'TLSv1.2',
       ...(isIP(host) ? {} : { servername: host }),
       ...(ca && { ca }),

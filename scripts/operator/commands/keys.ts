@@ -3,14 +3,15 @@ import { Argument, InvalidArgumentError } from 'commander'
 import { messageOf } from '../../../module/base/error.ts'
 import { type PublicKey, type Role, type RoleKeys, roles } from '../../../module/control/documents/kinds.ts'
 import { topics } from '../../../module/control/mqtt/topics.ts'
+import type { Broker } from '../broker.ts'
 import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
-import { usage } from '../exit.ts'
-import { keyAccess, openFolder, publishKeys } from '../keys.ts'
+import { refused, usage } from '../exit.ts'
+import { keyAccess, keysOnBroker, openFolder, publishKeys, signerOf } from '../keys.ts'
 import { counted, linesText, table, timeText } from '../output.ts'
-import { againRows, ToSignAgain } from '../sign-again.ts'
+import { againRows, mustAllBeSigned, ToSignAgain } from '../sign-again.ts'
 import { KeyFolder } from '../signing/key-folder.ts'
-import type { GivenKeys } from '../signing/key-sets.ts'
+import type { GivenKeys, KeysDocument } from '../signing/key-sets.ts'
 import { sshPublicKey } from '../signing/ssh-wire.ts'
 
 const places = [...roles, 'roots'] as const
@@ -115,24 +116,28 @@ async function rotate(
   if (stray) throw usage(`--key ${stray}=… is given, but ${stray} is not to be replaced`)
   const folder = await open(context)
   const broker = await context.broker()
+  await signerOf(folder).check?.(broker)
   const before = folder.current
-  const lines = (await context.knownLines()).length
+  const lines = await context.lineCount()
   const asTheyWere = roles
     .filter((role) => replace.includes(role))
     .map((role) => [role, before.roles[role]] as const)
-  const toSign = new ToSignAgain(broker, new Map(asTheyWere))
+  const register = await context.register()
+  const toSign = new ToSignAgain({ broker, register }, new Map(asTheyWere))
   const count = await toSign.count()
   const number = before.number + 1
   const what = `keys of ${replace.join(', ')} are replaced (document ${number}) and ${counted(count, 'document')} signed again, for the modems of ${linesText(lines)}`
   if (!(await context.agreed(what, flags, { lines, number, replaced: replace, toSign: count }))) return
+  await context.act()
   const document = await folder.rotate({ replace, given, now: nowSeconds(context) })
   // First the keys, then what they sign: a modem refuses a signature by a key that it has not been told of.
-  await broker.publish(topics.keys(document.number), document.jws, true)
+  await publishKeys(broker, [document])
   const again = await toSign.sign(context, folder)
   context.output.result({ number: document.number, replaced: replace, again }, [
     `keys document ${document.number} is published`,
     ...againRows(again),
   ])
+  mustAllBeSigned(again)
 }
 
 async function resume(context: Context, chosen: readonly Role[], flags: ManyLines): Promise<void> {
@@ -143,33 +148,52 @@ async function resume(context: Context, chosen: readonly Role[], flags: ManyLine
     const keys = folder.keysBefore(role)
     if (keys) earlier.set(role, keys)
   }
-  const toSign = new ToSignAgain(broker, earlier)
-  const [count, lines] = [await toSign.count(), (await context.knownLines()).length]
+  const toSign = new ToSignAgain({ broker, register: await context.register() }, earlier)
+  const [count, lines] = [await toSign.count(), await context.lineCount()]
   const what = `${counted(count, 'document')} that the keys before have signed are signed again, for the modems of ${linesText(lines)}`
   if (!(await context.agreed(what, flags, { lines, toSign: count }))) return
-  await publishKeys(broker, folder.documents)
+  await context.act()
+  // As far as a broken-off rotation has not come; what is not ours there stops it.
+  await publishKeys(broker, await missingKeys(broker, folder.documents))
   const again = await toSign.sign(context, folder)
   const never = chosen.filter((role) => !earlier.has(role))
   context.output.result({ again }, [
     ...againRows(again),
     ...never.map((role) => `${role}: its keys were never replaced; there is nothing to sign again`),
   ])
+  mustAllBeSigned(again)
 }
 
-async function publish(context: Context, flags: ManyLines): Promise<void> {
+/** @throws OperatorError OPERATOR_FOREIGN_KEYS */
+async function missingKeys(broker: Broker, documents: readonly KeysDocument[]): Promise<KeysDocument[]> {
+  const { missing, foreign } = await keysOnBroker(broker, documents)
+  const [first] = foreign
+  if (!first) return missing
+  throw refused(
+    'OPERATOR_FOREIGN_KEYS',
+    `${topics.keys(first.number)} on the broker is not the document of this profile`,
+    'Is this the right profile? If so, somebody has written there: `keys publish --replace` puts ours back.',
+  )
+}
+
+async function publish(context: Context, flags: ManyLines & { replace?: boolean }): Promise<void> {
   const folder = await open(context)
   const broker = await context.broker()
-  const there = await broker.retained(topics.keys('+'))
-  const missing = folder.documents.filter(({ number, jws }) => String(there.get(topics.keys(number))) !== jws)
-  const lines = (await context.knownLines()).length
-  const what = `${missing.length} of ${folder.documents.length} keys documents are published, for the modems of ${linesText(lines)}`
-  const data = { lines, documents: folder.documents.length, missing: missing.map(({ number }) => number) }
+  const { missing, foreign } = flags.replace
+    ? await keysOnBroker(broker, folder.documents)
+    : { missing: await missingKeys(broker, folder.documents), foreign: [] }
+  const wanted = [...missing, ...foreign]
+  const lines = await context.lineCount()
+  const over = foreign.length > 0 ? `, ${foreign.length} of them OVER what is not ours` : ''
+  const what = `${wanted.length} of ${folder.documents.length} keys documents are published${over}, for the modems of ${linesText(lines)}`
+  const data = { lines, documents: folder.documents.length, missing: wanted.map(({ number }) => number) }
   // The first ones of a new broker, and a repeat, change no line.
-  const changesLines = lines > 0 && missing.length > 0
+  const changesLines = (lines > 0 && wanted.length > 0) || foreign.length > 0
   if (!(await context.agreed(what, changesLines ? flags : { ...flags, yes: true }, data))) return
-  await publishKeys(broker, missing)
-  context.output.result({ documents: folder.documents.length, published: missing.length }, [
-    `keys documents 1 to ${folder.current.number} are on the broker, ${missing.length} of them from now on`,
+  await context.act()
+  await publishKeys(broker, wanted)
+  context.output.result({ documents: folder.documents.length, published: wanted.length }, [
+    `keys documents 1 to ${folder.current.number} are on the broker, ${wanted.length} of them from now on`,
   ])
 }
 
@@ -188,9 +212,12 @@ export const addKeysCommands: AddCommands = (program, world) => {
   const publishing = keys
     .command('publish')
     .description('every keys document to the broker, where it stays for ever')
+    .option('--replace', 'also where something else stands that is not ours')
     .option(...manyLines.dryRun)
     .option(...manyLines.yes)
-  publishing.action((flags: ManyLines) => within(world, publishing, (context) => publish(context, flags)))
+  publishing.action((flags: ManyLines & { replace?: boolean }) =>
+    within(world, publishing, (context) => publish(context, flags)),
+  )
   const rotating = keys
     .command('rotate')
     .description(

@@ -1,6 +1,7 @@
-import { InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { usage } from '../exit.ts'
-import { type Numbers, spentAbove } from '../orders.ts'
+import { type Numbers, spentAbove } from '../numbers.ts'
+import { type Condition, lineIdPattern, parseCondition } from '../selection.ts'
 
 const unitSeconds = new Map([
   ['s', 1],
@@ -24,7 +25,7 @@ export function parseUntil(text: string, nowMs: number): number {
 }
 
 export function parseLineId(text: string): string {
-  if (!/^[A-Za-z0-9_.-]{1,64}$/.test(text))
+  if (!lineIdPattern.test(text))
     throw new InvalidArgumentError('A line id is 1 to 64 letters, digits, "_", "." or "-".')
   return text
 }
@@ -34,4 +35,20 @@ export function parseNumbers(text: string): Numbers {
   if (!generation || !sequence || generation > spentAbove || sequence > spentAbove)
     throw new InvalidArgumentError('GENERATION.SEQUENCE, for example 1.1.')
   return { generation, sequence }
+}
+
+/** Lines by name, from a file, or by what the register knows of them. */
+export function addSelection(command: Command): Command {
+  return command
+    .argument('[line...]', 'line ids', (text: string, before: string[] = []) => [
+      ...before,
+      parseLineId(text),
+    ])
+    .option('--lines <file>', 'line ids, one a line; - is stdin')
+    .option('--group <name>', 'lines of this group')
+    .option(
+      '--where <field=value>',
+      'lines of which the register knows this (also !=); may be given several times',
+      (text: string, before: Condition[] = []) => [...before, parseCondition(text)],
+    )
 }

@@ -1,15 +1,18 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Desired, type OrderedService, reasonsOf } from '../../../module/line/types.ts'
 import { type AddCommands, type ManyLines, manyLines, timeoutOption, within } from '../commands.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
-import { doneText, mustAllBeApplied, orderAll, viewsOf } from '../many-orders.ts'
-import { giveOrder, type LineView, type Numbers, type Order, type Ordered, viewLine } from '../orders.ts'
-import { table, timeText } from '../output.ts'
-import { protectionText, type Reported } from '../reported.ts'
-import { parseLineId, parseNumbers, parseUntil } from './line-arguments.ts'
+import { countsOf, doneText, mustAllBeApplied, orderAll } from '../many-orders.ts'
+import { type Numbers, numbersOf, numbersText } from '../numbers.ts'
+import { giveOrder, type Order, type Ordered } from '../orders.ts'
+import { protectionText } from '../reported.ts'
+import { type Selection, selectedLines } from '../selection.ts'
+import { addSelection, parseNumbers, parseUntil } from './line-arguments.ts'
+import { addLineForget } from './line-forget.ts'
+import { addLineShow } from './line-show.ts'
 
-interface OrderOptions extends ManyLines {
+interface OrderOptions extends ManyLines, Selection {
   reason: Desired['reason']
   by: Desired['by']
   until?: string
@@ -18,6 +21,8 @@ interface OrderOptions extends ManyLines {
   wait: boolean
   timeout: number
   numbers?: Numbers
+  rate?: number
+  key?: string
 }
 
 const verbs = [
@@ -43,7 +48,7 @@ const verbs = [
 ] as const satisfies { verb: string; service: OrderedService; says: string; reason: Desired['reason'] }[]
 
 export function orderedText(ordered: Ordered): string {
-  const numbers = `generation ${ordered.generation}, sequence ${ordered.sequence}`
+  const numbers = numbersText(ordered)
   if (!ordered.applied) return `${ordered.lineId}  ${ordered.service} ordered (${numbers}); not waited for`
   return `${ordered.lineId}  ${ordered.service}, ${protectionText(ordered.reported)}; measured after ${ordered.ms} ms (${numbers})`
 }
@@ -62,14 +67,20 @@ function toOrder(lineId: string, service: OrderedService, options: OrderOptions,
   }
 }
 
+function parseRate(text: string): number {
+  const rate = Number(text)
+  if (!(rate > 0) || rate > 100_000) throw new InvalidArgumentError('Orders a second, above 0.')
+  return rate
+}
+
+function parseKey(text: string): string {
+  if (!/^[\w.:-]{1,128}$/.test(text))
+    throw new InvalidArgumentError('1 to 128 letters, digits, "_", ".", ":" or "-".')
+  return text
+}
+
 function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeof verbs)[number]): void {
-  const command = line
-    .command(entry.verb)
-    .description(entry.says)
-    .argument('<line...>', 'line ids', (text: string, before: string[] = []) => [
-      ...before,
-      parseLineId(text),
-    ])
+  const command = addSelection(line.command(entry.verb).description(entry.says))
     .addOption(new Option('--reason <reason>', 'why').choices(reasonsOf[entry.service]).default(entry.reason))
     .addOption(
       new Option('--by <who>', 'who asked for it')
@@ -78,6 +89,12 @@ function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeo
     )
     .option('--no-wait', 'publish only; do not wait for what the modem measures')
     .addOption(timeoutOption('the modem'))
+    .option('--rate <n>', 'orders a second; as fast as the broker takes them where left out', parseRate)
+    .option(
+      '--key <key>',
+      'of idempotency: the same command under the same key goes on where it ended, and gives no line a second order',
+      parseKey,
+    )
     .option(
       '--numbers <generation.sequence>',
       'of the order, instead of the next ones: after the line key was replaced because somebody had spent them',
@@ -93,97 +110,65 @@ function addVerb(line: Command, world: Parameters<AddCommands>[1], entry: (typeo
     command.option('--notices', 'the customer wants to be told the names that were blocked')
   command.action(async (lineIds: string[], options: OrderOptions) => {
     await within(world, command, async (context) => {
+      const selected = await selectedLines(() => context.register(), lineIds, options)
       const orderOf = (lineId: string) => toOrder(lineId, entry.service, options, world.now())
-      await orderLines(context, [...new Set(lineIds)], orderOf, options)
+      const isOne = lineIds.length > 0 && selected.length === 1 && options.key === undefined
+      await (isOne ? orderLine : orderLines)(context, selected.map(orderOf), entry.service, options)
     })
   })
 }
 
-async function orderLines(
+async function orderLine(
   context: Context,
-  lineIds: readonly string[],
-  orderOf: (lineId: string) => Order,
+  [order]: readonly Order[],
+  service: OrderedService,
   options: OrderOptions,
 ): Promise<void> {
-  const [first] = lineIds
-  if (!first) return
-  if (options.numbers && lineIds.length > 1) throw usage('--numbers goes with one line')
-  const { service } = orderOf(first)
-  const what = lineIds.length === 1 ? `line ${first}` : `${lineIds.length} lines`
-  if (lineIds.length > 1 || options.dryRun)
-    if (!(await context.agreed(`${what} will be ${service}`, options, { orders: lineIds.map(orderOf) })))
-      return
-  if (lineIds.length === 1) {
-    const wait = { wait: options.wait, timeoutMs: options.timeout, numbers: options.numbers }
-    const ordered = await giveOrder(await context.tools(), orderOf(first), wait)
-    context.output.result(ordered, [orderedText(ordered)])
-    return
-  }
-  const done = await orderAll(context, await viewsOf(context, lineIds), orderOf, options)
-  context.output.result({ service, lines: done }, table(done.map((each) => [each.lineId, doneText(each)])))
-  const remedy =
-    'The orders are retained. Repeat the command for the lines named above once the reasons are gone.'
+  if (!order) return
+  if (options.dryRun)
+    return void (await context.agreed(`line ${order.lineId} will be ${service}`, options, {
+      orders: [order],
+    }))
+  const tools = await context.tools()
+  const act = await context.act()
+  const { wait, timeout, numbers } = options
+  const ordered = await giveOrder(tools, order, { wait, timeoutMs: timeout, numbers })
+  const state = ordered.applied ? 'applied' : 'ordered'
+  await tools.register.settle(act, { lineId: order.lineId, numbers: numbersOf(ordered), state })
+  context.output.result(ordered, [orderedText(ordered)])
+}
+
+async function orderLines(
+  context: Context,
+  orders: readonly Order[],
+  service: OrderedService,
+  options: OrderOptions,
+): Promise<void> {
+  if (options.numbers) throw usage('--numbers goes with one line')
+  const what = `${orders.length} lines will be ${service}`
+  if (!(await context.agreed(what, options, { orders }))) return
+  const { wait, timeout, rate, key } = options
+  const done = await orderAll(context, orders, {
+    wait,
+    timeout,
+    ...(rate !== undefined && { rate }),
+    ...(key !== undefined && { key }),
+    onDone: (each) => context.output.item(each, `${each.lineId}  ${doneText(each)}`),
+  })
+  const counts = countsOf(done)
+  const { lines, applied, notWaitedFor, failed } = counts
+  if (context.output.json) context.output.item({ service, ...counts }, '')
+  else
+    context.output.note(
+      `${applied} of ${lines} lines report it, ${notWaitedFor} not waited for, ${failed} failed`,
+    )
+  const remedy = `The orders are retained. Repeat the command for the lines named above once the reasons are gone${key === undefined ? '' : '; the same --key goes on where it ended'}.`
   mustAllBeApplied(done, 'OPERATOR_LINES_PARTLY', 'lines', remedy)
 }
 
-function listText({ list }: Reported): string {
-  const parts = [`version ${list?.version ?? 'none'}`, `${list?.names ?? 0} names`]
-  if (list?.state === 'stale' || list?.state === 'damaged') parts.push(list.state.toUpperCase())
-  if (list?.phase !== undefined && list.phase !== 'idle') parts.push(list.phase)
-  if (list?.code !== undefined) parts.push(list.code)
-  return parts.join(', ')
-}
-
-/** Only what is out of the ordinary. */
-function clockText({ clock }: Reported): string[] {
-  const said: string[] = []
-  if (clock?.steppedBy !== undefined)
-    said.push(`stepped by ${clock.steppedBy} s${clock.believed ? '' : ', not believed'}`)
-  if (clock?.unbelieved !== undefined)
-    said.push(`a document dated ${timeText(clock.unbelieved)} is not believed about the time`)
-  return said.length > 0 ? [`clock      ${said.join('; ')}`] : []
-}
-
-function shown({ lineId, desired, reported }: LineView): string[] {
-  const lines = [`line       ${lineId}`]
-  if (desired) {
-    const until =
-      desired.until === undefined
-        ? ''
-        : `, until ${timeText(desired.until)}, then ${desired.then ?? 'enabled'}`
-    lines.push(
-      `ordered    ${desired.service} (${desired.reason}, by ${desired.by}${until})`,
-      `           generation ${desired.generation}, sequence ${desired.sequence}, ${timeText(desired.issuedAt)}`,
-    )
-  } else lines.push('ordered    nothing yet')
-  lines.push(`measured   ${protectionText(reported)}`)
-  if (!reported) return lines
-  lines.push(
-    `           ${reported.service ?? 'service unknown'}, generation ${reported.generation}, sequence ${reported.sequence}, ${reported.outcome ?? ''}${reported.code ? ` (${reported.code})` : ''}`,
-    `modem      ${reported.modemId ?? 'unknown'}, module ${reported.version ?? 'unknown'}`,
-    `list       ${listText(reported)}`,
-  )
-  const tests = Object.entries(reported.selfTest ?? {})
-  if (tests.length > 0)
-    lines.push(`self-test  ${tests.map(([path, result]) => `${path} ${result}`).join(', ')}`)
-  for (const { name, why } of reported.interfaces?.refused ?? []) lines.push(`not armed  ${name}: ${why}`)
-  lines.push(...clockText(reported))
-  for (const { kind, code, count } of reported.refusals ?? [])
-    lines.push(`refused    ${kind}: ${code}, ${count} since its start`)
-  return lines
-}
-
 export const addLineCommands: AddCommands = (program, world) => {
-  const line = program.command('line').description('switch a line on or off, and see what is')
+  const line = program.command('line').description('switch lines on or off, and see what is')
   for (const entry of verbs) addVerb(line, world, entry)
-  const show = line
-    .command('show')
-    .description('the last order and what the modem measures')
-    .argument('<line>', 'line id', parseLineId)
-    .action(async (lineId: string) => {
-      await within(world, show, async (context) => {
-        const view = await viewLine(await context.broker(), lineId)
-        context.output.result(view, shown(view))
-      })
-    })
+  addLineShow(line, world)
+  addLineForget(line, world)
 }

@@ -1,22 +1,26 @@
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { categories } from '../../../module/category.ts'
 import type { Context } from '../context.ts'
 import { usage } from '../exit.ts'
 import { Archive } from '../list/archive.ts'
-import { type BuildReport, BuildStopped } from '../list/build.ts'
+import type { BuildStep } from '../list/build.ts'
+import { type BuildReport, BuildStopped } from '../list/build-report.ts'
 import { DropsFile } from '../list/drops-file.ts'
 import { type Format, formats } from '../list/formats.ts'
 import type { ListInput } from '../list/gather.ts'
 import { readList } from '../list/lines.ts'
 import { normaliseName } from '../list/name.ts'
-import { type Built, buildInto } from '../list-publish.ts'
+import { type Country, countries } from '../list/shared-hosts.ts'
+import { type Built, buildNext } from '../list-publish.ts'
 import { reportRows } from '../list-report.ts'
+import type { Output } from '../output.ts'
 
 export interface BuildFlags {
   input?: InputSpec[]
   popular?: string
+  country?: Country
   exempt?: string[]
   dropFindings?: boolean
   drops?: string
@@ -73,24 +77,47 @@ function writeFindings(drops: DropsFile, { findings, inputs }: BuildReport): voi
     if (action === 'drop') drops.line(`${inputs[input]?.name ?? '?'}: guard ${guard}: ${name || '.'}`)
 }
 
-/** Reads and checks; into the archive, unless `keep` says otherwise. */
-export async function build(context: Context, flags: BuildFlags, keep = true): Promise<Built> {
+const stepsText: Readonly<Record<BuildStep, (done: number) => string>> = {
+  read: (done) => `read ${done} lines`,
+  guard: (done) => (done === 0 ? 'checking' : `checked ${done} names`),
+  hash: (done) => `hashed ${done} names`,
+}
+const noteEach = 100_000
+
+/** Of a long list a line each 100,000 lines or names: nobody must wonder whether anything happens. */
+function progressOf(output: Output): (step: BuildStep, done: number) => void {
+  let next = noteEach
+  let step: BuildStep | undefined
+  let isLong = false
+  return (at, done) => {
+    if (at !== step) next = noteEach
+    step = at
+    isLong ||= done >= noteEach
+    if (!isLong || (done < next && at !== 'guard')) return
+    next = done - (done % noteEach) + noteEach
+    output.note(stepsText[at](done))
+  }
+}
+
+/** Reads and checks; the archive stays as it is until it is saved. */
+export async function build(context: Context, flags: BuildFlags): Promise<Built> {
   if (!flags.input?.length)
     throw usage('nothing to build from', 'Name at least one --input FILE:CATEGORY[:FORMAT].')
-  const archive = new Archive(context.profile.archiveDir, context.list)
+  const archive = context.isProfileThere ? new Archive(context.profile.archiveDir, context.list) : undefined
   const drops = flags.drops ? new DropsFile(flags.drops) : undefined
   const guard = flags.dropFindings
-    ? ({ suffix: 'drop', hosting: 'demote', core: 'drop', popular: 'drop' } as const)
+    ? ({ suffix: 'drop', hosting: 'demote', core: 'drop', popular: 'drop', shared: 'drop' } as const)
     : {}
   try {
-    const built = await buildInto(archive, context.list, {
+    const built = await buildNext(archive, context.list, {
       inputs: inputsOf(flags.input),
       guards: { ...guard, exempt: new Set((flags.exempt ?? []).map(exemptName)) },
       ...(flags.popular ? { popular: readList(mustExist(flags.popular)) } : {}),
+      ...(flags.country ? { country: flags.country } : {}),
       ...(flags.maxChange === undefined ? {} : { maxChangePercent: flags.maxChange }),
       force: flags.force === true,
       newKey: flags.newKey === true,
-      keep,
+      onProgress: progressOf(context.output),
       ...(drops
         ? { onDrop: (drop) => drops.line(`${drop.input}:${drop.line}: ${drop.reason}: ${drop.text}`) }
         : {}),
@@ -128,6 +155,11 @@ export function addBuildFlags(command: Command): Command {
       (text, before: InputSpec[] = []) => [...before, parseInput(text)],
     )
     .option('--popular <file>', 'popular names, one a line or a ranking as CSV: none may be blocked')
+    .addOption(
+      new Option('--country <code>', 'its banks and authorities may not be blocked either').choices(
+        countries,
+      ),
+    )
     .option('--exempt <name>', 'block it although a guard warns; may be given several times', collect)
     .option('--drop-findings', 'leave out what a guard finds, instead of stopping')
     .option('--drops <file>', 'write every line there that was not taken, and what guards left out')

@@ -1,4 +1,5 @@
 import type { Release } from '../../../module/blocklist/format/head.ts'
+import { isWide } from '../../../module/blocklist/wide-names.ts'
 import type { HeadDocument } from '../../../module/control/documents/kinds.ts'
 import { type AddCommands, type ManyLines, manyLines, within } from '../commands.ts'
 import type { Context } from '../context.ts'
@@ -7,8 +8,6 @@ import { Archive } from '../list/archive.ts'
 import { normaliseName } from '../list/name.ts'
 import {
   headToGoOnFrom,
-  heldHead,
-  type ListReports,
   listReports,
   mustBe,
   nextHead,
@@ -17,11 +16,14 @@ import {
   publishHead,
   withoutCandidate,
 } from '../list-head.ts'
-import { buildAgain, publishVersion } from '../list-publish.ts'
+import { buildAgain, mustHaveStable, publishVersion } from '../list-publish.ts'
 import { releaseText, reportJson, reportRows } from '../list-report.ts'
-import { spentAbove } from '../orders.ts'
-import { bytesText, counted, linesText, table, timeText } from '../output.ts'
+import { spentAbove } from '../numbers.ts'
+import { counted, linesText } from '../output.ts'
+import { sweepAll } from '../reports.ts'
+import { Slots } from '../slots.ts'
 import { addBuildFlags, type BuildFlags, build, whole } from './list-build.ts'
+import { listStatus } from './list-status.ts'
 
 interface PublishFlags extends BuildFlags, ManyLines {
   version?: number
@@ -29,27 +31,30 @@ interface PublishFlags extends BuildFlags, ManyLines {
   sequence?: number
   percent?: number
   spread?: number
+  largeChange?: boolean
 }
 
 const archiveOf = ({ profile, list }: Context) => new Archive(profile.archiveDir, list)
 
-/** What is to be published: built now, or of the archive. */
+/** @throws OperatorError before a long build, and not after it */
+function mustHaveArchive(context: Context): void {
+  archiveOf(context)
+}
+
+/** What is to be published: built now, or of the archive. `save` puts it there, once it is agreed to. */
 async function toPublish(context: Context, archive: Archive, flags: PublishFlags) {
   if ([flags.input?.length, flags.version, flags.again].filter(Boolean).length > 1)
     throw usage('one of --input, --version and --again')
   if (flags.input?.length) {
-    const { release, chunks, report } = await build(context, flags, flags.dryRun !== true)
-    for (const row of reportRows(report)) context.output.note(row)
-    return { release, chunks }
+    const built = await build(context, flags)
+    for (const row of reportRows(built.report)) context.output.note(row)
+    return built
   }
-  if (flags.again !== undefined && !flags.dryRun) {
-    const { release, chunks } = await buildAgain(archive, context.list, flags.again)
-    return { release, chunks: chunks.size }
-  }
-  const version = flags.version ?? flags.again ?? (await archive.latest())?.version
+  if (flags.again !== undefined) return buildAgain(archive, context.list, flags.again)
+  const version = flags.version ?? (await archive.latest())?.version
   if (version === undefined) throw usage('the archive is empty', 'Build a version, or name its --input here.')
   const { release, chunks } = await archive.load(version)
-  return { release, chunks: chunks.size }
+  return { release, chunks: chunks.size, save: async () => undefined }
 }
 
 /** Whether it is what is stable already: chunks that somebody took away are put back, and the head lives on. */
@@ -60,8 +65,7 @@ function isStable({ version, result }: Release, { stable }: HeadDocument): boole
 function refuseOlder(release: Release, before: HeadDocument, flags: PublishFlags): void {
   if (release.version > before.stable.version) return
   const named = flags.version !== undefined && flags.percent === undefined
-  // A dry run of --again shows the version that would be repeated.
-  if (flags.again !== undefined || (named && isStable(release, before))) return
+  if (named && isStable(release, before)) return
   throw refused(
     'OPERATOR_LIST_OLDER',
     `version ${release.version} is not above the stable one (${before.stable.version}); modems take higher ones only`,
@@ -72,14 +76,17 @@ function refuseOlder(release: Release, before: HeadDocument, flags: PublishFlags
 async function publish(context: Context, flags: PublishFlags): Promise<void> {
   const archive = archiveOf(context)
   const tools = await context.tools()
-  const before = await headToGoOnFrom(tools, archive, context.list, flags.sequence !== undefined)
-  const { release, chunks } = await toPublish(context, archive, flags)
+  const { head: before } = await headToGoOnFrom(tools, context.list, flags.sequence !== undefined)
+  mustHaveStable(before, flags.percent)
+  const { release, chunks, save } = await toPublish(context, archive, flags)
   const { version } = release
   if (before) refuseOlder(release, before, flags)
-  const lines = (await context.knownLines()).length
+  const lines = await context.lineCount()
   const share = flags.percent === undefined ? '' : `${flags.percent} % of `
   const what = `list ${context.list}: ${releaseText(release)}, for the modems of ${share}${linesText(lines)}`
   if (!(await context.agreed(what, flags, { lines, release, chunks }))) return
+  await context.act()
+  await save()
   const head = await publishVersion(tools, archive, {
     list: context.list,
     version,
@@ -87,70 +94,12 @@ async function publish(context: Context, flags: PublishFlags): Promise<void> {
     // A head that only lives on does not bring those who still wait all at once.
     spreadSeconds: flags.spread ?? (before?.stable.version === version ? before.spreadSeconds : 0),
     ...(flags.sequence === undefined ? {} : { sequence: flags.sequence }),
+    largeChange: flags.largeChange ?? false,
     progress: context.output.progress('chunks', chunks),
   })
   context.output.result({ version, head }, [
     `published ${releaseText(release)}; head sequence ${head.sequence}`,
   ])
-}
-
-function reportedRows({ versions, troubles }: ListReports): string[][] {
-  const text = (lines: readonly string[]) =>
-    `${counted(lines.length, 'line')} (${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''})`
-  return [
-    ...[...versions].map(([version, lines]) => ['reported', `version ${version}: ${text(lines)}`]),
-    ...[...troubles].map(([trouble, lines]) => ['trouble', `${trouble}: ${text(lines)}`]),
-  ]
-}
-
-/** An older head of ours is a replayed one; a newer one is another operator's, or a thief's who has our key. */
-function besideLast({ sequence }: HeadDocument, last: HeadDocument | undefined): string {
-  if (!last || last.sequence === sequence) return ''
-  return last.sequence > sequence
-    ? `  OLDER than ${last.sequence}, published last from here`
-    : `  not published from here, where the last was ${last.sequence}`
-}
-
-/** What modems obey, which is what our keys have signed: another head is no news of the list. */
-async function status(context: Context): Promise<void> {
-  const tools = await context.tools()
-  const { broker } = tools
-  const reports = await listReports(broker)
-  const { ours, foreign } = await heldHead(tools, context.list)
-  if (foreign) {
-    for (const row of table(reportedRows(reports))) context.output.note(row)
-    await headToGoOnFrom(tools, archiveOf(context), context.list)
-  }
-  const head = mustBe(ours, context.list)
-  const last = await archiveOf(context).head()
-  const stale = head.expires * 1000 < context.world.now() ? '  EXPIRED' : ''
-  const rows = [
-    ['list', context.list],
-    ['stable', releaseText(head.stable)],
-    [
-      'deltas',
-      head.stable.deltas
-        .map((delta) => `${delta.from}→${delta.to ?? head.stable.version} ${bytesText(delta.bytes)}`)
-        .join(', ') || 'none',
-    ],
-    ...(head.candidate
-      ? [['candidate', `${head.candidate.percent} %: ${releaseText(head.candidate.release)}`]]
-      : []),
-    ['sequence', `${head.sequence}${besideLast(head, last)}`],
-    ['issued', timeText(head.issuedAt)],
-    ['expires', `${timeText(head.expires)}${stale}`],
-    ['allowed', head.allow.join(', ') || 'none'],
-    ...reportedRows(reports),
-  ]
-  context.output.result(
-    {
-      list: context.list,
-      head,
-      reported: Object.fromEntries(reports.versions),
-      troubles: Object.fromEntries(reports.troubles),
-    },
-    table(rows),
-  )
 }
 
 /** Signs a changed head; for what changes every modem at once. */
@@ -161,13 +110,13 @@ async function changeHead(
   change: (head: HeadDocument, nowMs: number) => HeadDocument,
 ): Promise<HeadDocument | undefined> {
   const tools = await context.tools()
-  const archive = archiveOf(context)
-  const before = mustBe(await headToGoOnFrom(tools, archive, context.list), context.list)
+  const from = await headToGoOnFrom(tools, context.list)
+  const before = mustBe(from.head, context.list)
   const head = change(before, context.world.now())
-  const lines = (await context.knownLines()).length
+  const lines = await context.lineCount()
   const what = `list ${context.list}: ${says}, for the modems of ${linesText(lines)}`
   if (!(await context.agreed(what, flags, { lines, head }))) return undefined
-  await publishHead(tools, archive, head)
+  await publishHead(tools, from, head)
   context.output.result({ head }, [`${says}; head sequence ${head.sequence}`])
   return before
 }
@@ -177,7 +126,8 @@ async function stop(context: Context, flags: ManyLines): Promise<void> {
   const before = await changeHead(context, flags, 'the candidate is withdrawn', withoutCandidate)
   const version = before?.candidate?.release.version
   if (!before || version === undefined) return
-  const keeping = (await listReports(await context.broker())).versions.get(String(version)) ?? []
+  await sweepAll(context)
+  const keeping = listReports(await context.lines()).versions.get(String(version)) ?? []
   if (keeping.length > 0)
     context.output.note(
       `version ${version} stays on ${counted(keeping.length, 'line')} until a higher one comes; \`list publish --again ${before.stable.version}\` gives every modem the content of version ${before.stable.version}`,
@@ -187,6 +137,10 @@ async function stop(context: Context, flags: ManyLines): Promise<void> {
 function allowed(head: HeadDocument, text: string, remove: boolean, nowMs: number): HeadDocument {
   const name = normaliseName(text)
   if (!name.ok) throw usage(`${text} is no name (${name.fault})`)
+  if (!remove && isWide(name.name))
+    throw usage(
+      `${name.name} is a name under which strangers have theirs: modems refuse a head that excepts it`,
+    )
   const rest = head.allow.filter((each) => each !== name.name)
   if (remove && rest.length === head.allow.length)
     throw refused('OPERATOR_NOT_ALLOWED', `${name.name} is not among the exceptions`)
@@ -194,36 +148,57 @@ function allowed(head: HeadDocument, text: string, remove: boolean, nowMs: numbe
 }
 
 async function prune(context: Context, keep: number, dryRun: boolean | undefined): Promise<void> {
-  const broker = await context.broker()
+  const tools = await context.tools()
   const archive = archiveOf(context)
-  const head = mustBe(await headToGoOnFrom(await context.tools(), archive, context.list), context.list)
-  const obsolete = await obsoleteChunks(broker, head)
+  const head = mustBe((await headToGoOnFrom(tools, context.list)).head, context.list)
+  const published = (await archive.published()).map(({ release }) => release)
+  const obsolete = obsoleteChunks(published, head)
   if (dryRun)
     return context.output.result({ dryRun: true, obsolete }, [
-      `dry run, nothing is changed: ${counted(obsolete.length, 'chunk')} would be cleared`,
+      `dry run, nothing is changed: ${counted(obsolete.length, 'chunk')} of published versions would be cleared where they are`,
     ])
+  await context.act()
   const progress = context.output.progress('clear', obsolete.length)
-  for (const [i, topic] of obsolete.entries()) {
-    await broker.publish(topic, '', true)
-    progress(i + 1)
-  }
+  let done = 0
+  const slots = new Slots(16)
+  await Promise.all(
+    obsolete.map((topic) => slots.run(() => tools.broker.put(topic, '').then(() => progress(++done)))),
+  )
   const removed = await archive.prune(keep)
   context.output.result({ cleared: obsolete.length, removed }, [
-    `cleared ${counted(obsolete.length, 'chunk')} from the broker, removed ${counted(removed.length, 'version')} from the archive`,
+    `${counted(obsolete.length, 'chunk')} of published versions are not on the broker any more, removed ${counted(removed.length, 'version')} from the archive`,
   ])
 }
 
 export const addListCommands: AddCommands = (program, world) => {
   const list = program.command('list').description('build, publish and watch the blocklist')
-  const building = addBuildFlags(
-    list.command('build').description('read, check and put into the archive; nothing is published'),
+  addMaking(list, world)
+  const showing = list.command('status').description('the head, and who reports which version')
+  showing.action(() => within(world, showing, listStatus))
+  addChanging(list, world)
+  const pruning = list
+    .command('prune')
+    .description('clear chunks that no head names, and old versions of the archive')
+    .option('--keep <n>', 'versions kept in the archive', whole(1, 1000), 10)
+    .option(...manyLines.dryRun)
+  pruning.action((flags: { keep: number; dryRun?: boolean }) =>
+    within(world, pruning, (context) => prune(context, flags.keep, flags.dryRun)),
   )
-  building.action((flags: BuildFlags) =>
+}
+
+const addMaking: AddCommands = (list, world) => {
+  const building = addBuildFlags(
+    list.command('build').description('read and check, as publish would; needs no broker and no profile'),
+  ).option('--keep', 'put it into the archive as the next version, for `list publish`')
+  building.action((flags: BuildFlags & { keep?: boolean }) =>
     within(world, building, async (context) => {
-      const { release, report } = await build(context, flags)
-      context.output.result({ release, report: reportJson(report) }, [
+      if (flags.keep) mustHaveArchive(context)
+      const { release, report, save } = await build(context, flags)
+      if (flags.keep) await save()
+      const text = releaseText(release)
+      context.output.result({ kept: flags.keep === true, release, report: reportJson(report) }, [
         ...reportRows(report),
-        `built ${releaseText(release)}`,
+        flags.keep ? `built ${text}` : `would be ${text}; nothing is kept (--keep)`,
       ])
     }),
   )
@@ -241,13 +216,18 @@ export const addListCommands: AddCommands = (program, world) => {
       'of the head, instead of the next one; what the broker holds is replaced by what was published last from here',
       whole(1, spentAbove),
     )
+    .option(
+      '--large-change',
+      'it has many more or fewer names than the one before; the fleet key signs as well',
+    )
     .option('--percent <n>', 'as a candidate, for a share of the modems', whole(1, 100))
     .option('--spread <seconds>', 'downloads start within so many seconds (0)', whole(0, 86_400))
     .option(...manyLines.dryRun)
     .option(...manyLines.yes)
   publishing.action((flags: PublishFlags) => within(world, publishing, (context) => publish(context, flags)))
-  const showing = list.command('status').description('the head, and who reports which version')
-  showing.action(() => within(world, showing, status))
+}
+
+const addChanging: AddCommands = (list, world) => {
   for (const [verb, says, act] of [
     [
       'promote',
@@ -279,13 +259,5 @@ export const addListCommands: AddCommands = (program, world) => {
       const says = `${name} is ${flags.remove ? 'no longer ' : ''}allowed`
       await changeHead(context, flags, says, (head, now) => allowed(head, name, flags.remove === true, now))
     }),
-  )
-  const pruning = list
-    .command('prune')
-    .description('clear chunks that no head names, and old versions of the archive')
-    .option('--keep <n>', 'versions kept in the archive', whole(1, 1000), 10)
-    .option(...manyLines.dryRun)
-  pruning.action((flags: { keep: number; dryRun?: boolean }) =>
-    within(world, pruning, (context) => prune(context, flags.keep, flags.dryRun)),
   )
 }

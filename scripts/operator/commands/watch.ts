@@ -1,8 +1,9 @@
 import { topics } from '../../../module/control/mqtt/topics.ts'
 import { type AddCommands, within } from '../commands.ts'
 import type { Context } from '../context.ts'
-import { claimsOf } from '../orders.ts'
-import { counted, table } from '../output.ts'
+import type { Verify } from '../orders.ts'
+import { counted, jsonLine, printable, table } from '../output.ts'
+import type { LineRecord } from '../register/records.ts'
 import { parseJson, parseReported, protectionText, type Reported } from '../reported.ts'
 
 interface Row {
@@ -13,12 +14,23 @@ interface Row {
 const redrawMs = 250
 const rowsShown = 40
 
-/** What is known of every line, from messages in any order. */
+/** What is known of every line: by the register, and from messages in any order. */
 export class LineTable {
   readonly #rows = new Map<string, Row>()
   readonly #online = new Map<string, boolean>()
 
-  /** @returns false for what changes nothing */
+  know({ lineId, order, report }: LineRecord): void {
+    const row = this.#rows.get(lineId) ?? {}
+    if (order) row.ordered = order.desired.service
+    if (report) row.reported = report.reported
+    this.#rows.set(lineId, row)
+  }
+
+  ordered(lineId: string, service: string): void {
+    this.#rows.set(lineId, { ...this.#rows.get(lineId), ordered: service })
+  }
+
+  /** Presence or report. @returns false for what changes nothing */
   hear(topic: string, payload: Buffer): boolean {
     const [, , kind, id, leaf] = topic.split('/')
     if (!id) return false
@@ -28,17 +40,10 @@ export class LineTable {
       this.#online.set(id, online)
       return true
     }
-    const row = this.#rows.get(id) ?? {}
-    if (leaf === 'desired') {
-      const claims = claimsOf(payload) as { service?: unknown } | undefined
-      if (payload.length === 0) delete row.ordered
-      else row.ordered = String(claims?.service ?? 'unreadable')
-    } else if (leaf === 'reported') {
-      const reported = parseReported(payload)
-      if (reported) row.reported = reported
-      else delete row.reported
-    } else return false
-    this.#rows.set(id, row)
+    if (leaf !== 'reported') return false
+    const reported = parseReported(payload, id)
+    if (!reported) return false
+    this.#rows.set(id, { ...this.#rows.get(id), reported })
     return true
   }
 
@@ -72,25 +77,58 @@ export class LineTable {
   }
 }
 
+/** What stands at the topics of each known line now; what comes later is heard. */
+async function readAll(context: Context, hear: (topic: string, payload: Buffer) => void): Promise<void> {
+  const broker = await context.broker()
+  await Promise.all(
+    (await context.lines()).map(async ({ lineId, report }) => {
+      const wanted = [topics.reported(lineId)]
+      if (report) wanted.push(topics.presence(report.reported.modemId))
+      const found = await broker.readAll(wanted, topics.desired(lineId))
+      for (const [topic, payload] of found) hear(topic, payload)
+    }),
+  )
+}
+
 async function watch(context: Context): Promise<void> {
   const { terminal } = context.world
   const seen = new LineTable()
   let dirty: NodeJS.Timeout | undefined
   const draw = () => {
     dirty = undefined
-    if (context.output.json) terminal.out(`${JSON.stringify(seen.rows())}\n`)
-    else terminal.out(`${terminal.live ? '\x1b[H\x1b[J' : ''}${seen.lines().join('\n')}\n`)
+    if (context.output.json) terminal.out(jsonLine(seen.rows()))
+    else terminal.out(`${terminal.live ? '\x1b[H\x1b[J' : ''}${seen.lines().map(printable).join('\n')}\n`)
+  }
+  const redraw = () => {
+    dirty ??= setTimeout(draw, redrawMs)
   }
   const hear = (topic: string, payload: Buffer) => {
-    if (seen.hear(topic, payload)) dirty ??= setTimeout(draw, redrawMs)
+    if (seen.hear(topic, payload)) redraw()
   }
   const broker = await context.broker()
+  const { verify } = await context.signer()
+  for (const line of await context.lines()) seen.know(line)
   const interrupted = context.world.interrupted()
-  for (const filter of [topics.desired('+'), topics.reported('+'), topics.presence('+')])
-    await broker.follow(filter, hear)
-  dirty ??= setTimeout(draw, redrawMs)
-  await interrupted
-  clearTimeout(dirty)
+  for (const filter of [topics.reported('+'), topics.presence('+')])
+    await broker.follow(filter, hear, { liveOnly: true })
+  await broker.follow(topics.desired('+'), (topic, jws) => hearOrder(verify, seen, topic, jws).then(redraw), {
+    liveOnly: true,
+  })
+  redraw()
+  await Promise.race([readAll(context, hear), interrupted])
+  try {
+    await Promise.race([interrupted, broker.lost])
+  } finally {
+    clearTimeout(dirty)
+  }
+}
+
+/** An empty one says nothing, as it does to modems. */
+async function hearOrder(verify: Verify, seen: LineTable, topic: string, jws: Buffer): Promise<void> {
+  const lineId = topic.split('/').at(-2)
+  if (!lineId || jws.length === 0) return
+  const order = await verify('desired', jws).catch(() => undefined)
+  seen.ordered(lineId, order?.lineId === lineId ? order.service : 'NOT OURS')
 }
 
 export const addWatchCommand: AddCommands = (program, world) => {

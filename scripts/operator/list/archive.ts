@@ -4,7 +4,8 @@ import { codeOf, messageOf, SecureNetError } from '../../../module/base/error.ts
 import type { EntrySet } from '../../../module/blocklist/format/entries.ts'
 import { resultOf } from '../../../module/blocklist/format/entries.ts'
 import type { Release } from '../../../module/blocklist/format/head.ts'
-import type { HeadDocument } from '../../../module/control/documents/kinds.ts'
+import { fileNotWritten } from '../exit.ts'
+import type { Origins } from './origins.ts'
 import type { EarlierVersion, PublishedList } from './release.ts'
 
 /** One built version as the operator keeps it. */
@@ -12,6 +13,8 @@ export interface ArchivedVersion extends EarlierVersion {
   version: number
   /** Whether modems may have it: only then do later versions bring deltas from it. */
   published: boolean
+  /** Undefined where the version was archived without. */
+  readOrigins(): Promise<Origins | undefined>
 }
 
 const octetsAnEntry = 9
@@ -40,13 +43,17 @@ function unpackSet(octets: Buffer): EntrySet {
 }
 
 async function writeFlushed(path: string, content: Uint8Array | string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  const file = await open(path, 'w', 0o600)
   try {
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
+    await mkdir(dirname(path), { recursive: true })
+    const file = await open(path, 'w', 0o600)
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw fileNotWritten(path, error)
   }
 }
 
@@ -100,13 +107,17 @@ export class Archive {
   }
 
   /** @throws SecureNetError LIST_ARCHIVE_VERSION if that version is there already: versions never change */
-  async save(set: EntrySet, { release, chunks }: PublishedList): Promise<void> {
+  async save(set: EntrySet, { release, chunks }: PublishedList, origins?: Origins): Promise<void> {
     const place = this.#path(release.version)
     const half = join(this.#folder, `.${release.version}.${process.pid}`)
     await rm(half, { recursive: true, force: true })
     try {
       await writeFlushed(join(half, 'release.json'), `${JSON.stringify(release, null, 1)}\n`)
       await writeFlushed(join(half, 'set.bin'), packSet(set))
+      if (origins) {
+        await writeFlushed(join(half, 'inputs.json'), `${JSON.stringify(origins.inputs)}\n`)
+        await writeFlushed(join(half, 'origins.bin'), Buffer.from(origins.of.buffer))
+      }
       for (const [topic, chunk] of chunks)
         await writeFlushed(join(half, 'chunks', encodeURIComponent(topic)), chunk)
       await flushFolder(half)
@@ -137,36 +148,6 @@ export class Archive {
   async markPublished(version: number): Promise<void> {
     await writeFlushed(join(this.#path(version), 'published'), '')
     await flushFolder(this.#path(version))
-  }
-
-  /** The head that was published last from here: what to go on from where the broker holds none of ours any more. */
-  async head(): Promise<HeadDocument | undefined> {
-    const text = await readFile(this.#headPath, 'utf8').catch((error) => {
-      if (codeOf(error) === 'ENOENT') return undefined
-      throw error
-    })
-    if (text === undefined) return undefined
-    try {
-      return JSON.parse(text) as HeadDocument
-    } catch (error) {
-      throw new SecureNetError(
-        'LIST_ARCHIVE_DAMAGED',
-        `${this.#headPath}: ${messageOf(error)}`,
-        'Remove that file; the head on the broker is gone on from.',
-      )
-    }
-  }
-
-  /** Before the broker has it: modems must never have seen a number that is not remembered here. */
-  async rememberHead(head: HeadDocument): Promise<void> {
-    const half = `${this.#headPath}.tmp`
-    await writeFlushed(half, `${JSON.stringify(head)}\n`)
-    await rename(half, this.#headPath)
-    await flushFolder(this.#folder)
-  }
-
-  get #headPath(): string {
-    return join(this.#folder, 'head.json')
   }
 
   /** Removes all but the newest `keep` versions, and what interrupted saves left. */
@@ -204,7 +185,25 @@ export class Archive {
       () => true,
       () => false,
     )
-    return { version, release, published, readSet: () => this.#readSet(version, release) }
+    return {
+      version,
+      release,
+      published,
+      readSet: () => this.#readSet(version, release),
+      readOrigins: () => this.#readOrigins(version, release),
+    }
+  }
+
+  /** What helps only to compare: damaged or lost, it stops no build. */
+  async #readOrigins(version: number, { names }: Release): Promise<Origins | undefined> {
+    try {
+      const inputs = JSON.parse(await readFile(join(this.#path(version), 'inputs.json'), 'utf8')) as string[]
+      const octets = await readFile(join(this.#path(version), 'origins.bin'))
+      const of = new Uint16Array(new Uint8Array(octets).buffer)
+      return of.length === names ? { inputs, of } : undefined
+    } catch {
+      return undefined
+    }
   }
 
   async #readSet(version: number, release: Release): Promise<EntrySet> {

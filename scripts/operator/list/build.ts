@@ -3,25 +3,28 @@ import { createEntrySetBuilder, type EntrySet, tagOf } from '../../../module/blo
 import { neverBlockCore } from '../../../module/blocklist/never-block.ts'
 import { popularNames } from '../../../module/blocklist/update/popular-names.ts'
 import { categories } from '../../../module/category.ts'
-import { type Change, changeBetween } from './change.ts'
+import { type BuildReport, type ChangeLimit, stopIfWrong } from './build-report.ts'
+import { type Before, changeBetween } from './change.ts'
+import { takeCovered } from './covered.ts'
 import { checkEntry } from './entry-rules.ts'
 import { type Drop, gather, type InputReport, type ListInput, type Names } from './gather.ts'
 import {
   collisions,
-  type Finding,
   type GuardPolicy,
   guardCore,
   guardGate,
   guardPopular,
+  guardShared,
   guardSuffixes,
-  neverEntries,
   strict,
 } from './guards.ts'
 import { createHasher } from './hasher.ts'
 import type { Source } from './lines.ts'
+import { type Origins, originsOf } from './origins.ts'
 import { readPopular } from './popular.ts'
+import { type Country, sharedHosts } from './shared-hosts.ts'
 
-export interface BuildOptions {
+export interface BuildOptions extends ChangeLimit {
   inputs: readonly ListInput[]
   /** Key of the name hash, 16 hexadecimal digits. */
   key: string
@@ -29,14 +32,15 @@ export interface BuildOptions {
   core?: readonly string[]
   /** Popular names, one a line or a ranking as CSV; no entry may block one. */
   popular?: Source
+  /** Whose banks and authorities no entry may block, beside the hosts that very many share. */
+  country?: Country
   /** Under it `<category>.<testZone>` is listed for every category. */
   testZone?: string
+  /** More names than this are refused; 5,000,000 unless told. */
+  mostNames?: number
   guards?: Partial<GuardPolicy>
   /** The version before, under its own key. */
-  previous?: { set: EntrySet; key: string }
-  /** More change than this against `previous` needs `force`; 10 unless told. */
-  maxChangePercent?: number
-  force?: boolean
+  previous?: Before & { key: string }
   /** Every line that was not taken, as it is met; the report keeps the first thousand. */
   onDrop?: (drop: Drop) => void
   /** @param done lines or names so far in this step */
@@ -45,39 +49,18 @@ export interface BuildOptions {
 
 export type BuildStep = 'read' | 'guard' | 'hash'
 
-export interface BuildReport {
-  inputs: readonly InputReport[]
-  /** The first thousand; all of them go to `onDrop`. */
-  drops: readonly Drop[]
-  findings: readonly Finding[]
-  /** Entries of the set, test names included. */
-  names: number
-  byCategory: ReadonlyMap<number, number>
-  /** Exceptions that the list cannot express: for the head's `allow`. */
-  unexpressed: readonly string[]
-  /** Popular names that no entry may block. */
-  popular: number
-  change?: Change
-}
-
 export interface BuiltList {
   set: EntrySet
   key: string
   report: BuildReport
-}
-
-/** A guard stopped the build; `report` says what all the guards found. */
-export class BuildStopped extends SecureNetError {
-  readonly report: BuildReport
-
-  constructor(code: string, message: string, remedy: string, report: BuildReport) {
-    super(code, message, remedy)
-    this.report = report
-  }
+  origins: Origins
 }
 
 const keptDrops = 1000
-const neverExempt: ReadonlySet<Finding['guard']> = new Set([...neverEntries, 'core', 'gate'])
+/** Measured on modems up to here (docs/list-format.md). */
+const mostNames = 5_000_000
+
+const inputTitle = ({ name, category }: ListInput) => `${name} (${categories[category] ?? category})`
 export const defaultTestZone = 'test.securenet.example'
 
 /** Always exact: they say that a list is at work, and must block nothing else. */
@@ -111,6 +94,7 @@ async function gatherAll(names: Names, options: BuildOptions) {
   let before = 0
   for (const [index, input] of options.inputs.entries()) {
     const report = await gather(names, input, index, {
+      mostNames: options.mostNames ?? mostNames,
       onDrop(drop) {
         if (drops.length < keptDrops) drops.push(drop)
         options.onDrop?.(drop)
@@ -121,54 +105,6 @@ async function gatherAll(names: Names, options: BuildOptions) {
     before += report.lines
   }
   return { drops, inputs }
-}
-
-/** One for each kind of guard that stopped the build: what helps against one does nothing against another. */
-function waysOut(stopping: readonly Finding[]): string {
-  const guards = new Set(stopping.map(({ guard }) => guard))
-  const ways: string[] = []
-  if (guards.delete('collision')) ways.push('Build again with another key: --new-key.')
-  if (guards.size > 0) ways.push('Correct the source, or leave such entries out: --drop-findings.')
-  if (guards.has('core') || guards.has('gate'))
-    ways.push('No name is exempt from the core or the gate: modems refuse such a list as a whole.')
-  const exemptible = [...guards].filter((guard) => !neverExempt.has(guard))
-  if (exemptible.length > 0)
-    ways.push(`What is to be blocked all the same: --exempt NAME (${exemptible.join(', ')}).`)
-  return ways.join(' ')
-}
-
-function emptyMessage(inputs: readonly InputReport[]): string {
-  const dropped = inputs
-    .flatMap((input) => [...input.dropped.values()])
-    .reduce((sum, count) => sum + count, 0)
-  const read = inputs.map(({ name, format }) => `${name} as ${format}`).join(', ')
-  return `no name was found in ${read}: ${dropped} lines dropped`
-}
-
-function stopOnFindings(report: BuildReport): void {
-  const stopping = report.findings.filter(({ action }) => action === 'stop')
-  const first = stopping[0]
-  if (!first) return
-  const input = report.inputs[first.input]?.name ?? '?'
-  const hits = first.hits === undefined ? '' : `, which hits ${first.hits}`
-  const more = stopping.length > 1 ? ` and ${stopping.length - 1} more` : ''
-  throw new BuildStopped(
-    'LIST_GUARD',
-    `guard ${first.guard}: "${first.name || '.'}" of ${input}${hits}${more}`,
-    waysOut(stopping),
-    report,
-  )
-}
-
-function stopOnChange(report: BuildReport, { maxChangePercent = 10, force = false }: BuildOptions): void {
-  const { change } = report
-  if (!change || force || change.percent <= maxChangePercent) return
-  throw new BuildStopped(
-    'LIST_CHANGE',
-    `${change.percent.toFixed(1)} % of the list would change (${change.added} added, ${change.removed} removed), more than ${maxChangePercent} %`,
-    'If the sources are right, build again with --force.',
-    report,
-  )
 }
 
 function categoryCounts(names: Names): Map<number, number> {
@@ -185,7 +121,6 @@ function categoryCounts(names: Names): Map<number, number> {
 export async function buildList(options: BuildOptions): Promise<BuiltList> {
   const names: Names = new Map()
   const { drops, inputs } = await gatherAll(names, options)
-  const taken = names.size
   const core = options.core ?? neverBlockCore
   const policy: GuardPolicy = { ...strict, ...options.guards }
   const popular = options.popular === undefined ? [] : await readPopular(options.popular)
@@ -196,19 +131,25 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
       'no name was found in the file of popular names',
       'One name a line, or a ranking as CSV (rank,name).',
     )
+  const shared = sharedHosts(options.country)
   options.onProgress?.('guard', 0)
   const findings = [
     ...guardSuffixes(names, policy),
     ...guardCore(names, core, policy),
     ...guardGate(names, popularNames, policy),
+    ...guardShared(names, shared, policy),
     ...guardPopular(names, popular, policy),
   ]
+  // After the guards: what they leave out, or make exact, covers nothing.
+  const covered = takeCovered(names)
   for (const { name, category } of testNames(options.testZone ?? defaultTestZone))
     if (!names.has(name)) names.set(name, { category, scope: 'exact', input: -1 })
   options.onProgress?.('guard', names.size)
 
   const set = setOf(names, options.key, (done) => options.onProgress?.('hash', done))
-  findings.push(...collisions(set, names, [...core, ...popularNames, ...popular], createHasher(options.key)))
+  findings.push(
+    ...collisions(set, names, [...core, ...popularNames, ...shared, ...popular], createHasher(options.key)),
+  )
   const { previous } = options
   // Under the key of the version before, or nothing could be compared.
   const comparable = previous && (previous.key === options.key ? set : setOf(names, previous.key))
@@ -217,19 +158,20 @@ export async function buildList(options: BuildOptions): Promise<BuiltList> {
     drops,
     findings,
     names: set.count,
+    covered: covered.size,
     byCategory: categoryCounts(names),
     unexpressed: inputs.flatMap(({ unexpressed }) => unexpressed),
     popular: popular.length,
-    ...(previous && comparable ? { change: changeBetween(previous.set, comparable) } : {}),
+    shared: shared.length,
+    ...(previous && comparable
+      ? { change: changeBetween(previous, comparable, setOf(covered, previous.key)) }
+      : {}),
   }
-  stopOnFindings(report)
-  if (taken === 0)
-    throw new BuildStopped(
-      'LIST_EMPTY',
-      emptyMessage(inputs),
-      'Is the format the right one (--input FILE:CATEGORY:FORMAT)? --drops FILE lists the lines.',
-      report,
-    )
-  stopOnChange(report, options)
-  return { set, key: options.key, report }
+  stopIfWrong(report, options)
+  return {
+    set,
+    key: options.key,
+    report,
+    origins: originsOf(set, names, options.key, options.inputs.map(inputTitle)),
+  }
 }

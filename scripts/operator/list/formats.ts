@@ -2,7 +2,8 @@ import { isIP } from 'node:net'
 import { longestLine } from './lines.ts'
 import { normaliseName } from './name.ts'
 import { rpzParser } from './rpz.ts'
-import { type DropReason, isSink, type LineParser, type Sink, takeName } from './rule.ts'
+import { type DropReason, type LineParser, type Sink, takeName } from './rule.ts'
+import { isSink } from './sink-address.ts'
 
 export const formats = ['domains', 'hosts', 'adblock', 'dnsmasq', 'rpz'] as const
 export type Format = (typeof formats)[number]
@@ -18,6 +19,8 @@ function withoutComment(line: string): string {
 /** One name a line; `.name` is how lists for proxies write a tree. */
 function domains(): LineParser {
   return (line, sink) => {
+    // It can mean nothing else, and stands in lists that were put together.
+    if (/^\s*(@@)?\|\|/.test(line)) return adblockLine(line, sink)
     const text = withoutComment(line)
     if (text !== '') takeName(text.replace(/^\.(?=[^.])/, ''), 'tree', sink.block, sink)
   }
@@ -156,10 +159,12 @@ const makers: Readonly<Record<Format, () => LineParser>> = {
 /** @returns a parser for one input, with whatever it must remember from line to line */
 export function parserOf(format: Format): LineParser {
   const parse = makers[format]()
-  return (line, sink) => {
+  const { openSince } = parse
+  const bounded = (line: string, sink: Sink) => {
     if (line.length > longestLine) sink.drop('too-long')
     else parse(line, sink)
   }
+  return Object.assign(bounded, openSince && { openSince })
 }
 
 /** A cosmetic rule, and not a comment's banner (`#####`) or a comment at the end of a line. */
@@ -172,25 +177,48 @@ function formatOf(text: string): Format | undefined {
   if (/^(address|server|local)=\//.test(text)) return 'dnsmasq'
   if (/^\$(TTL|ORIGIN)\b|\s(SOA|CNAME)\s/i.test(text)) return 'rpz'
   const [first = ''] = text.split(/\s/, 1)
-  if (first !== text && (isIP(first) || first === '0')) return 'hosts'
+  if (first !== text && (isIP(first) || isSink(first))) return 'hosts'
   return normaliseName(withoutComment(text).replace(/^\*?\./, '')).ok ? 'domains' : undefined
 }
 
-const enough = 200
+/** So many lines that are no comment decide. */
+const enough = 1000
 
-/** The format in which most of the first lines that are no comment make sense; plain domains if none does. */
-export function detectFormat(lines: readonly string[]): Format {
-  const votes = new Map<Format, number>()
-  let voters = 0
-  for (const line of lines) {
-    const format = formatOf(line.trim())
-    if (format === undefined) continue
-    votes.set(format, (votes.get(format) ?? 0) + 1)
-    if (++voters === enough) break
+/** What lines look like, and what they are therefore read as. */
+export interface Guess {
+  format: Format
+  /** Lines that look like another format. */
+  others: ReadonlyMap<Format, number>
+}
+
+/** Guesses a format by what most of the first lines look like that are no comment. */
+export class FormatGuess {
+  readonly #votes = new Map<Format, number>()
+  #voters = 0
+
+  /** @returns whether enough was seen */
+  add(lines: readonly string[]): boolean {
+    for (const line of lines) {
+      if (this.#voters >= enough) return true
+      const format = formatOf(line.trim())
+      if (format === undefined) continue
+      this.#votes.set(format, (this.#votes.get(format) ?? 0) + 1)
+      this.#voters += 1
+    }
+    return this.#voters >= enough
   }
-  // It is the only one that has all of its rules, and it reads plain names and hosts lines too.
-  if (votes.has('adblock')) return 'adblock'
-  let best: Format = 'domains'
-  for (const [format, count] of votes) if (count > (votes.get(best) ?? 0)) best = format
-  return best
+
+  /** Of formats with equal votes adblock, which has plain names and hosts lines too; plain domains if none has any. */
+  get guess(): Guess {
+    const [[format] = ['domains' as Format], ...others] = [...this.#votes].sort(
+      ([a, m], [b, n]) => n - m || Number(b === 'adblock') - Number(a === 'adblock'),
+    )
+    return { format, others: new Map(others) }
+  }
+}
+
+export function detectFormat(lines: readonly string[]): Format {
+  const votes = new FormatGuess()
+  votes.add(lines)
+  return votes.guess.format
 }

@@ -1,5 +1,7 @@
-import { detectFormat, type Format, parserOf } from './formats.ts'
+import { SecureNetError } from '../../../module/base/error.ts'
+import { type Format, FormatGuess, type Guess, parserOf } from './formats.ts'
 import { lineBatches, type Source } from './lines.ts'
+import { onlyText } from './only-text.ts'
 import type { DropReason, Scope, Sink } from './rule.ts'
 
 /** One source of names. Where two inputs have the same name, the earlier input's category stands. */
@@ -24,7 +26,11 @@ export interface Drop {
 export interface InputReport {
   name: string
   format: Format
+  /** Lines that look like another format than the one that was guessed; empty where it was named. */
+  others: ReadonlyMap<Format, number>
   lines: number
+  /** Different names that its lines block, whoever else has them and whatever its exceptions say. */
+  names: number
   /** Names this input added or widened to a tree. */
   taken: number
   /** Names that were there already. */
@@ -46,6 +52,8 @@ export interface Gathered {
 export type Names = Map<string, Gathered>
 
 export interface GatherOptions {
+  /** Names of all inputs together. */
+  mostNames: number
   onDrop: (drop: Drop) => void
   /** Called after each batch of lines with the lines read so far, all inputs together. */
   onLines: (lines: number) => void
@@ -92,12 +100,66 @@ export function parents(name: string): string[] {
   return above
 }
 
+function tooMany(most: number): SecureNetError {
+  return new SecureNetError(
+    'LIST_TOO_LARGE',
+    `the inputs have more than ${most} names`,
+    'Is every input a list, and each needed? Modems have room for no longer one.',
+  )
+}
+
+/** The lines, and their format: named, or guessed from the first ones. */
+async function guessed({ name, source, format }: ListInput) {
+  const lines = lineBatches(onlyText(name, source))
+  const read: string[][] = []
+  const votes = new FormatGuess()
+  while (!format) {
+    const { value, done } = await lines.next()
+    if (done) break
+    read.push(value)
+    if (votes.add(value)) break
+  }
+  async function* batches() {
+    yield* read
+    yield* lines
+  }
+  const guess: Guess = format ? { format, others: new Map() } : votes.guess
+  return { batches: batches(), guess }
+}
+
+function refuseOpen({ name }: ListInput, line: number | undefined): void {
+  if (line === undefined) return
+  throw new SecureNetError(
+    'LIST_INPUT',
+    `${name}: the parenthesis in line ${line} is never closed (RFC 1035 §5.1), so that no record follows it`,
+    'Is the file whole? Fetch it again, or mend that line.',
+  )
+}
+
+/** Where two inputs have a name, the earlier one's category stands, unless the later one widens it to a tree. */
+function addTo(
+  names: Names,
+  own: ReadonlyMap<string, Scope>,
+  from: Omit<Gathered, 'scope'>,
+  mostNames: number,
+): { taken: number; duplicates: number } {
+  let taken = 0
+  for (const [name, scope] of own) {
+    const before = names.get(name)
+    if (before && (before.scope === 'tree' || scope === 'exact')) continue
+    names.set(name, { ...from, scope })
+    taken += 1
+    if (names.size > mostNames) throw tooMany(mostNames)
+  }
+  return { taken, duplicates: own.size - taken }
+}
+
 /** Reads one input to its end and adds its names. */
 export async function gather(
   names: Names,
   input: ListInput,
   index: number,
-  { onDrop, onLines }: GatherOptions,
+  { mostNames, onDrop, onLines }: GatherOptions,
 ): Promise<InputReport> {
   const own = new Map<string, Scope>()
   const firm = new Set<string>()
@@ -124,36 +186,30 @@ export async function gather(
     },
   }
 
-  let format = input.format
-  let parse = format && parserOf(format)
-  for await (const batch of lineBatches(input.source)) {
-    format ??= detectFormat(batch)
-    parse ??= parserOf(format)
+  const { batches, guess } = await guessed(input)
+  const parse = parserOf(guess.format)
+  for await (const batch of batches) {
     for (const line of batch) {
       lines += 1
       text = line
       parse(line, sink)
     }
+    if (own.size > mostNames) throw tooMany(mostNames)
     onLines(lines)
   }
+  refuseOpen(input, parse.openSince?.())
 
+  const given = own.size
   const { excepted, unexpressed } =
     exceptions.size > 0 ? takeBack(own, exceptions, firm) : { excepted: 0, unexpressed: [] }
-  let taken = 0
-  for (const [name, scope] of own) {
-    const before = names.get(name)
-    if (before && (before.scope === 'tree' || scope === 'exact')) duplicates += 1
-    else {
-      names.set(name, { category: input.category, scope, input: index })
-      taken += 1
-    }
-  }
+  const added = addTo(names, own, { category: input.category, input: index }, mostNames)
   return {
     name: input.name,
-    format: format ?? 'domains',
+    ...guess,
     lines,
-    taken,
-    duplicates,
+    names: given,
+    taken: added.taken,
+    duplicates: duplicates + added.duplicates,
     excepted,
     unexpressed,
     dropped,

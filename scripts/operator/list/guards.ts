@@ -1,5 +1,6 @@
 import { parse } from 'tldts'
 import type { EntrySet } from '../../../module/blocklist/format/entries.ts'
+import { findHash } from './find-hash.ts'
 import { type Names, parents } from './gather.ts'
 import type { NameHasher } from './hasher.ts'
 
@@ -13,7 +14,9 @@ export interface GuardPolicy {
   core: 'stop' | 'drop'
   /** An entry that blocks a popular name, be it of the file or of those that every modem asks its candidate for. */
   popular: 'stop' | 'drop'
-  /** Names that the operator means to block all the same, whatever public suffix, hosting or popular guards find. */
+  /** An entry that blocks a host that very many share (hosts-of-all.ts). */
+  shared: 'stop' | 'drop'
+  /** Names that the operator means to block all the same, whatever public suffix, hosting, popular or shared guards find. */
   exempt: ReadonlySet<string>
 }
 
@@ -22,6 +25,7 @@ export const strict: GuardPolicy = {
   hosting: 'demote',
   core: 'stop',
   popular: 'stop',
+  shared: 'stop',
   exempt: new Set(),
 }
 
@@ -33,6 +37,7 @@ export type GuardName =
   | 'core'
   | 'popular'
   | 'gate'
+  | 'shared'
   | 'collision'
 
 export interface Finding {
@@ -117,47 +122,41 @@ export function guardCore(names: Names, core: readonly string[], policy: GuardPo
   return [...findings.values()]
 }
 
-/** Popular names, and `www.` before each. */
-export function guardPopular(names: Names, popular: Iterable<string>, policy: GuardPolicy): Finding[] {
+/** Who must not be blocked, and what a finding of it does. An entry is found once, whatever else it hits. */
+interface Watch {
+  guard: 'popular' | 'gate' | 'shared'
+  asked: Iterable<string>
+  action: Finding['action']
+  exempt?: ReadonlySet<string>
+}
+
+function watch(names: Names, { guard, asked, action, exempt }: Watch): Finding[] {
   const findings = new Map<string, Finding>()
-  for (const site of popular) {
-    for (const asked of [site, `www.${site}`]) {
-      for (const name of blockers(names, asked)) {
-        if (policy.exempt.has(name) || findings.has(name)) continue
-        const input = names.get(name)?.input ?? 0
-        findings.set(name, { guard: 'popular', name, input, hits: asked, action: policy.popular })
-      }
+  for (const hits of asked) {
+    for (const name of blockers(names, hits)) {
+      if (exempt?.has(name) || findings.has(name)) continue
+      findings.set(name, { guard, name, input: names.get(name)?.input ?? 0, hits, action })
     }
   }
   for (const finding of findings.values()) settle(names, finding)
   return [...findings.values()]
+}
+
+/** Popular names, and `www.` before each. */
+export function guardPopular(names: Names, popular: readonly string[], policy: GuardPolicy): Finding[] {
+  const asked = popular.flatMap((site) => [site, `www.${site}`])
+  return watch(names, { guard: 'popular', asked, action: policy.popular, exempt: policy.exempt })
+}
+
+/** @param hosts that very many share, and `www.` before each */
+export function guardShared(names: Names, hosts: readonly string[], policy: GuardPolicy): Finding[] {
+  const asked = hosts.flatMap((host) => [host, `www.${host}`])
+  return watch(names, { guard: 'shared', asked, action: policy.shared, exempt: policy.exempt })
 }
 
 /** @param sample of the modem's health gate: it would refuse the whole list for one of these, so that none is exempt */
 export function guardGate(names: Names, sample: readonly string[], policy: GuardPolicy): Finding[] {
-  const findings = new Map<string, Finding>()
-  for (const hits of sample) {
-    for (const name of blockers(names, hits)) {
-      const input = names.get(name)?.input ?? 0
-      if (!findings.has(name))
-        findings.set(name, { guard: 'gate', name, input, hits, action: policy.popular })
-    }
-  }
-  for (const finding of findings.values()) settle(names, finding)
-  return [...findings.values()]
-}
-
-/** @returns the place of the first entry with this hash, or -1 */
-export function findHash({ count, hi, lo }: EntrySet, high: number, low: number): number {
-  let from = 0
-  let to = count
-  while (from < to) {
-    const middle = (from + to) >>> 1
-    const h = hi[middle] as number
-    if (h < high || (h === high && (lo[middle] as number) < low)) from = middle + 1
-    else to = middle
-  }
-  return from < count && hi[from] === high && lo[from] === low ? from : -1
+  return watch(names, { guard: 'gate', asked: sample, action: policy.popular })
 }
 
 /**

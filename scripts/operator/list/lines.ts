@@ -8,7 +8,8 @@ export type Source = string | AsyncIterable<string | Uint8Array>
 /** Longer lines are cut here, so that a file without line ends cannot fill memory; such a line fits no format. */
 export const longestLine = 4096
 
-async function* pieces(source: Source): AsyncGenerator<string> {
+/** @returns the text as it comes, decoded from UTF-8 */
+export async function* textPieces(source: Source): AsyncGenerator<string> {
   if (typeof source === 'string') {
     const step = 1 << 20
     for (let at = 0; at < source.length; at += step) yield source.slice(at, at + step)
@@ -25,7 +26,7 @@ async function* pieces(source: Source): AsyncGenerator<string> {
 export async function* lineBatches(source: Source): AsyncGenerator<string[]> {
   let rest = ''
   let first = true
-  for await (const piece of pieces(source)) {
+  for await (const piece of textPieces(source)) {
     const lines = (rest + piece).split('\n')
     rest = (lines.pop() ?? '').slice(0, longestLine + 1)
     if (first && lines[0] !== undefined) {
@@ -50,14 +51,32 @@ function unpackedFile(path: string): AsyncIterable<Uint8Array> {
   return file.pipe(unpacked)
 }
 
+/** Five million names of a hundred octets: what is larger, once unpacked, is no list but a bomb. */
+const mostBytes = 512 * 1024 * 1024
+
+function tooLarge(path: string, most: number): SecureNetError {
+  return new SecureNetError(
+    'LIST_INPUT_TOO_LARGE',
+    `${path} holds more than ${most} octets${path.endsWith('.gz') ? ', unpacked' : ''}`,
+    'Look at the file: is it the list? A longer one is given in several files.',
+  )
+}
+
 /**
  * A list's file, unpacked if its name ends in `.gz`.
- * @throws SecureNetError LIST_INPUT where it is read
+ * @param most octets, unpacked
+ * @throws SecureNetError LIST_INPUT, LIST_INPUT_TOO_LARGE where it is read
  */
-export async function* readList(path: string): AsyncGenerator<Uint8Array> {
+export async function* readList(path: string, most = mostBytes): AsyncGenerator<Uint8Array> {
+  let bytes = 0
   try {
-    yield* unpackedFile(path)
+    for await (const piece of unpackedFile(path)) {
+      bytes += piece.length
+      if (bytes > most) throw tooLarge(path, most)
+      yield piece
+    }
   } catch (error) {
+    if (error instanceof SecureNetError) throw error
     throw new SecureNetError(
       'LIST_INPUT',
       `${path} cannot be read: ${messageOf(error)}`,

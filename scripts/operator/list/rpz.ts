@@ -1,23 +1,23 @@
-import { isSink, type LineParser, type Sink, takeName } from './rule.ts'
+import { createMasterReader } from './master-file.ts'
+import { type LineParser, type Sink, takeName } from './rule.ts'
+import { isSink } from './sink-address.ts'
 
 const triggers = /(^|\.)rpz-(client-ip|ip|nsdname|nsip)$/
 
-/** Tokens of a master-file line (RFC 1035 §5.1) without its comment. */
-function tokens(line: string): string[] {
-  const end = line.indexOf(';')
-  const text = end < 0 ? line : line.slice(0, end)
-  return text.split(/\s+/).filter((token) => token !== '')
-}
-
 /** Skips TTL and class, in either order. */
-function typeAndData(words: readonly string[]): { type: string; data: string } {
+function typeAndData(words: readonly string[]): { type: string; data: readonly string[] } {
   const rest = [...words]
-  while (rest[0] !== undefined && /^(\d+[smhdw]?|IN|CH|HS)$/i.test(rest[0])) rest.shift()
-  return { type: (rest[0] ?? '').toUpperCase(), data: rest[1] ?? '' }
+  while (rest[0] !== undefined && /^((\d+[smhdw]?)+|IN|CH|HS)$/i.test(rest[0])) rest.shift()
+  return { type: (rest[0] ?? '').toUpperCase(), data: rest.slice(1) }
 }
 
 /** @returns what to do with the name, by the record (draft-vixie-dnsop-dns-rpz §3), or undefined: it is no block */
-function policy(type: string, data: string, sink: Sink): Sink['block'] | undefined {
+function policy(
+  type: string,
+  [data = '', ...more]: readonly string[],
+  sink: Sink,
+): Sink['block'] | undefined {
+  if (more.length > 0) return undefined
   if (type === 'CNAME') {
     // NXDOMAIN, NODATA, DROP; any other target leads somewhere else.
     if (/^(\.|\*\.|rpz-drop\.?)$/i.test(data)) return sink.block
@@ -35,7 +35,7 @@ export function rpzParser(): LineParser {
   /** What relative owners are relative to; unknown, it is the zone. A master file may change it again and again. */
   let origin: string | undefined
   let owner = ''
-  let depth = 0
+  const reader = createMasterReader()
 
   const absolute = (text: string): string => {
     if (text.endsWith('.')) return text.slice(0, -1).toLowerCase()
@@ -59,7 +59,7 @@ export function rpzParser(): LineParser {
       return
     }
     const take = policy(type, data, sink)
-    if (!take) return sink.drop(type === '' ? 'not-understood' : 'not-a-block')
+    if (!take) return sink.drop(data.length === 0 ? 'not-understood' : 'not-a-block')
     const name = inZone(owner)
     if (name === undefined) sink.drop('out-of-zone')
     else if (triggers.test(name)) sink.drop('unsupported-trigger')
@@ -67,19 +67,21 @@ export function rpzParser(): LineParser {
     else takeName(name, 'exact', take, sink)
   }
 
-  return (line, sink) => {
-    const words = tokens(line)
-    const inside = depth > 0
-    for (const word of words) depth += word.split('(').length - word.split(')').length
-    depth = Math.max(0, depth)
-    if (inside || words.length === 0) return
-    if (words[0]?.toUpperCase() === '$ORIGIN') {
-      origin = absolute(words[1] ?? '')
+  const control = ([word = '', value = '']: readonly string[], sink: Sink) => {
+    if (word.toUpperCase() === '$ORIGIN') {
+      origin = absolute(value)
       zone ??= origin
-      return
-    }
-    if (words[0]?.startsWith('$')) return
-    if (!/^\s/.test(line)) owner = words.shift() ?? ''
+    } else if (word.toUpperCase() !== '$TTL') sink.drop('not-understood')
+  }
+
+  const parse = (line: string, sink: Sink) => {
+    const entry = reader.next(line)
+    if (!entry) return
+    const words = [...entry.words]
+    if (entry.isBroken) return sink.drop('not-understood')
+    if (words[0]?.startsWith('$')) return control(words, sink)
+    if (!entry.inherits) owner = words.shift() ?? ''
     record(words, sink)
   }
+  return Object.assign(parse, { openSince: reader.openSince })
 }

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { type NameFault, normaliseName } from './name.ts'
 
 /** `tree`: the name and everything below it. */
@@ -25,13 +24,10 @@ export interface Sink {
 }
 
 /** Called with each line in order; a comment or an empty line calls nothing. */
-export type LineParser = (line: string, sink: Sink) => void
-
-/** Where a list sends names that it blocks: nowhere, or to the host itself (RFC 1122 §3.2.1.3). */
-export function isSink(address: string): boolean {
-  return (
-    /^(0\.0\.0\.0|127\.\d+\.\d+\.\d+|::|::1|0)$/.test(address) && (address === '0' || isIP(address) !== 0)
-  )
+export interface LineParser {
+  (line: string, sink: Sink): void
+  /** Number of the line, from 1, from which on everything would be one record: such an input is not whole. */
+  openSince?: () => number | undefined
 }
 
 /** A name with an optional `*.` before it: the subdomains, and in these lists always the name too. */

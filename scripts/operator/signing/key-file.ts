@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
-import { messageOf, SecureNetError } from '../../../module/base/error.ts'
+import { codeOf, messageOf, SecureNetError } from '../../../module/base/error.ts'
+import { fileNotWritten } from '../exit.ts'
 import { type HeldKey, type PrivateJwk, privateJwkOf, signingKeyOf } from './signing-key.ts'
 
 /** 32 MB and some 0.1 s for each guess (RFC 7914 §2). */
@@ -82,7 +83,11 @@ function decrypt(path: string, file: EncryptedFile, passphrase: string | undefin
 export async function writeKeyFile(path: string, key: HeldKey, passphrase?: string): Promise<void> {
   const plain: PlainFile = { v: 1, kid: key.publicKey.kid, jwk: privateJwkOf(key) }
   const content = passphrase === undefined ? plain : encrypt(key, passphrase)
-  await writeFile(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  try {
+    await writeFile(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  } catch (error) {
+    throw codeOf(error) === 'EEXIST' ? error : fileNotWritten(path, error)
+  }
 }
 
 /**

@@ -12,7 +12,8 @@ import {
   roleOf,
   roles,
 } from '../../../module/control/documents/kinds.ts'
-import { parseRootsFile } from '../../../module/control/documents/trust.ts'
+import { parseRootsFile } from '../../../module/control/documents/roots.ts'
+import { fileNotWritten } from '../exit.ts'
 import { readKeyFile, writeKeyFile } from './key-file.ts'
 import {
   allKids,
@@ -55,8 +56,12 @@ export interface RotateOptions {
 const documentName = /^keys-(\d+)\.jws$/
 
 async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.tmp`, text, { mode: 0o644, flush: true })
-  await rename(`${path}.tmp`, path)
+  try {
+    await writeFile(`${path}.tmp`, text, { mode: 0o644, flush: true })
+    await rename(`${path}.tmp`, path)
+  } catch (error) {
+    throw fileNotWritten(path, error)
+  }
 }
 
 async function keysDocuments(folder: string): Promise<KeysDocument[]> {
@@ -177,7 +182,10 @@ export class KeyFolder {
    * @throws SecureNetError as signDocument and readKeyFile; SIGN_NO_KEY
    */
   sign = async <K extends Exclude<DocumentKind, 'keys'>>(kind: K, payload: Payloads[K]): Promise<string> =>
-    signDocument(kind, payload, await this.#signers(this.#current.roles[roleOf[kind]]))
+    signDocument(kind, payload, [
+      ...(await this.#signers(this.#current.roles[roleOf[kind]])),
+      ...('largeChange' in payload ? await this.#signers(this.#current.roles.fleet) : []),
+    ])
 
   /**
    * The next keys document: written here and returned, to be published at keys/{number}. Documents that the replaced keys

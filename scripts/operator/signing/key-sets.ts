@@ -78,12 +78,16 @@ export function payloadOf(document: KeysDocument | undefined): Keys {
   return parsePayload('keys', readJws('keys', Buffer.from(document.jws)).payload)
 }
 
+/** Percent: a list that loses or gains half of its names at once is signed by the fleet key as well. */
+const LIST_MAX_CHANGE = 50
+
 export function keysPayload(
   number: number,
   roots: RootSet,
   options: { now: number; expires: number | undefined; roleOf: (role: Role) => RootSet },
 ): Keys {
   const { now, expires, roleOf: of } = options
-  const payload = { line: of('line'), list: of('list'), request: of('request'), fleet: of('fleet') }
+  const list = { maxChange: LIST_MAX_CHANGE, ...of('list') }
+  const payload = { line: of('line'), list, request: of('request'), fleet: of('fleet') }
   return { v: 1, number, issuedAt: now, ...(expires !== undefined && { expires }), roots, roles: payload }
 }

@@ -1,4 +1,5 @@
 import { SecureNetError } from '../../../module/base/error.ts'
+import { checkKeys } from '../../../module/control/documents/key-chain.ts'
 import { checkKeySet } from '../../../module/control/documents/keys.ts'
 import {
   type DocumentKind,
@@ -8,7 +9,6 @@ import {
   type RootsFile,
   sizeLimits,
 } from '../../../module/control/documents/kinds.ts'
-import { checkKeys } from '../../../module/control/documents/trust.ts'
 import { parsePayload } from '../../../module/control/documents/verify.ts'
 import type { SigningKey } from './signing-key.ts'
 

@@ -6,9 +6,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { topics } from '../../../module/control/mqtt/topics.ts'
 import type { BrokerAddress } from '../../../module/control/mqtt/transport.ts'
 import type { Reported } from '../../../module/control/reported.ts'
-import { connectBroker } from '../../../scripts/operator/broker.ts'
 import type { World } from '../../../scripts/operator/context.ts'
+import { connectBroker } from '../../../scripts/operator/mqtt/connect.ts'
 import { runOperator } from '../../../scripts/operator/program.ts'
+import { openStore } from '../../../scripts/operator/register/open-store.ts'
+import { Register } from '../../../scripts/operator/register/register.ts'
 import { signDocument } from '../../../scripts/operator/signing/sign-document.ts'
 import { generateSigningKey, type SigningKey } from '../../../scripts/operator/signing/signing-key.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -340,6 +342,7 @@ describe.each(kinds)('Control over $name', ({ open, protocol, missing }) => {
         env: { SECURENET_PROFILE: profile },
         now: () => Date.now(),
         connect: connectBroker,
+        openRegister: async ({ register }) => new Register(await openStore(register), () => Date.now()),
         openSigner: async () => ({
           sign: (kind, payload) => signDocument(kind, payload, [key]),
           verify: () => Promise.reject(new Error('not asked')),

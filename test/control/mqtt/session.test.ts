@@ -32,7 +32,7 @@ afterEach(async () => {
 })
 
 function makeSession(broker: SessionOptions['broker'], more: Partial<SessionOptions> = {}) {
-  const presence = new Presence({ modemId: 'm1', bootId: 'boot-a', lines: ['l1'] })
+  const presence = new Presence({ modemId: 'm1', bootId: 'boot-a', lines: ['l1'], clock: systemClock })
   const session = new Session({
     broker,
     clientId: 'm1',

@@ -3,12 +3,21 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { parse } from 'tldts'
 import { describe, expect, it } from 'vitest'
 import { categoryOf, scopeOf } from '../../../module/blocklist/format/entries.ts'
-import { type BuildOptions, BuildStopped, buildList, setOf } from '../../../scripts/operator/list/build.ts'
-import { collisions, findHash } from '../../../scripts/operator/list/guards.ts'
+import { type BuildOptions, buildList, setOf } from '../../../scripts/operator/list/build.ts'
+import { BuildStopped } from '../../../scripts/operator/list/build-report.ts'
+import { takeCovered } from '../../../scripts/operator/list/covered.ts'
+import { findHash } from '../../../scripts/operator/list/find-hash.ts'
+import { type Names, parents } from '../../../scripts/operator/list/gather.ts'
+import { collisions } from '../../../scripts/operator/list/guards.ts'
 import { createHasher } from '../../../scripts/operator/list/hasher.ts'
 import { readList } from '../../../scripts/operator/list/lines.ts'
+import { normaliseName } from '../../../scripts/operator/list/name.ts'
+import type { Scope } from '../../../scripts/operator/list/rule.ts'
+import { sharedHosts } from '../../../scripts/operator/list/shared-hosts.ts'
 
 const key = '0123456789abcdef'
 type Options = Omit<BuildOptions, 'inputs' | 'key'>
@@ -101,6 +110,116 @@ describe('a build', () => {
     expect(entry(built, 'bad.good.example')).toBe('exact 1')
   })
 
+  it.each([
+    ['a page', '\n<!DOCTYPE html>\n<html>\nevil.example\n'],
+    ['a page behind a comment', '# list\n<html>\nevil.example\n'],
+    ['an XML error', '<?xml version="1.0"?>\n<Error/>\nevil.example'],
+    ['JSON', '{"error": "rate limit"}\nevil.example'],
+    ['JSON in a list', '[\n "evil.example"\n]\nevil.example'],
+    ['UTF-16', Buffer.from('evil.example\n', 'utf16le')],
+    ['a packed file without its ending', gzipSync('evil.example')],
+    ['a picture', Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0, 0, 13])],
+  ])('%s is no list, whatever else it holds', async (_, content) => {
+    const source = (async function* () {
+      yield content
+    })()
+    const error = await build('good.example', {}, [{ name: 'other', source, category: 0 }]).catch(
+      (reason) => reason,
+    )
+    expect(error).toMatchObject({ code: 'LIST_INPUT', message: expect.stringContaining('other is no list') })
+  })
+
+  it.each(['Service Unavailable', '', '# no names today', '@@||fine.example^'])(
+    'an input of no names stops it, whatever the others have: %j',
+    async (text) => {
+      const extra = [{ name: 'other', source: text, category: 0 }]
+      expect(await stopped(build('good.example', { force: true }, extra))).toMatchObject({
+        code: 'LIST_EMPTY',
+        message: expect.stringContaining('other'),
+      })
+    },
+  )
+
+  it('what a tree of the same category covers needs no entry; another category, or an exact name, covers nothing', async () => {
+    const built = await build(
+      'evil.example\na.evil.example\nb.a.evil.example\nwww.mal.evil.example\nblogspot.com\nx.blogspot.com',
+      {},
+      [
+        { name: 'malware', source: 'mal.evil.example\nunder.mal.evil.example', category: 0 },
+        {
+          name: 'exact',
+          source: 'one.example CNAME .\nbelow.one.example CNAME .',
+          category: 1,
+          format: 'rpz',
+        },
+      ],
+    )
+    const has = (name: string) => entry(built, name)
+    expect(
+      ['evil', 'mal.evil', 'www.mal.evil', 'one', 'below.one'].map((name) => has(`${name}.example`)),
+    ).toEqual(['tree 1', 'tree 0', 'tree 1', 'exact 1', 'exact 1'])
+    expect(['a.evil', 'b.a.evil', 'under.mal.evil'].map((name) => has(`${name}.example`))).toEqual(
+      Array(3).fill(undefined),
+    )
+    // Made exact by its guard, it covers nothing.
+    expect(has('x.blogspot.com')).toBe('tree 1')
+    expect(built.report.covered).toBe(3)
+  })
+
+  it('every look-up has the same answer with what is covered as without', () => {
+    const label = fc.constantFrom('a', 'b', 'c')
+    const name = fc
+      .array(label, { minLength: 1, maxLength: 4 })
+      .map((labels) => `${labels.join('.')}.example`)
+    const listed = fc.record({
+      category: fc.integer({ min: 0, max: 2 }),
+      scope: fc.constantFrom<Scope>('tree', 'exact'),
+      input: fc.constant(0),
+    })
+    const answer = (names: Names, asked: string) => {
+      const own = names.get(asked)
+      const tree = parents(asked).find((parent) => names.get(parent)?.scope === 'tree')
+      return own?.category ?? (tree === undefined ? undefined : names.get(tree)?.category)
+    }
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, listed), { maxLength: 25 }), fc.array(name), (entries, asked) => {
+        const names: Names = new Map(entries)
+        const before = new Map(names)
+        takeCovered(names)
+        for (const one of [...asked, ...before.keys()]) expect(answer(names, one)).toBe(answer(before, one))
+      }),
+    )
+  })
+
+  it('a tree that comes to cover listed names withdraws none of them', async () => {
+    const below = Array.from({ length: 100 }, (_, i) => `n${i}.evil.example`).join('\n')
+    const previous = await build(below)
+    const built = await build(`${below}\nevil.example`, { previous })
+    expect(built.report.change).toMatchObject({ added: 1, removed: 0 })
+  })
+
+  it('a parenthesis that is never closed hides all that follows: refused, with its line', async () => {
+    const zone = 'a.example CNAME .\nb.example TXT (\nc.example CNAME .\n'
+    const input = (source: string) =>
+      buildList({ inputs: [{ name: 'zone', source, category: 1, format: 'rpz' }], key })
+    await expect(input(zone)).rejects.toMatchObject({
+      code: 'LIST_INPUT',
+      message: expect.stringContaining('line 2'),
+    })
+    const far = `${zone}${'c.example CNAME .\n'.repeat(20_000)})\n`
+    await expect(input(far)).rejects.toMatchObject({ code: 'LIST_INPUT' })
+  })
+
+  it('a banner or a few odd lines do not turn trees into single names; they are pointed at', async () => {
+    const plain = Array.from({ length: 3000 }, (_, i) => `bad${i}.example`)
+    const built = await build(['||odd.example^', '##BANNER', ...plain].join('\n'))
+    expect(entry(built, 'bad7.example')).toBe('tree 1')
+    expect(entry(built, 'odd.example')).toBe('tree 1')
+    expect(built.report.inputs[0]).toMatchObject({ format: 'domains', others: new Map([['adblock', 2]]) })
+    const late = await build([...Array(5000).fill('# licence'), '||bad.example^'].join('\n'))
+    expect(late.report.inputs[0]).toMatchObject({ format: 'adblock' })
+  })
+
   it('reads a stream, packed or not, in pieces that break lines and characters', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'securenet-list-'))
     const text = `\ufeff# x\n${Array.from({ length: 30_000 }, (_, i) => `bücher${i}.example`).join('\n')}`
@@ -122,7 +241,19 @@ describe('a build', () => {
       expect(error).toMatchObject({ code: 'LIST_INPUT' })
       expect(error.message).toContain(path)
     }
+    for (const file of [plain, packed])
+      await expect(
+        buildList({ inputs: [{ name: file, source: readList(file, 100_000), category: 1 }], key }),
+      ).rejects.toMatchObject({ code: 'LIST_INPUT_TOO_LARGE', message: expect.stringContaining(file) })
     rmSync(folder, { recursive: true })
+  })
+
+  it.each([2, 3])('more names than modems have room for are refused: %d', async (mostNames) => {
+    const extra = [{ name: 'other', source: 'c.example\nd.example', category: 0 }]
+    await expect(build('a.example\nb.example', { mostNames }, extra)).rejects.toMatchObject({
+      code: 'LIST_TOO_LARGE',
+    })
+    await build('a.example\nb.example', { mostNames: 4 }, extra)
   })
 
   it('without a name, or with a key that is none, is refused', async () => {
@@ -158,6 +289,7 @@ describe('the guards', () => {
     expect(report.findings.map(({ guard, name }) => `${guard} ${name}`)).toEqual([
       'core apple.com',
       'gate apple.com',
+      'shared apple.com',
     ])
   })
 
@@ -219,6 +351,42 @@ describe('the guards', () => {
   })
 
   it.each([
+    ...['docs.google.com', 'sites.google.com', 'storage.googleapis.com', 'bit.ly', 't.co', 's.id'],
+    ...['raw.githubusercontent.com', 'login.microsoftonline.com', 'www.gstatic.com', 'gstatic.com'],
+    ...['fonts.googleapis.com', 'sharepoint.com', 'cdn.jsdelivr.net', 'www.tinyurl.com', 'deb.debian.org'],
+  ])('%s is a host that many share: it stops the build', async (name) => {
+    const error = await stopped(build(`evil.example\n${name}`))
+    expect(error.code).toBe('LIST_GUARD')
+    expect(error.report.findings.map(({ guard }) => guard)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^(shared|gate)$/)]),
+    )
+    const built = await build(`evil.example\n${name}`, {
+      guards: { popular: 'drop', shared: 'drop', core: 'drop' },
+    })
+    expect(entry(built, name)).toBeUndefined()
+  })
+
+  it('what is below a shared host is listed, and a shared host that is meant too', async () => {
+    const built = await build('evil.sharepoint.com\ns.id', { guards: { exempt: new Set(['s.id']) } })
+    expect(['evil.sharepoint.com', 's.id'].map((name) => entry(built, name))).toEqual(['tree 1', 'tree 1'])
+    expect(built.report.findings).toEqual([])
+  })
+
+  it('banks and authorities of a country are guarded where that is asked for', async () => {
+    expect((await build('evil.example\nkeytradebank.be')).report.findings).toEqual([])
+    const error = await stopped(build('evil.example\nkeytradebank.be', { country: 'be' }))
+    expect(error.report.findings).toMatchObject([{ guard: 'shared', hits: 'keytradebank.be' }])
+  })
+
+  it('every shared host is a name that a list could hold, once, and none that many are given names under', () => {
+    const hosts = sharedHosts('be')
+    expect(new Set(hosts).size).toBe(hosts.length)
+    for (const host of hosts) expect(normaliseName(host)).toEqual({ ok: true, name: host })
+    const suffixes = hosts.filter((host) => parse(host, { allowPrivateDomains: true }).publicSuffix === host)
+    expect(suffixes).toEqual([])
+  })
+
+  it.each([
     '1,bank.example\r\n2,www.mail.example\r\n',
     'GlobalRank,TldRank,Domain,TLD\n1,1,bank.example,example,5\n2,2,www.mail.example,example,4\n',
     '"Rank","Domain","Open Page Rank"\n"1","bank.example","10.00"\n"2","www.mail.example","9.00"\n',
@@ -260,10 +428,14 @@ describe('the guards', () => {
   })
 
   it('an entry below or beside a popular name is no hit, nor is an exact one above it', async () => {
-    const built = await build('login.bank.example\nbank2.example', { popular: 'bank.example' }, [
-      { name: 'exact', source: 'example', category: 1, format: 'adblock' },
-      { name: 'exact2', source: 'hosted.example', category: 1, format: 'rpz' },
-    ])
+    const built = await build(
+      'login.bank.example\nbank2.example',
+      { popular: 'bank.example\nshop.hosted.example' },
+      [
+        { name: 'exact', source: 'example\nother.example.org', category: 1, format: 'adblock' },
+        { name: 'exact2', source: 'hosted.example CNAME .', category: 1, format: 'rpz' },
+      ],
+    )
     expect(built.report.findings.filter(({ guard }) => guard === 'popular')).toEqual([])
   })
 
@@ -301,6 +473,71 @@ describe('the guards', () => {
   })
 })
 
+describe('too much change', () => {
+  const many = (word: string, count: number) =>
+    Array.from({ length: count }, (_, i) => `${word}${i}.example`).join('\n')
+  const input = (name: string, category: number, source: string) => ({ name, category, source })
+  const base = [
+    input('big', 1, many('big', 3000)),
+    input('small', 0, many('small', 40)),
+    input('side', 1, many('side', 60)),
+  ]
+  const before = () => buildList({ inputs: base, key })
+  const next = async (inputs: BuildOptions['inputs'], options: Partial<BuildOptions> = {}) =>
+    buildList({ inputs, key, previous: await before(), ...options })
+  const replaced = (at: number, ...by: BuildOptions['inputs']) =>
+    base.flatMap((one, i) => (i === at ? by : [one]))
+
+  it.each<[string, BuildOptions['inputs'], string]>([
+    ['a category that is half gone', replaced(1, input('small', 0, many('small', 20))), 'category malware'],
+    ['a category without its input', replaced(1), 'category malware'],
+    ['a category that doubles', replaced(1, input('small', 0, many('small', 80))), 'category malware'],
+    [
+      'names that move to another category',
+      replaced(1, input('small', 4, many('small', 40))),
+      'category malware',
+    ],
+    ['an input that is gone', replaced(2), 'input side (phishing)'],
+    ['an input that is cut', replaced(2, input('side', 1, many('side', 30))), 'input side (phishing)'],
+    ['an input with other names', replaced(2, input('side', 1, many('other', 60))), 'input side (phishing)'],
+  ])('%s: said of which, though the list as a whole hardly changes', async (_, inputs, who) => {
+    const error = await stopped(next(inputs))
+    expect(error).toMatchObject({ code: 'LIST_CHANGE', message: expect.stringContaining(who) })
+    expect(error.report.change?.percent).toBeLessThan(10)
+    expect((await next(inputs, { force: true })).set.count).toBeGreaterThan(3000)
+    await stopped(next(inputs, { key: 'ffffffffffffffff' }))
+  })
+
+  it.each<[string, BuildOptions['inputs']]>([
+    ['an input under another name', replaced(2, input('renamed', 1, many('side', 60)))],
+    [
+      'an input that is cut in two',
+      replaced(2, input('a', 1, many('side', 30)), input('b', 1, many('side', 60))),
+    ],
+    [
+      'an input whose names another one has',
+      [input('all', 1, `${many('big', 3000)}\n${many('side', 60)}`), ...base.slice(1, 2)],
+    ],
+    ['the order of inputs', [...base].reverse()],
+    ['a few names of a small category', replaced(1, input('small', 0, many('small', 35)))],
+    ['a category that begins', [...base, input('new', 4, many('scam', 200))]],
+  ])('%s: no name is withdrawn, and nothing stops it', async (_, inputs) => {
+    await next(inputs)
+  })
+
+  it('is said in words', async () => {
+    const previous = await buildList({ inputs: [input('a', 1, many('a', 100))], key })
+    const grown = stopped(buildList({ inputs: [input('a', 1, many('a', 3174))], key, previous }))
+    expect((await grown).message).toBe(
+      'the list: 0 of 106 names would go (0 %), 3074 would come: 30 times as many, more than 10 %',
+    )
+    const cut = stopped(buildList({ inputs: [input('a', 1, many('a', 47))], key, previous }))
+    expect((await cut).message).toBe(
+      'the list: 53 of 106 names would go (50 %), 0 would come (0 %), more than 10 %',
+    )
+  })
+})
+
 it.each<[string, number]>([
   ['com', 1],
   ['', 1],
@@ -326,6 +563,7 @@ it('a real list of 13,752 names is built whole, but for what is no name', async 
   expect(left?.lines).toBe(13_752)
   const dropped = [...(left?.dropped.values() ?? [])].reduce((sum, n) => sum + n, 0)
   const guarded = built.report.findings.filter(({ action }) => action === 'drop').length
-  expect(built.set.count - 6 + (left?.duplicates ?? 0) + dropped + guarded).toBe(13_752)
+  const { covered } = built.report
+  expect(built.set.count - 6 + covered + (left?.duplicates ?? 0) + dropped + guarded).toBe(13_752)
   expect(dropped + guarded).toBeLessThan(10)
 })

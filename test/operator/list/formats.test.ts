@@ -110,6 +110,28 @@ describe('each format', () => {
     ['hosts', ':: evil.example', ['+evil.example']],
     ['hosts', '0 evil.example', ['+evil.example']],
     ['hosts', '0.0.0.0 evil.example#why', ['+evil.example']],
+    ...[
+      '::0',
+      '0:0:0:0:0:0:0:0',
+      '127.1',
+      '000.000.000.000',
+      '0.0',
+      '0x7f.1',
+      '0177.0.0.1',
+      '::ffff:127.0.0.1',
+      '0::1',
+    ].map((sink): [Format, string, string[]] => ['hosts', `${sink} evil.example`, ['+evil.example']]),
+    ...['1', '::2', '128.1', '256.1', '08.0.0.0', '::ffff:1.2.3.4'].map(
+      (address): [Format, string, string[]] => [
+        'hosts',
+        `${address} evil.example`,
+        [address.startsWith('::') ? '!not-a-block' : '!not-understood'],
+      ],
+    ),
+    ['dnsmasq', 'address=/evil.example/::0', ['+evil.example']],
+    ['dnsmasq', 'address=/evil.example/000.000.000.000', ['+evil.example']],
+    ['rpz', 'evil.example AAAA ::0', ['=evil.example']],
+    ['domains', '||evil.example^', ['+evil.example']],
     ['hosts', '0.0.0.0 #evil.example', ['!not-understood']],
     ['hosts', '7 evil.example', ['!not-understood']],
     ['hosts', '192.0.2.7 evil.example', ['!not-a-block']],
@@ -183,6 +205,15 @@ describe('each format', () => {
     ['rpz', 'evil.example A 0.0.0.0', ['=evil.example']],
     ['rpz', '24.0.2.0.192.rpz-ip CNAME .', ['!unsupported-trigger']],
     ['rpz', 'ns.evil.example.rpz-nsdname CNAME .', ['!unsupported-trigger']],
+    ['rpz', 'evil.example 1h30m CNAME .', ['=evil.example']],
+    ['rpz', String.raw`ev\105l.example CNAME .`, ['=evil.example']],
+    ['rpz', String.raw`\*.evil.example CNAME .`, ['!pattern']],
+    ['rpz', String.raw`evil\.example.com CNAME .`, ['!bad-name']],
+    ['rpz', 'evil.example CNAME . ; (', ['=evil.example']],
+    ['rpz', 'evil.example CNAME', ['!not-understood']],
+    ['rpz', 'evil.example CNAME . )', ['!not-understood']],
+    ['rpz', 'x TXT "never closed', ['!not-understood']],
+    ['rpz', '$INCLUDE other.zone', ['!not-understood']],
     ['rpz', '; comment', []],
     ['rpz', '$TTL 300', []],
   ])('%s: %s', (format, line, words) => {
@@ -206,6 +237,41 @@ describe('each format', () => {
         '        CNAME .',
       ),
     ).toEqual(['=evil.example', '+evil.example', '!out-of-zone', '!out-of-zone'])
+  })
+
+  it.each([
+    'TXT "see ticket :("',
+    'TXT "a; ("',
+    String.raw`TXT "he said \"(\""`,
+    String.raw`TXT \(`,
+    String.raw`TXT a\;(b)`,
+    'TXT ( "a )"\n "(" )',
+    'TXT "a("b"c)"',
+    'TXT ()',
+    'TXT "never closed (',
+  ])('RPZ: no text of a record swallows what follows it: %s', (record) => {
+    const lines = `before.example CNAME .\nnote.example ${record}\nafter.example CNAME .`.split('\n')
+    expect(said('rpz', ...lines).filter((word) => word !== '!not-understood')).toEqual([
+      '=before.example',
+      '=after.example',
+    ])
+  })
+
+  it('RPZ: a record over several lines is read whole', () => {
+    expect(said('rpz', 'evil.example (', ' 300 ; the TTL', ' CNAME', '. )', ' A 0.0.0.0')).toEqual([
+      '=evil.example',
+      '=evil.example',
+    ])
+  })
+
+  it('RPZ: whatever a quoted string holds, the records around it are the same', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 30 }), (text) => {
+        const quoted = `"${text.replace(/[\\"]/g, '\\$&')}"`
+        const words = said('rpz', 'a.example CNAME .', `b.example TXT ${quoted}`, 'c.example CNAME .')
+        expect(words).toEqual(['=a.example', '=c.example'])
+      }),
+    )
   })
 
   it('an RPZ zone whose origin changes on the way, as BIND writes it', () => {
@@ -265,7 +331,10 @@ it.each<[Format, string[]]>([
   ['domains', ['## a list', 'evil.example ##why', 'worse.example']],
   ['hosts', [...Array.from({ length: 500 }, (_, i) => `# licence, line ${i}`), '0.0.0.0 evil.example']],
   ['hosts', ['0 evil.example']],
-  ['adblock', ['evil.example', 'worse.example', '||bad.example^']],
+  ['domains', ['evil.example', 'worse.example', '||bad.example^']],
+  ['domains', ['##BANNER', 'evil.example', 'worse.example']],
+  ['hosts', ['::0 evil.example', '127.1 worse.example', '||bad.example^']],
+  ['adblock', ['evil.example', '||bad.example^', '||worse.example^']],
   ['adblock', ['! x', '##.banner', 'evil.example']],
   ['rpz', ['$TTL 60', '@ SOA a. b. 1 2 3 4 5', ' NS localhost.', 'evil.example A 0.0.0.0']],
   ['rpz', ['$TTL 1h', '@ SOA a. b. 1 2 3 4 5', 'evil.example CNAME .']],

@@ -119,7 +119,7 @@ describe.skipIf(!isThere('ssh-agent'))('OpenSSH’s own agent', () => {
       expect((await bench.run('keys', 'publish')).exit).toBe(0)
       expect((await bench.run('line', 'enable', 'demo')).exit).toBe(0)
       const args = ['keys', 'rotate', 'line', ...key('line2').map((text) => text.replace('line2=', 'line='))]
-      expect((await bench.run(...args, '--yes')).out).toContain('line: 1 document signed again')
+      expect((await bench.run(...args, '--yes')).out).toContain('line: 1 of 1 document signed again')
       expect((await bench.run('line', 'disable', 'demo')).exit).toBe(0)
       const stray = await bench.run('keys', 'rotate', 'fleet', ...key('list'), '--yes')
       expect({ exit: stray.exit, err: stray.err }).toEqual({ exit: 2, err: expect.stringContaining('list') })

@@ -34,6 +34,7 @@ options_table() {
 		upstream server endpoints upstream.servers
 		upstream timeout_ms number upstream.timeoutMs
 		upstream in_flight number upstream.inFlight
+		upstream warning_page pages upstream.warningPages
 		view network text -
 		view device text -
 		view server endpoints upstream.byInterface.servers
@@ -153,6 +154,14 @@ add_endpoint() {
 	json_close_object
 }
 
+# ADDRESS or ADDRESS#CATEGORY; the module knows which categories there are.
+add_warning_page() {
+	json_add_object ''
+	json_add_string address "${1%%#*}"
+	case "$1" in *'#'*) json_add_string category "${1##*#}" ;; esac
+	json_close_object
+}
+
 # add_option SECTION OPTION KIND NAME: one option that is set; what is left out has the schema's default
 add_option() {
 	local value place="securenet.$1.$2"
@@ -170,6 +179,11 @@ add_option() {
 		endpoints)
 			json_add_array "$4"
 			option_values "$1" "$2" add_endpoint "$place"
+			json_close_array
+			;;
+		pages)
+			json_add_array "$4"
+			option_values "$1" "$2" add_warning_page
 			json_close_array
 			;;
 	esac

@@ -35,7 +35,7 @@ remove_data() {
 	rm -rf "$folder/list" "$folder"/*.state "$folder"/*.state.bak "$folder"/*.state.tmp
 	rmdir "$folder" 2>/dev/null
 	rm -rf "$SECURENET_RUN_DIR"
-	rm -f "$SECURENET_PIDFILE" "$SECURENET_CONFIG" "$SECURENET_CONFIG.new"
+	rm -f "$SECURENET_PIDFILE" "$SECURENET_CONFIG" "$SECURENET_CONFIG.new" "$SECURENET_TOLD"
 }
 
 removing() {

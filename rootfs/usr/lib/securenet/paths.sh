@@ -15,9 +15,11 @@
 : "${SECURENET_CONFIG:=$SECURENET_VAR/etc/securenet.json}"
 : "${SECURENET_ADDRESSES:=$SECURENET_VAR/etc/securenet.addresses}"
 : "${SECURENET_RULES:=$SECURENET_VAR/etc/securenet.rules}"
+: "${SECURENET_TOLD:=$SECURENET_VAR/etc/securenet.told}"
 : "${SECURENET_PIDFILE:=$SECURENET_VAR/run/securenet.pid}"
 : "${SECURENET_UJAIL:=$SECURENET_ROOT/sbin/ujail}"
 : "${SECURENET_CAPABILITIES:=$SECURENET_ROOT/etc/capabilities/securenet.json}"
+: "${SECURENET_NET:=/sys/class/net}"
 : "${SECURENET_IPV6:=/proc/sys/net/ipv6}"
 : "${SECURENET_USER:=securenet}"
 
