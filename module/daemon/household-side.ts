@@ -78,9 +78,8 @@ export function createHouseholdSide(
   })
   const page = createPage(context, {
     ...{ list, blockedNames, interception, control, decision: () => decision.last },
+    ...answering,
     counters: answering.counts.counters,
-    upstream: answering.upstream,
-    networks: answering.networks,
   })
   const history = createHistory(context, answering)
   const data = new HouseholdData({ ...answering, lines, list, history, blockedNames })
