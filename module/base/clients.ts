@@ -1,6 +1,6 @@
 import { readAddress, zoneOf } from './address.ts'
 import { isLinkLocal6 } from './address-class.ts'
-import { type ClientKey, clientKeyOf, ownClientKey } from './client-key.ts'
+import { type ClientKey, clientKeyOf, ownClientKey, selfTestKey } from './client-key.ts'
 import type { LocalNetworks } from './local-networks.ts'
 
 /** Who asks, as every limit sees it. */
@@ -56,5 +56,5 @@ export class Clients {
   }
 }
 
-const OURS: Client = { key: ownClientKey('check'), link: 'own', isOurs: true }
+const OURS: Client = { key: selfTestKey, link: 'own', isOurs: true }
 const GONE: Client = { key: ownClientKey('gone'), link: 'gone', isOurs: false }

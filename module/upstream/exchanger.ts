@@ -1,4 +1,4 @@
-import { isOwnClientKey } from '../base/client-key.ts'
+import { selfTestKey } from '../base/client-key.ts'
 import { messageOf } from '../base/error.ts'
 import type { Answer } from '../dns/answer.ts'
 import { Dispatcher, type TransactionOwner } from './dispatcher.ts'
@@ -118,7 +118,7 @@ export class Exchanger implements upstream.ServersUpstream, TransactionOwner {
       process.nextTick(done, null, 'stopped')
       return
     }
-    const isOwn = isOwnClientKey(exchange.clientKey)
+    const isOwn = exchange.clientKey === selfTestKey
     if (this.#waiting >= this.#maxWaiting && !isOwn) {
       this.#count.overloads++
       process.nextTick(done, null, 'overload')

@@ -1,4 +1,4 @@
-import { isOwnClientKey } from '../base/client-key.ts'
+import { selfTestKey } from '../base/client-key.ts'
 
 /** What waits in a queue carries its own links. */
 export interface Queued {
@@ -12,7 +12,7 @@ interface ClientQueue {
   head: Queued | null
   tail: Queued | null
   length: number
-  /** Its place among those of the same length; the module's own has none: nothing drives it out. */
+  /** Its place among those of the same length; the self-test's has none: nothing drives it out. */
   place: number
   readonly isOwn: boolean
 }
@@ -23,13 +23,13 @@ export interface FairQueueOptions {
 }
 
 /**
- * Questions that wait for room at an upstream: the module's own first, then each client in turn, however many it has, so that
+ * Questions that wait for room at an upstream: the self-test's first, then each client in turn, however many it has, so that
  * one device that floods delays itself only. A client that has nothing waiting takes no memory.
  */
 export class FairQueue<T extends Queued> {
   /** In the order of turns: a Map keeps the order of insertion. */
   readonly #clients = new Map<string, ClientQueue>()
-  /** Parts of the module: each before every client. */
+  /** The self-test: before every client. */
   readonly #own = new Map<string, ClientQueue>()
   /** Clients by how much each has waiting, so that the longest is at hand. */
   readonly #byLength: ClientQueue[][] = []
@@ -46,7 +46,7 @@ export class FairQueue<T extends Queued> {
     return this.#size
   }
 
-  /** Something of the module's own waits, which is the next. */
+  /** Something of the self-test's waits, which is the next. */
   get hasOwn(): boolean {
     return this.#own.size > 0
   }
@@ -58,7 +58,7 @@ export class FairQueue<T extends Queued> {
    */
   add(entry: T): T | null {
     let dropped: T | null = null
-    if (this.#size >= this.#limit && !isOwnClientKey(entry.clientKey)) {
+    if (this.#size >= this.#limit && entry.clientKey !== selfTestKey) {
       const own = this.#clients.get(entry.clientKey)?.length ?? 0
       const longest = this.#longestLength
       if (longest === 0 || (longest > 1 ? own + 1 >= longest : own > 0)) return entry
@@ -110,13 +110,13 @@ export class FairQueue<T extends Queued> {
   }
 
   #newClient(key: string): ClientQueue {
-    const client = { head: null, tail: null, length: 0, place: 0, isOwn: isOwnClientKey(key) }
+    const client = { head: null, tail: null, length: 0, place: 0, isOwn: key === selfTestKey }
     this.#lane(key).set(key, client)
     return client
   }
 
   #lane(key: string): Map<string, ClientQueue> {
-    return isOwnClientKey(key) ? this.#own : this.#clients
+    return key === selfTestKey ? this.#own : this.#clients
   }
 
   get #longestLength(): number {

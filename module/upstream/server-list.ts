@@ -1,11 +1,11 @@
 import { backoff } from '../base/backoff.ts'
-import { isOwnClientKey } from '../base/client-key.ts'
+import { selfTestKey } from '../base/client-key.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Transaction, UpstreamServer } from './transaction.ts'
 import type { ServerAddress } from './upstream.ts'
 
-/** Of so many in flight one is kept for the module's own questions. */
+/** Of so many in flight one is kept for the self-test's. */
 const OWN_SHARE = 16
 const probing = { firstMs: 1000, longestMs: 30_000 }
 
@@ -57,7 +57,7 @@ export class ServerList {
    * @returns `full`: to wait for room; null: no server is left
    */
   pick(transaction: Transaction): UpstreamServer | 'full' | null {
-    const limit = this.#limitOf(isOwnClientKey(transaction.clientKey))
+    const limit = this.#limitOf(transaction.clientKey === selfTestKey)
     let best: UpstreamServer | null = null
     let bestRank = 4
     let full = false
@@ -84,7 +84,7 @@ export class ServerList {
     return isOwn ? this.#limit : this.#clientLimit
   }
 
-  /** @returns whether a waiting question, the module's own or a client's, would be sent, or failed for want of any server, now */
+  /** @returns whether a waiting question, the self-test's or a client's, would be sent, or failed for want of any server, now */
   hasRoom(isOwn: boolean): boolean {
     if (this.all.length === 0) return true
     let failingRoom = false

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ownClientKey } from '../../module/base/client-key.ts'
+import { ownClientKey, selfTestKey } from '../../module/base/client-key.ts'
 import { cookieOf, endsInOpt, findOpt, fullRcode } from '../../module/dns/edns.ts'
 import { questionEndOf } from '../../module/dns/question.ts'
 import { matchReply } from '../../module/dns/reply-matcher.ts'
@@ -205,10 +205,10 @@ describe('FairQueue', () => {
     expect(queue.add(more)).toBe(more)
   })
 
-  it('the module’s own come first, and are driven out by nothing', () => {
+  it('the self-test’s come first, and are driven out by nothing', () => {
     const queue = new FairQueue<Queued>(3, { random: () => 0 })
     for (const key of ['a', 'b', 'c']) queue.add(waiting(key))
-    const own = waiting(ownClientKey('check'))
+    const own = waiting(selfTestKey)
     expect(queue.add(own)).toBeNull()
     expect(queue.hasOwn).toBe(true)
     for (let i = 0; i < 50; i++) queue.add(waiting(`${i}`))

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type ClientKey, ownClientKey } from '../../module/base/client-key.ts'
+import { type ClientKey, ownClientKey, selfTestKey } from '../../module/base/client-key.ts'
 import type { Answer } from '../../module/dns/answer.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
 import type { ServersUpstream, UpstreamOptions } from '../../module/upstream/upstream.ts'
@@ -654,7 +654,7 @@ describe('the in-flight limit', () => {
     )
   })
 
-  it('the module’s own question is asked at once while clients have all that they may', async () => {
+  it('the self-test’s question is asked at once while clients have all that they may', async () => {
     const own = 'fresh.example'
     const server = await hostile({
       onUdp: (query, send) => {
@@ -665,7 +665,7 @@ describe('the in-flight limit', () => {
     const filling = Array.from({ length: 100 }, (_, i) =>
       ask(upstream, `n${i}.example`, { clientKey: `${i}` }),
     )
-    expect((await inTime(ask(upstream, own, { clientKey: ownClientKey('check') }))).reply).not.toBeNull()
+    expect((await inTime(ask(upstream, own, { clientKey: selfTestKey }))).reply).not.toBeNull()
     expect(upstream.stats()).toMatchObject({ inFlight: 30, queued: 32 })
     await upstream.stop()
     await Promise.all(filling)
