@@ -1,8 +1,10 @@
 import { randomInt } from 'node:crypto'
 import { addressBytes } from './base/address.ts'
 import { isLoopback } from './base/address-class.ts'
+import { Clients } from './base/clients.ts'
 import type { Clock } from './base/clock.ts'
 import { SecureNetError } from './base/error.ts'
+import type { LocalNetworks } from './base/local-networks.ts'
 import type { Config } from './config/config.ts'
 import { isWithin, nameFromText } from './dns/name.ts'
 import type { Handler } from './listener/handler.ts'
@@ -25,6 +27,9 @@ export interface QueryPipeline {
   /** For the self-test's own questions, which are nobody's browsing. */
   handleUncounted: Handler
   cache: Cache
+  clients: Clients
+  /** As `Pace.waitMs`, for connections. */
+  waitMs: (address: string) => number
 }
 
 export interface QueryPipelineOptions {
@@ -36,8 +41,13 @@ export interface QueryPipelineOptions {
     readonly ownData: OwnDataPort
   }
   counts: QueryCounts
+  networks: LocalNetworks
   clock: Clock
 }
+
+/** The service addresses: the self-test asks from them. */
+const serviceAddressesOf = ({ dns }: Config): string[] =>
+  dns.listen.map(({ address }) => address).filter((address) => !isLoopback(address))
 
 /** @throws SecureNetError CONFIG_INVALID */
 function wireOf(text: string): Buffer {
@@ -49,14 +59,14 @@ function wireOf(text: string): Buffer {
 
 /** @param onBlocked something of a client's was blocked; `Question.name` is its name */
 export function createQueryCounts(
-  { dns }: Config,
+  config: Config,
   clock: Clock,
   onBlocked: (query: Query) => void,
 ): QueryCounts {
   return new QueryCounts({
     clock,
-    ownAddresses: dns.listen.map(({ address }) => address).filter((address) => !isLoopback(address)),
-    testZone: wireOf(dns.testZone),
+    ownAddresses: serviceAddressesOf(config),
+    testZone: wireOf(config.dns.testZone),
     onBlocked,
   })
 }
@@ -70,6 +80,7 @@ export function createQueryPipeline({
   policy,
   upstream,
   counts,
+  networks,
   clock,
 }: QueryPipelineOptions): QueryPipeline {
   const { dns, page } = config
@@ -92,17 +103,16 @@ export function createQueryPipeline({
     bytes: Math.floor(dns.cacheBytes / dns.threads),
     seed: randomInt(2 ** 32),
   })
-  const chain = createChain({
-    policy,
+  const clients = new Clients(networks, serviceAddressesOf(config))
+  const rateLimit = createRateLimit({
     clock,
-    blocked,
-    upstream,
-    rateLimit: createRateLimit({
-      clock,
-      queriesPerSecond: dns.limits.queriesPerSecond,
-      burst: dns.limits.burst,
-      sharedBy: dns.threads,
-    }),
+    clients,
+    queriesPerSecond: dns.limits.queriesPerSecond,
+    burst: dns.limits.burst,
+    sharedBy: dns.threads,
+  })
+  const chain = createChain({
+    ...{ policy, clock, clients, blocked, upstream, rateLimit },
     cache,
     inspect: createAnswerInspector({
       ...{ policy, blocked, rebindProtection: dns.rebindProtection, rebindExempt, nat64 },
@@ -120,7 +130,8 @@ export function createQueryPipeline({
     observe: (query) => counts.observe(query),
   })
   return {
-    cache,
+    ...{ cache, clients },
+    waitMs: (address) => rateLimit.waitMs(address),
     handleUncounted: chain,
     handle: (query) => {
       counts.receive(query)

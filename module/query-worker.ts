@@ -1,4 +1,5 @@
 import { type Clock, systemClock, type Timer } from './base/clock.ts'
+import { LocalNetworks } from './base/local-networks.ts'
 import { type Fields, type Level, type Log, levels } from './base/log.ts'
 import { ListPolicy } from './blocklist/list-policy.ts'
 import { createMatcher, type Matcher } from './blocklist/matcher.ts'
@@ -66,8 +67,10 @@ export class QueryThread {
     this.#options = options
     this.#matcher = createMatcher({ store: null, allow: [], core: [...neverBlockCore, ...dns.neverBlock] })
     this.#policy = new ListPolicy(this.#matcher, dns.resolverBypass)
+    const networks = new LocalNetworks({ clock })
     this.#upstream = new ModemUpstream({
       ...upstream,
+      networks,
       sharedBy: dns.threads,
       clock,
       log,
@@ -78,6 +81,7 @@ export class QueryThread {
       policy: this.#policy,
       upstream: this.#upstream,
       counts: this.#counts,
+      networks,
       clock,
     })
   }

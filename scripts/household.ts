@@ -3,7 +3,7 @@ import { messageOf, SecureNetError } from '../module/base/error.ts'
 import { Backend } from './household/backend.ts'
 import { EmbeddedBroker } from './household/broker.ts'
 import { DemoUpstream } from './household/demo-upstream.ts'
-import { leaveHome, prepareHome } from './household/home.ts'
+import { type Home, leaveHome, prepareHome } from './household/home.ts'
 import { household, writeModuleConfig } from './household/module-config.ts'
 import { ModuleProcess } from './household/module-process.ts'
 import { Parts } from './household/parts.ts'
@@ -56,6 +56,18 @@ async function chooseUpstream(settings: Settings, parts: Parts): Promise<Resolve
   return demo
 }
 
+function moduleProcess(home: Home, fail: (error: unknown) => void): ModuleProcess {
+  const { env, flags } = modemRuntime()
+  const bundle = join(projectRoot, 'dist', 'securenet', 'securenet.cjs')
+  return new ModuleProcess({
+    env,
+    command: [process.execPath, ...flags, bundle, 'run', '--config', home.configFile],
+    logFile: home.moduleLog,
+    say: (line) => say('module', line),
+    giveUp: fail,
+  })
+}
+
 async function bringUp(parts: Parts, fail: (error: unknown) => void, verbose: boolean): Promise<void> {
   const detail = verbose ? say : () => undefined
   const settings = readSettings(process.env)
@@ -82,23 +94,7 @@ async function bringUp(parts: Parts, fail: (error: unknown) => void, verbose: bo
   writeModuleConfig({ home, settings, addresses, upstream, brokerUrl, list })
   const watch = new ModuleWatch(say)
   await watch.start(backend.broker)
-  const runtime = modemRuntime()
-  const module = parts.add(
-    new ModuleProcess({
-      env: runtime.env,
-      command: [
-        process.execPath,
-        ...runtime.flags,
-        join(projectRoot, 'dist', 'securenet', 'securenet.cjs'),
-        'run',
-        '--config',
-        home.configFile,
-      ],
-      logFile: home.moduleLog,
-      say: (line) => say('module', line),
-      giveUp: fail,
-    }),
-  )
+  const module = parts.add(moduleProcess(home, fail))
   module.start()
   detail('module', `dist/securenet/securenet.cjs, its own process; log ${home.moduleLog}`)
   try {

@@ -13,6 +13,9 @@ export type IsOnLink = (octets: Uint8Array) => boolean
 /** A device off the link has all of a /64 to itself (RFC 6177 §2). */
 const OFF_LINK_OCTETS = 8
 
+/** No octets of an address make it. */
+const OWN = '\u{1f3e0}'
+
 const octets = new Uint8Array(16)
 
 /** As the kernel writes it, so that the text of an address is its key as it is. */
@@ -56,5 +59,10 @@ export function clientKey(address: string | undefined): ClientKey {
  * @param part such as `check`
  */
 export function ownClientKey(part: string): ClientKey {
-  return `\u{1f3e0}${part}` as ClientKey
+  return `${OWN}${part}` as ClientKey
+}
+
+/** Made by `ownClientKey`: every limit on the way keeps room for it that no device takes. */
+export function isOwnClientKey(key: string): boolean {
+  return key.charCodeAt(0) === OWN.charCodeAt(0)
 }

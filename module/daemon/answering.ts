@@ -1,3 +1,4 @@
+import { LocalNetworks } from '../base/local-networks.ts'
 import { TcpListener } from '../listener/tcp.ts'
 import { UdpListener } from '../listener/udp.ts'
 import { addonBeside, loadBatchAddon } from '../platform/batch/addon.ts'
@@ -29,6 +30,7 @@ export interface Answering {
   readonly upstream: ModemUpstream
   readonly resolvers: OperatorResolvers
   readonly cache: Cache
+  readonly networks: LocalNetworks
   /** In order of start. */
   readonly parts: readonly (readonly [string, Part])[]
 }
@@ -46,8 +48,10 @@ export function createAnswering(context: Context, options: AnsweringOptions): An
   const { policy, uplinks, onBlocked } = options
   const counts = createQueryCounts(config, clock, onBlocked)
   const threads = createThreads(context, counts, onBlocked)
+  const networks = new LocalNetworks({ clock })
   const upstream = new ModemUpstream({
     ...config.upstream,
+    networks,
     sharedBy: dns.threads,
     clock,
     log,
@@ -61,7 +65,8 @@ export function createAnswering(context: Context, options: AnsweringOptions): An
     },
     log,
   })
-  const { handle, cache } = createQueryPipeline({ config, policy, upstream, counts, clock })
+  const serving = createQueryPipeline({ config, policy, upstream, counts, networks, clock })
+  const { handle, cache, clients, waitMs } = serving
   const addon = loadBatchAddon(addonBeside(program), (why) => log.info('udp-batch-off', { why }))
   const onUnanswerable = () => counts.receiveUnanswerable()
   const udp = dns.listen.map(
@@ -70,7 +75,7 @@ export function createAnswering(context: Context, options: AnsweringOptions): An
   const tcp = dns.listen.map(
     ({ address, port }) =>
       new TcpListener({
-        ...{ address, port, handle, clock, log },
+        ...{ address, port, handle, clients, waitMs, clock, log },
         connections: dns.limits.tcpConnections,
         connectionsPerClient: dns.limits.tcpConnectionsPerClient,
         idleSeconds: dns.limits.tcpIdleSeconds,
@@ -84,5 +89,5 @@ export function createAnswering(context: Context, options: AnsweringOptions): An
   ]
   if (threads)
     parts.push(['threads', { start: () => threads.start(sharedSockets(udp)), stop: () => threads.stop() }])
-  return { counts, threads, upstream, resolvers, cache, parts }
+  return { counts, threads, upstream, resolvers, cache, networks, parts }
 }

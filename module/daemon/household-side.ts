@@ -64,9 +64,7 @@ export function createHouseholdSide(
     expectsBlock: () => list.policy.filtering,
     inThreads: async (questions) => (await answering.threads?.probe(questions)) ?? [],
     onChange: () => {
-      if (health.isDeaf) list.reject()
-      // A modem that is switched off and on in a list's first minutes must not lose it for that.
-      if (health.state === 'passing' && list.policy.filtering) list.confirm()
+      judgeList(list, health)
       void decision.take()
     },
   })
@@ -80,6 +78,7 @@ export function createHouseholdSide(
     ...{ list, blockedNames, interception, control, decision: () => decision.last },
     counters: answering.counts.counters,
     upstream: answering.upstream,
+    networks: answering.networks,
   })
   const history = createHistory(context, answering)
   const data = new HouseholdData({ ...answering, lines, list, history, blockedNames })
@@ -98,6 +97,13 @@ export function createHouseholdSide(
       ['interception', interception],
     ],
   }
+}
+
+/** By what the self-test found while the list served. */
+function judgeList(list: ListService, health: HealthService): void {
+  if (health.isDeaf) list.reject()
+  // A modem that is switched off and on in a list's first minutes must not lose it for that.
+  if (health.state === 'passing' && list.policy.filtering) list.confirm()
 }
 
 function createHistory({ config, clock, log }: Context, { counts }: Answering): CounterHistory {

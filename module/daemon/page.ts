@@ -1,8 +1,10 @@
+import type { LocalNetworks } from '../base/local-networks.ts'
 import { type BlockPage, createBlockPage } from '../blockpage/server.ts'
 import { categories, categoryName, RESOLVER_BYPASS } from '../category.ts'
 import { passthroughEndpoint, serviceEndpointsOf } from '../interception/service.ts'
 import { OriginConnector } from '../passthrough/origin-connector.ts'
 import { Passthrough } from '../passthrough/passthrough.ts'
+import { reachable } from '../passthrough/public-address.ts'
 import type { Counters } from '../telemetry/counters.ts'
 import type { BlockedNames } from './blocked-names.ts'
 import type { Context } from './context.ts'
@@ -19,6 +21,7 @@ export interface PageOptions {
   readonly counters: Pick<Counters, 'lastDays'>
   readonly control: Pick<ControlService, 'status'>
   readonly upstream: ConstructorParameters<typeof OriginConnector>[0]['upstream']
+  readonly networks: LocalNetworks
   readonly interception: Pick<InterceptionService, 'status' | 'passthroughGate'>
   readonly decision: () => Decided
 }
@@ -72,7 +75,7 @@ export function createPage(context: Context, options: PageOptions): Page {
 /** For names that led to the page until now; never for those that led nowhere. */
 function createPassthrough(
   { config, clock, log }: Context,
-  { list, blockedNames, upstream, interception }: PageOptions,
+  { list, blockedNames, upstream, networks, interception }: PageOptions,
   testNames: readonly string[],
 ): Passthrough {
   const { page4, page6 } = serviceEndpointsOf(config)
@@ -84,7 +87,7 @@ function createPassthrough(
       const category = blockedNames.blockedAs(name)?.category
       return category !== undefined && category !== resolverBypass
     },
-    site: new OriginConnector({ upstream, clock }),
+    site: new OriginConnector({ upstream, clock, allowed: (found) => reachable(found, networks) }),
     gate: interception.passthroughGate,
     clock,
     log,

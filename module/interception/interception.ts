@@ -25,6 +25,12 @@ export interface Interception {
 }
 
 /**
+ * A quarter of what one client may ask: a device that asks under another's address leaves it the rest.
+ * @param perClient `dns.limits.queriesPerSecond`
+ */
+const perDevice = (perClient = 2000) => Math.max(1, Math.floor(perClient / 4))
+
+/**
  * The back-end that the configuration names or this machine can do, and the lease on it; nothing is armed yet.
  * @throws SecureNetError INTERCEPT_* where a back-end named outright cannot be had
  */
@@ -33,9 +39,13 @@ export async function createInterception(options: InterceptionOptions): Promise<
   const { interfaces, leaseMs, renewMs, backend } = config.interception
   const service = serviceEndpointsOf(config)
   const whyNot = createDeviceCheck()
+  const questionsPerSecond = perDevice(config.dns.limits.queriesPerSecond)
   const scope = createScopeKeeper({ run, address: service.dns6?.address ?? null })
   const { interceptor, missing } = await chooseInterceptor(interfaces.length === 0 ? 'none' : backend, [
-    createNftables({ run, service, interfaces, leaseMs, whyNot, scope, clock, log, random: randomBytes }),
+    createNftables({
+      ...{ run, service, interfaces, leaseMs, questionsPerSecond, whyNot, scope, clock, log },
+      random: randomBytes,
+    }),
     createIptables({ run, service, leaseMs, whyNot, scope }),
   ])
   for (const error of missing) log.warn('interception-missing', { code: error.code, why: error.message })

@@ -1,10 +1,11 @@
 import type { Clock } from '../base/clock.ts'
-import { codeOf, messageOf, SecureNetError } from '../base/error.ts'
+import { codeOf, SecureNetError } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import { TaskQueue } from '../base/task-queue.ts'
 import type { CommandResult, RunCommand } from '../platform/spawn.ts'
+import { abilities } from './abilities.ts'
 import type { CheckDevice } from './devices.ts'
-import { type FirewallRefusal, inspectFirewall } from './firewall-inspection.ts'
+import { FirewallWatch } from './firewall-watch.ts'
 import type { Interceptor, InterfaceStates, Renewed } from './interceptor.ts'
 import { openRenewalDatagram, type Renewal, type RenewalDatagram } from './renewal-datagram.ts'
 import {
@@ -25,6 +26,8 @@ export interface NftablesOptions {
   /** Every LAN and guest device of the configuration: they may reach the service addresses. */
   interfaces: readonly string[]
   leaseMs: number
+  /** Of one device, beyond which the kernel drops. */
+  questionsPerSecond: number
   whyNot: CheckDevice
   scope: ScopeKeeper
   clock: Clock
@@ -41,33 +44,6 @@ export interface NftablesOptions {
   inspectEvery?: number
 }
 
-/** What a kernel or an nft must be able to do, each tried alone when the whole is refused. */
-const abilities = [
-  ['INTERCEPT_NO_INET', 'tables of family inet (kernel option NF_TABLES_INET)', ''],
-  [
-    'INTERCEPT_NO_SET_TIMEOUT',
-    'sets with a time-out that rules renew (kernel option NFT_DYNSET or NF_TABLES_SET)',
-    'set s {\ntype nf_proto\nflags dynamic,timeout\n}\nchain c {\nupdate @s { meta nfproto timeout 6s } delete @s { meta nfproto }\n}\n',
-  ],
-  [
-    'INTERCEPT_NO_CT_ZONE',
-    '`ct original zone set` (kernel options NFT_CT and NF_CONNTRACK_ZONES)',
-    'chain c {\ntype filter hook prerouting priority raw\nct original zone set 53\n}\n',
-  ],
-  [
-    'INTERCEPT_NO_NAT',
-    'destination NAT in family inet (kernel options NFT_NAT and NF_TABLES_INET)',
-    'chain c {\ntype nat hook prerouting priority dstnat\nmeta nfproto ipv4 udp dport 53 dnat ip to 198.18.0.1:5353\n}\n',
-  ],
-  [
-    'INTERCEPT_NO_REJECT',
-    '`reject` in family inet (kernel option NFT_REJECT_INET)',
-    'chain c {\ntype filter hook forward priority filter\ntcp dport 853 reject with tcp reset\n}\n',
-  ],
-] as const
-
-const DOUBT_MS = 600_000
-
 const FRAGMENT = '/usr/share/nftables.d/chain-pre/input/securenet.nft'
 
 function firstLine(ran: CommandResult): string {
@@ -78,6 +54,7 @@ class Nftables implements Interceptor {
   readonly name = 'nftables'
   readonly #options: NftablesOptions
   readonly #nft: string
+  readonly #firewall: FirewallWatch
   readonly #serial = new TaskQueue()
   readonly #datagrams: RenewalDatagram[] = []
   #nonce: Buffer = Buffer.alloc(8)
@@ -86,14 +63,17 @@ class Nftables implements Interceptor {
   /** Interfaces that the kernel has armed, so that its clock alone has to start again; null where that is not sure. */
   #armed: readonly string[] | null = null
   #untilListing = 0
-  #refusals = new Map<string, FirewallRefusal>()
-  /** Monotonic ms, by device. */
-  readonly #doubtedUntil = new Map<string, number>()
-  #untilInspection = 0
+  /** Whether this kernel and nft have what the rules against floods need. */
+  #endsFloods = true
 
   constructor(options: NftablesOptions) {
     this.#options = options
     this.#nft = options.nft ?? 'nft'
+    this.#firewall = new FirewallWatch({
+      ...options,
+      list: (signal) => this.#apply(['-j', '-t', 'list', 'ruleset'], '', signal),
+      every: options.inspectEvery ?? 15,
+    })
   }
 
   prepare(): Promise<void> {
@@ -106,7 +86,7 @@ class Nftables implements Interceptor {
   }
 
   async arm(interfaces: readonly string[]): Promise<InterfaceStates> {
-    this.#untilInspection = 0
+    this.#firewall.lookSoon()
     const { armed, refused } = await this.renew(interfaces)
     return { armed, refused }
   }
@@ -114,10 +94,10 @@ class Nftables implements Interceptor {
   renew(interfaces: readonly string[], look: 'all' | 'due' = 'due'): Promise<Renewed> {
     return this.#serial.add(async (signal) => {
       if (look === 'all') {
-        this.#untilInspection = 0
+        this.#firewall.lookSoon()
         this.#untilListing = 0
       }
-      await this.#inspectNowAndThen(interfaces, look === 'all' ? 'refused' : 'open', signal)
+      await this.#firewall.lookNowAndThen(interfaces, look === 'all' ? 'refused' : 'open', signal)
       const { armed, refused } = await this.#sort(interfaces, signal)
       const renewal = this.#mayRenew(armed) ? await this.#renewByDatagram() : 'not-taken'
       if (renewal !== 'not-taken') return { armed, refused, rebuilt: false, asked: renewal === 'asked' }
@@ -201,7 +181,7 @@ class Nftables implements Interceptor {
         translated: packetsOf('questions', ran.stdout),
         bypassed: packetsOf('bypass', ran.stdout),
       }
-    this.#untilInspection = 0
+    this.#firewall.lookSoon()
     return { rebuilt: true, translated: 0, bypassed: 0 }
   }
 
@@ -211,7 +191,7 @@ class Nftables implements Interceptor {
     const armed: string[] = []
     const refused: { interface: string; why: string }[] = []
     for (const name of interfaces) {
-      const closed = this.#refusals.get(name)
+      const closed = this.#firewall.refusalOn(name)
       const why =
         this.#options.whyNot(name) ??
         unscoped.get(name) ??
@@ -222,52 +202,6 @@ class Nftables implements Interceptor {
       else refused.push({ interface: name, why })
     }
     return { armed, refused }
-  }
-
-  async #inspectNowAndThen(
-    interfaces: readonly string[],
-    doubt: 'open' | 'refused',
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (this.#untilInspection-- > 0) return
-    this.#untilInspection = (this.#options.inspectEvery ?? 15) - 1
-    this.#refusals = new Map()
-    const listed = await this.#apply(['-j', '-t', 'list', 'ruleset'], '', signal)
-    // An nft built without JSON: nothing can be said.
-    if (listed.code !== 0) return
-    try {
-      for (const name of interfaces) {
-        const found =
-          this.#refusalOn(name, listed.stdout, 'open') ?? this.#doubtOn(name, listed.stdout, doubt)
-        if (found) this.#refusals.set(name, found)
-      }
-    } catch (error) {
-      this.#options.log.debug('firewall-not-read', { why: messageOf(error) })
-    }
-  }
-
-  /**
-   * A device that is refused for a doubt sends no questions that could clear it up: it stays refused for a while, lest
-   * its network lose its DNS again and again.
-   */
-  #doubtOn(name: string, listed: string, doubt: 'open' | 'refused'): FirewallRefusal | null {
-    const now = this.#options.clock.monotonic()
-    if (doubt === 'refused') this.#doubtedUntil.set(name, now + DOUBT_MS)
-    return now < (this.#doubtedUntil.get(name) ?? 0) ? this.#refusalOn(name, listed, 'refused') : null
-  }
-
-  #refusalOn(name: string, listed: string, doubt: 'open' | 'refused'): FirewallRefusal | null {
-    const { dns4, dns6 } = this.#options.service
-    for (const [nfproto, endpoint] of [
-      ['ipv4', dns4],
-      ['ipv6', dns6],
-    ] as const)
-      for (const l4proto of ['udp', 'tcp'] as const) {
-        const packet = endpoint && { interface: name, l4proto, nfproto, dport: endpoint.port }
-        const found = packet && inspectFirewall(listed, packet, SECURENET_TABLE, doubt)
-        if (found) return found
-      }
-    return null
   }
 
   /** Makes the table anew and arms it in the same transaction. */
@@ -283,8 +217,9 @@ class Nftables implements Interceptor {
   }
 
   #ruleset(): string {
-    const { service, interfaces, leaseMs } = this.#options
+    const { service, interfaces, leaseMs, questionsPerSecond } = this.#options
     return ruleset({
+      flood: this.#endsFloods ? { questionsPerSecond } : null,
       service,
       interfaces,
       leaseMs,
@@ -297,6 +232,12 @@ class Nftables implements Interceptor {
     const whole = await this.#apply(['-c', '-f', '-'], this.#ruleset(), signal)
     if (whole.code === 0) return
     if (/Operation not permitted|must be root/.test(whole.stderr)) throw this.#explained(whole)
+    this.#endsFloods = false
+    const without = await this.#apply(['-c', '-f', '-'], this.#ruleset(), signal)
+    if (without.code === 0) {
+      this.#options.log.warn('floods-not-ended', { why: firstLine(whole) })
+      return
+    }
     for (const [code, what, body] of abilities) {
       const probe = `table inet securenet_probe {\n${body}}\n`
       const ran = await this.#apply(['-c', '-f', '-'], probe, signal)

@@ -72,6 +72,51 @@ function zoneRules({ service, renewals: { nonce, datagrams } }: RulesetOptions, 
   ]
 }
 
+/** Longer than any pause of a flood. */
+const METER_FORGETS = '10s'
+const CONNECTIONS_A_SECOND = 100
+/** A device has a handful of addresses; a router of the household's that leads a network of its own has hundreds. */
+const NEW_ADDRESSES = { perSecond: 4, burst: 64 }
+const ADDRESS_FORGETS = '60s'
+
+/**
+ * Ends what a device must not send before it costs anything: packets of a source that is ours, which the module takes for the
+ * self-test's; questions of a source that the answer would not go back to; more questions of one hardware address than
+ * any device has, whatever IP addresses it turns through; and more addresses than any device has, each of which would take
+ * a place in the kernel's table of neighbours.
+ */
+function floodRules({ service, flood }: RulesetOptions): string[] {
+  const ours = serviceAddresses(service).map(
+    (address) => `iifname != "lo" ${family(address)} saddr ${address} drop`,
+  )
+  if (flood === null) return ours
+  const { questionsPerSecond } = flood
+  const meter = (set: string, perSecond: number) =>
+    `update @${set} { iifname . ether saddr limit rate over ${perSecond}/second burst ${perSecond} packets } drop`
+  return [
+    ...ours,
+    `${LEASED} meta l4proto { tcp, udp } th dport 53 fib saddr . iif oif missing drop`,
+    ...(['ip', 'ip6'] as const).flatMap((ip) => {
+      const pair = `${ip} saddr . ether saddr`
+      const { perSecond, burst } = NEW_ADDRESSES
+      const limit = `limit rate over ${perSecond}/second burst ${burst} packets`
+      const question = `${LEASED} meta l4proto { tcp, udp } th dport 53`
+      return [
+        `${question} ${pair} != @${ip}_askers update @turns { iifname . ether saddr ${limit} } drop`,
+        `${question} update @${ip}_askers { ${pair} }`,
+      ]
+    }),
+    `${LEASED} udp dport 53 ${meter('floods', questionsPerSecond)}`,
+    `${LEASED} tcp dport 53 tcp flags & (syn | ack) == syn ${meter('dials', CONNECTIONS_A_SECOND)}`,
+  ]
+}
+
+const askerSet = (ip: 'ip' | 'ip6') =>
+  `  set ${ip}_askers {\n    type ipv${ip === 'ip' ? 4 : 6}_addr . ether_addr\n    size 4096\n    flags dynamic,timeout\n    timeout ${ADDRESS_FORGETS}\n  }\n`
+
+const meterSet = (name: string) =>
+  `  set ${name} {\n    type ifname . ether_addr\n    size 1024\n    flags dynamic,timeout\n    timeout ${METER_FORGETS}\n  }\n`
+
 const toDns = ({ dns4, dns6 }: ServiceEndpoints): string[] =>
   [dns4, dns6].flatMap((dns) =>
     dns
@@ -120,6 +165,8 @@ export interface RulesetOptions {
   interfaces: readonly string[]
   leaseMs: number
   renewals: Renewals
+  /** Null where this kernel or nft lacks meters or `fib`. */
+  flood: { readonly questionsPerSecond: number } | null
 }
 
 /**
@@ -150,7 +197,13 @@ export function ruleset(options: RulesetOptions): string {
     ...['lease', 'asked', 'translated', 'arrived'].map(
       (name) => `  set ${name} {\n    type nf_proto\n    size 2\n    flags dynamic,timeout\n  }\n`,
     ),
-    chain('zone', 'type filter hook prerouting priority raw; policy accept;', zoneRules(options, served)),
+    ...(options.flood
+      ? [...['floods', 'dials', 'turns'].map(meterSet), askerSet('ip'), askerSet('ip6')]
+      : []),
+    chain('zone', 'type filter hook prerouting priority raw; policy accept;', [
+      ...floodRules(options),
+      ...zoneRules(options, served),
+    ]),
     // Before any redirection of the firewall's own (dstnat), which would decide first.
     chain('dns', 'type nat hook prerouting priority dstnat - 5; policy accept;', [
       ...dnsRules(service),

@@ -7,6 +7,8 @@ export interface TcpConnectionOptions {
   socket: Socket
   address: string
   handle: Handler
+  /** ms until its client may ask the next question; 0: now. */
+  waitMs: () => number
   clock: Clock
   /** Patience with a silent client, in ms, as things are now. */
   idleMs: () => number
@@ -17,6 +19,8 @@ export interface TcpConnectionOptions {
 /** Questions of one connection that may wait for upstream; reading pauses at this many. */
 const MAX_WAITING = 64
 const LENGTH_BYTES = 2
+/** Answered in one turn of the event loop: other sockets and timers have their turns in between. */
+const MESSAGES_A_TURN = 8
 /** Answers that a client has not read; more of them, and it has no use for the connection. */
 const MAX_UNREAD = 262_144
 /** Segments kept apart; a flood of tiny ones costs more to keep than to put together. */
@@ -33,6 +37,9 @@ export class TcpConnection {
   #waiting = 0
   #halfClosed = false
   #idle: Timer | null = null
+  /** Goes on reading later: in the next turn, or when its client may ask again. */
+  #later: NodeJS.Immediate | null = null
+  #pause: Timer | null = null
 
   constructor(options: TcpConnectionOptions) {
     this.#options = options
@@ -50,6 +57,8 @@ export class TcpConnection {
     socket.on('error', () => socket.destroy())
     socket.on('close', () => {
       this.#idle?.cancel()
+      this.#pause?.cancel()
+      if (this.#later) clearImmediate(this.#later)
       this.#received = []
       this.#options.onClose()
     })
@@ -65,7 +74,7 @@ export class TcpConnection {
     this.#idle?.cancel()
     this.#idle = this.#options.clock.after(this.#options.idleMs(), () => {
       // RFC 7766 §3: not idle while an answer is owed; upstream's patience bounds that.
-      if (this.#waiting > 0) this.#restartIdle()
+      if (this.#waiting > 0 || this.#pause) this.#restartIdle()
       else this.#socket.destroy()
     })
   }
@@ -78,7 +87,9 @@ export class TcpConnection {
   }
 
   #readMessages(): void {
-    while (this.#bytes >= this.#needed && this.#waiting < MAX_WAITING && !this.#socket.writableNeedDrain) {
+    if (this.#later || this.#pause) return
+    for (let turn = 0; this.#mayAsk; turn++) {
+      if (this.#mustPause(turn)) return
       const all = this.#received.length === 1 ? this.#received[0]! : Buffer.concat(this.#received)
       this.#received = [all]
       const end = LENGTH_BYTES + all.readUInt16BE(0)
@@ -95,6 +106,36 @@ export class TcpConnection {
     }
     // RFC 7766 §10: a client that asks and does not read is not read either.
     if (this.#waiting >= MAX_WAITING || this.#socket.writableNeedDrain) this.#socket.pause()
+    else this.#closeWhenDone()
+  }
+
+  /** There may be a whole message, and room for its answer. */
+  get #mayAsk(): boolean {
+    return this.#bytes >= this.#needed && this.#waiting < MAX_WAITING && !this.#socket.writableNeedDrain
+  }
+
+  /** @param turn messages that were read in this turn of the event loop */
+  #mustPause(turn: number): boolean {
+    const waitMs = turn < MESSAGES_A_TURN ? this.#options.waitMs() : 0
+    if (turn >= MESSAGES_A_TURN) this.#readInNextTurn()
+    else if (waitMs > 0) this.#readAfter(waitMs)
+    return this.#later !== null || this.#pause !== null
+  }
+
+  #readInNextTurn(): void {
+    this.#socket.pause()
+    this.#later = setImmediate(() => {
+      this.#later = null
+      this.#resume()
+    })
+  }
+
+  #readAfter(ms: number): void {
+    this.#socket.pause()
+    this.#pause = this.#options.clock.after(Math.ceil(ms), () => {
+      this.#pause = null
+      this.#resume()
+    })
   }
 
   #ask(message: Buffer): void {
@@ -127,11 +168,12 @@ export class TcpConnection {
 
   #resume(): void {
     if (this.#socket.destroyed || this.#socket.writableNeedDrain || this.#waiting >= MAX_WAITING) return
+    if (this.#later || this.#pause) return
     this.#socket.resume()
     this.#readMessages()
   }
 
   #closeWhenDone(): void {
-    if (this.#halfClosed && this.#waiting === 0) this.#socket.end()
+    if (this.#halfClosed && this.#waiting === 0 && !this.#later && !this.#pause) this.#socket.end()
   }
 }

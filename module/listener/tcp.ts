@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { type ClientKey, clientKey } from '../base/client-key.ts'
 import { ClientQuota } from '../base/client-quota.ts'
+import type { Client, Clients } from '../base/clients.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Handler, Listener } from './handler.ts'
@@ -11,9 +11,12 @@ export interface TcpOptions {
   address: string
   port: number
   handle: Handler
+  clients: Clients
+  /** ms until a client may ask its next question (query/rate-limit.ts). */
+  waitMs: (address: string) => number
   clock: Clock
   log: Log
-  /** Connections in all, per client (base/client-key.ts), and seconds that one may be idle while there is room. */
+  /** Connections in all, per client (base/clients.ts), and seconds that one may be idle while there is room. */
   connections: number
   connectionsPerClient: number
   idleSeconds: number
@@ -26,6 +29,8 @@ export class TcpListener implements Listener {
   readonly #options: TcpOptions
   /** In order of last activity. */
   readonly #open = new Set<TcpConnection>()
+  /** The self-test's: beside all limits, so that no device takes their place. */
+  readonly #own = new Set<TcpConnection>()
   readonly #places: ClientQuota
   #server: Server | null = null
 
@@ -50,34 +55,36 @@ export class TcpListener implements Listener {
   async stop(): Promise<void> {
     const server = this.#server
     this.#server = null
-    for (const connection of this.#open) connection.destroy()
+    for (const connection of [...this.#open, ...this.#own]) connection.destroy()
     if (server) await new Promise<void>((resolve) => server.close(() => resolve()))
   }
 
   #accept(socket: Socket): void {
-    const { connections, handle, clock } = this.#options
+    const { connections, clients, handle, waitMs, clock } = this.#options
     const address = socket.remoteAddress
     const port = socket.remotePort
     if (address === undefined || port === 53 || port === 0) {
       socket.destroy()
       return
     }
-    const client = clientKey(address)
-    if (!this.#places.take(client)) {
+    const client = clients.of(address)
+    if (!client.isOurs && !this.#places.take(client.key)) {
       socket.destroy()
       return
     }
-    if (this.#open.size >= connections) this.#evictLongestIdle()
+    if (!client.isOurs && this.#open.size >= connections) this.#evictLongestIdle()
     const connection = new TcpConnection({
       socket,
       address,
       handle,
+      waitMs: () => waitMs(address),
       clock,
       idleMs: () => this.#idleMs(),
       onActive: () => this.#touch(connection),
       onClose: () => this.#forget(connection, client),
     })
-    this.#open.add(connection)
+    if (client.isOurs) this.#own.add(connection)
+    else this.#open.add(connection)
     connection.start()
   }
 
@@ -99,7 +106,8 @@ export class TcpListener implements Listener {
     }
   }
 
-  #forget(connection: TcpConnection, client: ClientKey): void {
-    if (this.#open.delete(connection)) this.#places.giveBack(client)
+  #forget(connection: TcpConnection, { key }: Client): void {
+    this.#own.delete(connection)
+    if (this.#open.delete(connection)) this.#places.giveBack(key)
   }
 }

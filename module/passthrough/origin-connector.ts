@@ -5,7 +5,6 @@ import { Type } from '../dns/constants.ts'
 import { nameFromText } from '../dns/name.ts'
 import { addressesOf, ask } from '../upstream/ask.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { reachable } from './public-address.ts'
 
 /** @returns a connection under way to whichever of the addresses answers first */
 export type Dial = (port: 80 | 443, addresses: readonly string[]) => Socket
@@ -34,8 +33,8 @@ export interface OriginConnectorOptions {
   readonly clock: Clock
   /** From the first try to a connection; 10,000 where left out. */
   readonly connectMs?: number
-  /** Those that may be connected to; `reachable` where left out. */
-  readonly allowed?: (addresses: readonly string[]) => string[]
+  /** Those that may be connected to (public-address.ts). */
+  readonly allowed: (addresses: readonly string[]) => string[]
   readonly dial?: Dial
 }
 
@@ -69,7 +68,7 @@ export class OriginConnector {
   async #addresses(name: string): Promise<string[]> {
     const wire = nameFromText(name)
     if (!wire) return []
-    const { upstream, allowed = reachable } = this.#options
+    const { upstream, allowed } = this.#options
     const answers = await Promise.all([Type.A, Type.AAAA].map((type) => ask(upstream, wire, type, 'passage')))
     const found = answers.flatMap((answer) => (answer ? addressesOf(answer).map(addressText) : []))
     return allowed(found).slice(0, MAX_ADDRESSES)

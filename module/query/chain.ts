@@ -1,3 +1,4 @@
+import type { Clients } from '../base/clients.ts'
 import type { Clock } from '../base/clock.ts'
 import type { AnswerInspector } from './answer-inspector.ts'
 import { any } from './any.ts'
@@ -19,6 +20,7 @@ export interface ChainParts {
   inspect: AnswerInspector
   blocked: BlockedReply
   upstream: UpstreamPort
+  clients: Clients
   clock: Clock
   /** Zones that the stock resolver owns. */
   localZones: readonly string[]
@@ -42,9 +44,9 @@ export interface ChainParts {
  * @returns a function that gives the reply at once, DROP, or PENDING: then `query.respond` is called later
  */
 export function createChain(parts: ChainParts): (query: Query) => StepResult {
-  const { policy, cache, inspect, blocked, upstream, clock, observe, viewOf } = parts
+  const { policy, cache, inspect, blocked, upstream, clients, clock, observe, viewOf } = parts
   const forward = createForward({
-    ...{ upstream, cache, policy, inspect, clock, observe },
+    ...{ upstream, cache, policy, inspect, clients, clock, observe },
     secondLook: parts.secondLook ?? null,
   })
 

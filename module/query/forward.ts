@@ -1,6 +1,7 @@
 import { isLoopback } from '../base/address-class.ts'
-import { type ClientKey, clientKey } from '../base/client-key.ts'
+import type { ClientKey } from '../base/client-key.ts'
 import { ClientQuota } from '../base/client-quota.ts'
+import type { Clients } from '../base/clients.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Answer } from '../dns/answer.ts'
 import { forwardable } from '../dns/query-message.ts'
@@ -34,6 +35,7 @@ export interface ForwardOptions {
   inspect: AnswerInspector
   /** At answers that were held back. @default none */
   secondLook?: Pick<SecondLook, 'mayHelp' | 'of'> | null
+  clients: Clients
   clock: Clock
   /** Told of every query that has its answer. */
   observe: (query: Query) => void
@@ -53,7 +55,7 @@ export interface Forward {
 }
 
 export function createForward(options: ForwardOptions): Forward {
-  const { upstream, cache, policy, inspect, secondLook, clock, observe } = options
+  const { upstream, cache, policy, inspect, secondLook, clients, clock, observe } = options
   const places = new ClientQuota({ perClient: IN_FLIGHT_PER_CLIENT })
 
   const answers = new UpstreamAnswers({ cache, policy, inspect })
@@ -80,8 +82,8 @@ export function createForward(options: ForwardOptions): Forward {
   }
 
   const step: QueryStep = (query) => {
-    const client = clientKey(query.clientAddress)
-    const isLimited = !isLoopback(query.clientAddress)
+    const { key: client, isOurs } = clients.of(query.clientAddress)
+    const isLimited = !isOurs && !isLoopback(query.clientAddress)
     if (isLimited && !places.take(client)) {
       query.reason = 'rate-limited'
       return replyWith(query, tails.serverFailure)
@@ -112,7 +114,7 @@ export function createForward(options: ForwardOptions): Forward {
 
   const refresh = (asked: Query): void => {
     const query = asked.copy()
-    ask(query, clientKey(query.clientAddress), (answer) => {
+    ask(query, clients.of(query.clientAddress).key, (answer) => {
       const entry = cache.get(query.key)
       if (entry) entry.refreshing = false
       if (answer !== null) answers.reply(query, answer)

@@ -1,3 +1,4 @@
+import { isOwnClientKey } from '../base/client-key.ts'
 import { messageOf } from '../base/error.ts'
 import type { Answer } from '../dns/answer.ts'
 import { Dispatcher, type TransactionOwner } from './dispatcher.ts'
@@ -9,6 +10,7 @@ import { ServerList } from './server-list.ts'
 import { TimerWheel } from './timer-wheel.ts'
 import { Transaction, type UpstreamServer } from './transaction.ts'
 import type * as upstream from './upstream.ts'
+import { ZoneShares, zoneOf } from './zone-shares.ts'
 
 const TICK_MS = 50
 const TRIES = 3
@@ -24,6 +26,7 @@ export class Exchanger implements upstream.ServersUpstream, TransactionOwner {
   readonly #options: upstream.UpstreamOptions
   readonly #wheel: TimerWheel<Transaction>
   readonly #queue: FairQueue<Transaction>
+  readonly #zones: ZoneShares<Transaction>
   readonly #servers: ServerList
   readonly #dispatcher: Dispatcher
   readonly #receiver: Receiver
@@ -53,6 +56,7 @@ export class Exchanger implements upstream.ServersUpstream, TransactionOwner {
     const { clock, log, inFlight, timeoutMs } = options
     this.#maxWaiting = options.maxWaiting ?? WAITING
     this.#queue = new FairQueue(this.#maxWaiting >> 1)
+    this.#zones = new ZoneShares({ inFlight, mostWaiting: this.#maxWaiting >> 2, clock })
     const wheel = new TimerWheel<Transaction>({
       ...{ clock, tickMs: TICK_MS },
       onDue: (transaction) => this.#onDue(transaction),
@@ -114,7 +118,8 @@ export class Exchanger implements upstream.ServersUpstream, TransactionOwner {
       process.nextTick(done, null, 'stopped')
       return
     }
-    if (this.#waiting >= this.#maxWaiting) {
+    const isOwn = isOwnClientKey(exchange.clientKey)
+    if (this.#waiting >= this.#maxWaiting && !isOwn) {
       this.#count.overloads++
       process.nextTick(done, null, 'overload')
       return
@@ -135,20 +140,36 @@ export class Exchanger implements upstream.ServersUpstream, TransactionOwner {
     this.#inFlight.set(exchange.key, transaction)
     transaction.triesLeft = this.#tries
     transaction.deadlineTick = this.#wheel.tick + this.#deadlineTicks
-    // Newcomers wait behind those who wait already, or the queue would be fair to nobody.
+    if (isOwn) this.#dispatcher.dispatch(transaction)
+    else this.#admit(transaction)
+  }
+
+  #admit(transaction: Transaction): void {
+    transaction.zone = zoneOf(transaction.message)
+    if (this.#zones.take(transaction)) this.#begin(transaction)
+    else this.#waitUntilDeadline(transaction, this.#zones.wait(transaction))
+  }
+
+  /** Newcomers wait behind those who wait already, or the queue would be fair to nobody. */
+  #begin(transaction: Transaction): void {
     if (this.#queue.size > 0) this.wait(transaction)
     else this.#dispatcher.dispatch(transaction)
   }
 
   wait(transaction: Transaction): void {
-    const dropped = this.#queue.add(transaction)
+    this.#waitUntilDeadline(transaction, this.#queue.add(transaction))
+  }
+
+  /** @param dropped whom there was no room for */
+  #waitUntilDeadline(transaction: Transaction, dropped: Transaction | null): void {
     if (transaction.queued)
       this.#wheel.schedule(transaction, (transaction.deadlineTick - this.#wheel.tick) * TICK_MS)
     if (dropped) this.settle(dropped, null, 'overload')
   }
 
   settle(transaction: Transaction, answer: Answer | null, failure: upstream.ExchangeFailure | null): void {
-    const { done, key, isProbe, secondBest, server } = transaction
+    const { done, key, zone, isProbe, secondBest, server } = transaction
+    if (zone !== '') this.#zones.release(transaction, failure === 'timeout' && !answer)
     this.#queue.remove(transaction)
     this.#dispatcher.detach(transaction)
     if (isProbe) this.#probes.delete(transaction)
@@ -165,7 +186,16 @@ export class Exchanger implements upstream.ServersUpstream, TransactionOwner {
     const outcome = answer ?? (failure === 'stopped' ? null : secondBest)
     if (outcome) this.#tell(done!, sharers, outcome, null)
     else process.nextTick(() => this.#tell(done!, sharers, null, failure))
+    if (zone !== '') this.#goOn(zone)
     if (this.#queue.size > 0) this.onRoom()
+  }
+
+  /** Those of a zone that waited for its share. */
+  #goOn(zone: string): void {
+    for (let next = this.#zones.next(zone); next; next = this.#zones.next(zone)) {
+      this.#wheel.cancel(next)
+      this.#begin(next)
+    }
   }
 
   /** Those who wait are sent while there is room. */
@@ -173,7 +203,7 @@ export class Exchanger implements upstream.ServersUpstream, TransactionOwner {
     // One that fails at once ends here again: a loop, not a stack as deep as the queue.
     if (this.#draining) return
     this.#draining = true
-    while (this.#running && this.#queue.size > 0 && this.#servers.hasRoom()) {
+    while (this.#running && this.#queue.size > 0 && this.#servers.hasRoom(this.#queue.hasOwn)) {
       const transaction = this.#queue.next()!
       this.#wheel.cancel(transaction)
       this.#dispatcher.dispatch(transaction)

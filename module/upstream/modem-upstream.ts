@@ -1,5 +1,5 @@
-import { networkInterfaces } from 'node:os'
 import type { Clock } from '../base/clock.ts'
+import type { LocalNetworks } from '../base/local-networks.ts'
 import type { Log } from '../base/log.ts'
 import { createUpstream } from './exchanger.ts'
 import { OwnData } from './own-data.ts'
@@ -12,7 +12,7 @@ import type {
   Upstream,
   UpstreamStats,
 } from './upstream.ts'
-import { Views, type ViewsOptions } from './views.ts'
+import { Views } from './views.ts'
 
 export interface InterfaceUpstream {
   /** Network device, e.g. `br-guest`. */
@@ -32,9 +32,9 @@ export interface ModemUpstreamOptions {
   byInterface: readonly InterfaceUpstream[]
   /** Threads that each ask their part of it. */
   sharedBy: number
+  networks: LocalNetworks
   clock: Clock
   log: Log
-  networkInterfaces?: ViewsOptions['networkInterfaces']
 }
 
 /**
@@ -68,11 +68,10 @@ export class ModemUpstream implements Upstream {
       own.servers.length === 0 && operator ? operator : create(own.servers),
     )
     this.#all = [...new Set([stock, ...(operator ? [operator] : []), ...this.#ofViews])]
-    const views = new Views({
-      interfaces: byInterface.map((own) => own.interface),
-      networkInterfaces: options.networkInterfaces ?? networkInterfaces,
-      clock,
-    })
+    const views = new Views(
+      byInterface.map((own) => own.interface),
+      options.networks,
+    )
     this.viewOf = byInterface.length === 0 ? null : (client) => views.of(client)
   }
 

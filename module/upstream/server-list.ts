@@ -1,9 +1,12 @@
 import { backoff } from '../base/backoff.ts'
+import { isOwnClientKey } from '../base/client-key.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Transaction, UpstreamServer } from './transaction.ts'
 import type { ServerAddress } from './upstream.ts'
 
+/** Of so many in flight one is kept for the module's own questions. */
+const OWN_SHARE = 16
 const probing = { firstMs: 1000, longestMs: 30_000 }
 
 function rankOf(server: UpstreamServer, transaction: Transaction): number {
@@ -15,6 +18,8 @@ function rankOf(server: UpstreamServer, transaction: Transaction): number {
 export class ServerList {
   all: UpstreamServer[] = []
   readonly #limit: number
+  /** What clients may have of it. */
+  readonly #clientLimit: number
   readonly #clock: Clock
   readonly #log: Log
   readonly #probe: (server: UpstreamServer) => void
@@ -26,6 +31,7 @@ export class ServerList {
     probe: (server: UpstreamServer) => void
   }) {
     this.#limit = options.inFlight
+    this.#clientLimit = options.inFlight - Math.floor(options.inFlight / OWN_SHARE)
     this.#clock = options.clock
     this.#log = options.log
     this.#probe = options.probe
@@ -51,13 +57,14 @@ export class ServerList {
    * @returns `full`: to wait for room; null: no server is left
    */
   pick(transaction: Transaction): UpstreamServer | 'full' | null {
+    const limit = this.#limitOf(isOwnClientKey(transaction.clientKey))
     let best: UpstreamServer | null = null
     let bestRank = 4
     let full = false
     let healthyFull = false
     for (const server of this.all) {
       if (transaction.dead.length > 0 && transaction.dead.includes(server)) continue
-      if (server.inFlight >= this.#limit) {
+      if (server.inFlight >= limit) {
         full = true
         if (server.healthy) healthyFull = true
         continue
@@ -73,13 +80,17 @@ export class ServerList {
     return full ? 'full' : null
   }
 
-  /** @returns whether a waiting question would be sent, or failed for want of any server, now */
-  hasRoom(): boolean {
+  #limitOf(isOwn: boolean): number {
+    return isOwn ? this.#limit : this.#clientLimit
+  }
+
+  /** @returns whether a waiting question, the module's own or a client's, would be sent, or failed for want of any server, now */
+  hasRoom(isOwn: boolean): boolean {
     if (this.all.length === 0) return true
     let failingRoom = false
     let healthyFull = false
     for (const server of this.all) {
-      const room = server.inFlight < this.#limit
+      const room = server.inFlight < this.#limitOf(isOwn)
       if (server.healthy && room) return true
       if (server.healthy) healthyFull = true
       else if (room) failingRoom = true

@@ -3,10 +3,10 @@ import { HEADER_BYTES } from '../dns/constants.ts'
 import { endsInOpt } from '../dns/edns.ts'
 import { QUESTION_FIXED_BYTES, questionEndOf } from '../dns/question.ts'
 import { Attempt, type UpstreamQuery } from './attempt.ts'
-import type { Queued } from './fair-queue.ts'
 import type { Server } from './server.ts'
 import { NO_TIMER, type Timed } from './timer-wheel.ts'
 import type { Exchange, OnExchanged } from './upstream.ts'
+import type { InZone } from './zone-shares.ts'
 
 const empty: Buffer = Buffer.alloc(0)
 
@@ -14,9 +14,12 @@ export type TransactionAttempt = Attempt<Transaction>
 export type UpstreamServer = Server<TransactionAttempt>
 
 /** One question, and everyone who waits for its answer. Objects of this class are reused. */
-export class Transaction implements UpstreamQuery, Timed, Queued {
+export class Transaction implements UpstreamQuery, Timed, InZone {
   key = ''
   clientKey = ''
+  /** That it counts against (zone-shares.ts); empty: against none. */
+  zone = ''
+  holdsShare = false
   message = empty
   questionEnd = 0
   hasOpt = false
@@ -68,8 +71,8 @@ export class Transaction implements UpstreamQuery, Timed, Queued {
   wheelPrevious: Timed | null = null
   wheelNext: Timed | null = null
   dueTick = NO_TIMER
-  queuePrevious: Queued | null = null
-  queueNext: Queued | null = null
+  queuePrevious: InZone | null = null
+  queueNext: InZone | null = null
   queued = false
 
   /** @returns false for a message that is no query */
@@ -135,6 +138,7 @@ export class Transaction implements UpstreamQuery, Timed, Queued {
     const sharers = this.sharers.length > 0 ? this.sharers.splice(0) : NO_SHARERS
     this.message = empty
     this.done = null
+    this.zone = ''
     this.isProbe = false
     this.server = null
     this.tried.length = 0

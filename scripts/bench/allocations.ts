@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Clients } from '../../module/base/clients.ts'
 import { systemClock } from '../../module/base/clock.ts'
+import { LocalNetworks } from '../../module/base/local-networks.ts'
 import { resultOf } from '../../module/blocklist/format/entries.ts'
 import { ListPolicy } from '../../module/blocklist/list-policy.ts'
 import { createMatcher } from '../../module/blocklist/matcher.ts'
@@ -56,12 +58,14 @@ function chainOver(store: Store) {
     structuredErrors: false,
     operator: 'bench',
   })
+  const clients = new Clients(new LocalNetworks({ clock }), [])
   return createChain({
     policy,
     clock,
+    clients,
     blocked,
     cache: new Cache({ clock, bytes: 4 << 20 }),
-    rateLimit: createRateLimit({ clock, queriesPerSecond: 1e9, burst: 1e9 }),
+    rateLimit: createRateLimit({ clock, clients, queriesPerSecond: 1e9, burst: 1e9 }),
     inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
     // Answers at once: what upstream itself allocates has its own sockets and is not counted here.
     upstream: {

@@ -156,7 +156,6 @@ export const layout: Layout = {
     jose: ['module/control/documents'],
     lmdb: ['module/blocklist/store'],
     mqtt: ['module/control/mqtt'],
-    tldts: ['module/blockpage/**'],
   },
   builtins: {
     child_process: ['module/platform', 'module/threads/shared-sockets.ts'],

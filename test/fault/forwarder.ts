@@ -12,6 +12,7 @@ import { createUpstream } from '../../module/upstream/exchanger.ts'
 import type { ServersUpstream } from '../../module/upstream/upstream.ts'
 import { freePort } from '../../scripts/free-port.ts'
 import { WireClient } from '../conformance/wire-client.ts'
+import { clientsOf } from '../helpers/clients.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 
 export interface ForwarderOptions {
@@ -64,8 +65,16 @@ export class Forwarder {
       hardenLoopback: options.remote ?? false,
     })
     this.handle = createChain({
-      ...{ policy, blocked, clock, cache: this.cache, localZones: ['lan'], refuseBypass: true },
-      rateLimit: createRateLimit({ clock, burst: 2000 }),
+      ...{
+        policy,
+        blocked,
+        clock,
+        clients: clientsOf(),
+        cache: this.cache,
+        localZones: ['lan'],
+        refuseBypass: true,
+      },
+      rateLimit: createRateLimit({ clock, clients: clientsOf(), burst: 2000 }),
       inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),
       upstream: this.upstream,
       observe: (query) =>
@@ -80,7 +89,16 @@ export class Forwarder {
     this.port = at.port
     const udp = new UdpListener({ ...at, handle, log, addon: null })
     const tcp = new TcpListener({
-      ...{ ...at, handle, log, clock, connections: 32, connectionsPerClient: 32 },
+      ...{
+        ...at,
+        handle,
+        log,
+        clock,
+        clients: clientsOf(),
+        waitMs: () => 0,
+        connections: 32,
+        connectionsPerClient: 32,
+      },
       idleSeconds: this.#options.tcpIdleSeconds ?? 10,
     })
     for (const part of [this.upstream, udp, tcp]) {

@@ -9,6 +9,7 @@ import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
 import { DROP, PENDING, Query } from '../../module/query/query.ts'
+import { clientsOf } from '../helpers/clients.ts'
 import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { decode } from '../helpers/zone-text.ts'
@@ -55,6 +56,7 @@ export class ChainHarness {
       ...{ structuredErrors: true, operator: 'Operator' },
     })
     this.#chain = createChain({
+      clients: clientsOf(),
       ...{ policy, blocked, clock: this.clock, cache: this.cache, localZones: ['lan'], refuseBypass: true },
       rateLimit: { admit: () => 'answer', admitError: () => true },
       inspect: createAnswerInspector({ policy, blocked, rebindProtection: true, rebindExempt: () => false }),

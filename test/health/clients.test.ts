@@ -14,6 +14,7 @@ import type { Handler } from '../../module/listener/handler.ts'
 import { TcpListener } from '../../module/listener/tcp.ts'
 import { UdpListener } from '../../module/listener/udp.ts'
 import { freePort } from '../../scripts/free-port.ts'
+import { clientsOf } from '../helpers/clients.ts'
 
 const log = createLog(() => undefined)
 const closing: (() => unknown)[] = []
@@ -38,7 +39,14 @@ async function listen(
   port?: number,
 ): Promise<ServerAddressAndPort> {
   const at = { address: host, port: port ?? (await freePort(host)), handle, log, addon: null }
-  const limits = { clock: systemClock, connections: 4, connectionsPerClient: 4, idleSeconds: 10 }
+  const limits = {
+    clients: clientsOf(),
+    waitMs: () => 0,
+    clock: systemClock,
+    connections: 4,
+    connectionsPerClient: 4,
+    idleSeconds: 10,
+  }
   const listener = transport === 'udp' ? new UdpListener(at) : new TcpListener({ ...at, ...limits })
   await listener.start()
   closing.push(() => listener.stop())

@@ -9,6 +9,7 @@ import { Nat64 } from '../../module/query/nat64.ts'
 import { DROP, PENDING, Query } from '../../module/query/query.ts'
 import { createRateLimit } from '../../module/query/rate-limit.ts'
 import { type OwnDataPort, SecondLook } from '../../module/query/second-look.ts'
+import { clientsOf } from './clients.ts'
 import { exchanged } from './exchanged.ts'
 import { FakeClock } from './fake-clock.ts'
 import { opt, option, query, type ReplyRecord, reply } from './wire.ts'
@@ -258,10 +259,11 @@ export class ScenarioRun {
     const upstream: UpstreamPort = { exchange: (exchange, done) => this.#exchange(exchange, done) }
     return createChain({
       policy,
+      clients: clientsOf(),
       clock,
       blocked,
       cache: new Cache({ clock, bytes: 1 << 20 }),
-      rateLimit: createRateLimit({ clock, queriesPerSecond: qps, burst }),
+      rateLimit: createRateLimit({ clock, clients: clientsOf(), queriesPerSecond: qps, burst }),
       inspect: createAnswerInspector({
         policy,
         blocked,

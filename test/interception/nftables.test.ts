@@ -24,7 +24,17 @@ const unheard: typeof openRenewalDatagram = async (address) => ({
   send: async () => 'not-taken',
   close: () => {},
 })
-const common = { service, leaseMs: 6000, whyNot: () => null, scope, log, clock, random, open: unheard }
+const common = {
+  service,
+  leaseMs: 6000,
+  questionsPerSecond: 1000,
+  whyNot: () => null,
+  scope,
+  log,
+  clock,
+  random,
+  open: unheard,
+}
 
 type Reply = (argv: readonly string[], stdin: string) => CommandResult | Error
 function tools(reply: Reply) {

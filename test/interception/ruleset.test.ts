@@ -20,7 +20,10 @@ const datagrams = [
 describe('ruleset', () => {
   test('is what docs/interception.md says', () => {
     const interfaces = ['br-lan', 'br-guest']
-    const text = ruleset({ service: both, interfaces, leaseMs: 6000, renewals: { nonce, datagrams } })
+    const text = ruleset({
+      ...{ service: both, interfaces, leaseMs: 6000, renewals: { nonce, datagrams } },
+      flood: { questionsPerSecond: 1000 },
+    })
     for (const line of [
       'add table inet securenet\ndelete table inet securenet\ntable inet securenet {',
       'iifname @armed meta nfproto @lease meta l4proto { tcp, udp } th dport 53 ct original zone set 53',
@@ -36,13 +39,17 @@ describe('ruleset', () => {
       'iifname "lo" ip6 saddr ::1 ip6 daddr ::1 udp sport 40001 udp dport 40001 @th,64,64 0x0123456789abcdef meta mark set 0x535a01',
       'iifname "lo" meta mark 0x535a02 jump renew',
       'update @lease { meta nfproto timeout 6000ms } reject with icmpx type port-unreachable',
+      'iifname != "lo" ip6 saddr fd53::53 drop',
+      'iifname @armed meta nfproto @lease meta l4proto { tcp, udp } th dport 53 fib saddr . iif oif missing drop',
+      'iifname @armed meta nfproto @lease udp dport 53 update @floods { iifname . ether saddr limit rate over 1000/second burst 1000 packets } drop',
+      'ip6 daddr fd53::53 udp dport 5353 udp sport != { 0, 53 } counter name questions update @arrived',
     ])
       expect(text).toContain(line)
   })
 
   test('leaves a family without a service address alone', () => {
     const renewals = { nonce, datagrams: datagrams.slice(0, 1) }
-    const text = ruleset({ service: four, interfaces: ['br-lan'], leaseMs: 6000, renewals })
+    const text = ruleset({ service: four, interfaces: ['br-lan'], leaseMs: 6000, renewals, flood: null })
     expect(text).not.toMatch(/ip6|ipv6/)
     expect(arming(four, ['br-lan'], 6000)).toContain('lease { ipv4 timeout 6000ms }\n')
   })

@@ -8,6 +8,7 @@ import type { Handler } from '../../module/listener/handler.ts'
 import { TcpListener } from '../../module/listener/tcp.ts'
 import { PENDING } from '../../module/query/query.ts'
 import { freePort } from '../../scripts/free-port.ts'
+import { clientsOf } from '../helpers/clients.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { header, query } from '../helpers/wire.ts'
 
@@ -28,6 +29,8 @@ async function startTcp(handle: Handler, limits: Partial<ConstructorParameters<t
     address: '127.0.0.1',
     port,
     handle,
+    clients: clientsOf(),
+    waitMs: () => 0,
     clock: systemClock,
     log,
     connections: 8,
@@ -76,6 +79,8 @@ describe('a listener', () => {
       address: '127.0.0.1',
       port,
       handle: refuse,
+      clients: clientsOf(),
+      waitMs: () => 0,
       clock: systemClock,
       log,
       connections: 1,
@@ -94,6 +99,70 @@ describe('TCP (RFC 7766)', () => {
     const client = await tcpClient(await startTcp(refuse))
     client.write(Buffer.concat([1, 2, 3].map((id) => framed(query({ id })))))
     expect((await messages(client, 3)).map((m) => header(m).id)).toEqual([1, 2, 3])
+  })
+
+  it('a segment full of questions is answered over several turns of the event loop', async () => {
+    const asked: number[] = []
+    let turn = 0
+    const address = await startTcp((question) => {
+      asked.push(turn)
+      return refuse(question)
+    })
+    const client = await tcpClient(address)
+    let counting = true
+    const count = () => {
+      turn++
+      if (counting) setImmediate(count)
+    }
+    count()
+    client.write(Buffer.concat(Array.from({ length: 200 }, (_, id) => framed(query({ id })))))
+    expect((await messages(client, 200)).map((m) => header(m).id)).toEqual(
+      Array.from({ length: 200 }, (_, id) => id),
+    )
+    counting = false
+    const inOneTurn = Math.max(
+      ...[...new Set(asked)].map((one) => asked.filter((other) => other === one).length),
+    )
+    expect(inOneTurn).toBeLessThanOrEqual(16)
+  })
+
+  it('is not read while its client may not ask, and goes on after that', async () => {
+    const clock = new FakeClock()
+    let mayAsk = 3
+    let asked = 0
+    const address = await startTcp(
+      (question) => {
+        asked++
+        mayAsk--
+        return refuse(question)
+      },
+      { clock, waitMs: () => (mayAsk > 0 ? 0 : 100) },
+    )
+    const client = await tcpClient(address)
+    client.write(Buffer.concat([1, 2, 3, 4, 5].map((id) => framed(query({ id })))))
+    expect((await messages(client, 3)).map((m) => header(m).id)).toEqual([1, 2, 3])
+    expect(asked).toBe(3)
+    mayAsk = 2
+    clock.advance(100)
+    expect((await messages(client, 2)).map((m) => header(m).id)).toEqual([4, 5])
+  })
+
+  it('the self-test is let in when every place is taken, and takes none', async () => {
+    const clients = clientsOf({}, ['127.0.0.1'])
+    const others = new Map([['127.0.0.2', clientsOf()]])
+    const address = await startTcp(refuse, {
+      connections: 1,
+      connectionsPerClient: 1,
+      clients: { of: (from) => (others.get(from ?? '') ?? clients).of(from) } as typeof clients,
+    })
+    const taken = connect({ ...address, host: '127.0.0.1', localAddress: '127.0.0.2' })
+    await once(taken, 'connect')
+    closing.push(() => void taken.destroy())
+    const [one, two] = [await tcpClient(address), await tcpClient(address)]
+    for (const client of [one, two, taken]) {
+      client.write(framed(query({ id: 7 })))
+      expect((await messages(client, 1)).map((m) => header(m).id)).toEqual([7])
+    }
   })
 
   it('a question that comes octet by octet is answered', async () => {

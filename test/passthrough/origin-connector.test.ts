@@ -1,11 +1,16 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, it, test } from 'vitest'
+import { LocalNetworks } from '../../module/base/local-networks.ts'
 import { OriginConnector } from '../../module/passthrough/origin-connector.ts'
+import { reachable } from '../../module/passthrough/public-address.ts'
 import type { Exchange, OnExchanged } from '../../module/upstream/upstream.ts'
 import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { rdata, reply } from '../helpers/wire.ts'
+
+const networks = new LocalNetworks({ clock: new FakeClock(), networkInterfaces: () => ({}) })
+const allowed = (found: readonly string[]) => reachable(found, networks)
 
 const sixteen = (address: string) =>
   Buffer.from(
@@ -43,6 +48,7 @@ it('connects to what the resolver behind us says, of the addresses that may be',
     ['fe80:0:0:0:0:0:0:1', '2606:2800:220:1:0:0:0:1'],
   )
   const site = new OriginConnector({
+    allowed,
     upstream,
     clock: new FakeClock(),
     dial: (port, addresses) => {
@@ -66,7 +72,7 @@ test.each([
   const dial = () => {
     throw new Error('dialled')
   }
-  const site = new OriginConnector({ upstream: upstreamOf(a, aaaa), clock: new FakeClock(), dial })
+  const site = new OriginConnector({ allowed, upstream: upstreamOf(a, aaaa), clock: new FakeClock(), dial })
   expect(await site.connect('shop.example', 80)).toBe(null)
 })
 
@@ -74,7 +80,10 @@ test('a site that does not answer is given up in time; one that refuses, at once
   const clock = new FakeClock()
   const upstream = upstreamOf(['93.184.216.34'])
   const silent = connect({ port: 9, host: 'silent.invalid', lookup: () => {} })
-  const given = new OriginConnector({ upstream, clock, dial: () => silent }).connect('shop.example', 80)
+  const given = new OriginConnector({ allowed, upstream, clock, dial: () => silent }).connect(
+    'shop.example',
+    80,
+  )
   while (clock.waiting === 0) await new Promise((next) => setImmediate(next))
   clock.advance(5000)
   expect(await given).toBe(null)
@@ -83,7 +92,7 @@ test('a site that does not answer is given up in time; one that refuses, at once
   const { port } = server.address() as AddressInfo
   server.close()
   await once(server, 'close')
-  const refused = new OriginConnector({ upstream, clock, dial: () => connect(port, '127.0.0.1') })
+  const refused = new OriginConnector({ allowed, upstream, clock, dial: () => connect(port, '127.0.0.1') })
   expect(await refused.connect('shop.example', 80)).toBe(null)
   expect(clock.waiting).toBe(0)
 })

@@ -1,6 +1,8 @@
 import type { networkInterfaces } from 'node:os'
 import { expect, test } from 'vitest'
+import { LocalNetworks } from '../../module/base/local-networks.ts'
 import { reachable } from '../../module/passthrough/public-address.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
 
 const entry = (cidr: string) => ({ address: cidr.split('/')[0]!, cidr })
 /** A modem: loopback with the service addresses, the LAN, a LAN with public addresses, the WAN. */
@@ -10,11 +12,12 @@ const interfaces = {
   'br-office': [entry('81.240.10.1/29')],
   wan: [entry('91.176.5.5/32'), entry('2a02:a03f:ffff::2/128')],
 } as unknown as ReturnType<typeof networkInterfaces>
+const networks = new LocalNetworks({ clock: new FakeClock(), networkInterfaces: () => interfaces })
 
 test.each(['93.184.216.34', '8.8.8.8', '2606:2800:220:1:248:1893:25c8:1946', '2a02:a03f:2::1'])(
   '%s is a site',
   (address) => {
-    expect(reachable([address], interfaces)).toEqual([address])
+    expect(reachable([address], networks)).toEqual([address])
   },
 )
 
@@ -45,5 +48,5 @@ test.each([
     '4000::1',
   ],
 ])('%s is none', (address) => {
-  expect(reachable([address], interfaces)).toEqual([])
+  expect(reachable([address], networks)).toEqual([])
 })

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { Cache } from '../../module/query/cache.ts'
 import { createForward } from '../../module/query/forward.ts'
 import { PENDING, Query } from '../../module/query/query.ts'
+import { clientsOf } from '../helpers/clients.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { opt, query } from '../helpers/wire.ts'
 
@@ -15,7 +16,13 @@ it.each([
   const waiting: (() => void)[] = []
   const keys = new Set<string>()
   const { step } = createForward({
-    ...{ clock, cache: new Cache({ clock, bytes: 1 << 20 }), inspect: () => null, observe: () => undefined },
+    ...{
+      clock,
+      clients: clientsOf(),
+      cache: new Cache({ clock, bytes: 1 << 20 }),
+      inspect: () => null,
+      observe: () => undefined,
+    },
     policy: { filtering: true, revision: 1, verdict: () => -1, exempt: () => false },
     upstream: {
       exchange: ({ clientKey }, done) => {

@@ -5,6 +5,7 @@ import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
 import { Query } from '../../module/query/query.ts'
+import { clientsOf } from '../helpers/clients.ts'
 import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { opt, query, rdata, reply } from '../helpers/wire.ts'
@@ -19,6 +20,7 @@ function household() {
   })
   let answerOf = (message: Buffer) => message
   const chain = createChain({
+    clients: clientsOf(),
     ...{ policy, blocked, clock, cache: new Cache({ clock, bytes: 1 << 20 }) },
     ...{ localZones: [], refuseBypass: true, observe: () => undefined },
     rateLimit: { admit: () => 'answer', admitError: () => true },

@@ -5,6 +5,7 @@ import { createBlockedReply } from '../../module/query/blocked.ts'
 import { Cache } from '../../module/query/cache.ts'
 import { createChain } from '../../module/query/chain.ts'
 import { PENDING, Query } from '../../module/query/query.ts'
+import { clientsOf } from '../helpers/clients.ts'
 import { exchanged } from '../helpers/exchanged.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { query, rdata, reply } from '../helpers/wire.ts'
@@ -31,6 +32,7 @@ function chainOf() {
     ...{ structuredErrors: false, operator: 'Operator' },
   })
   const chain = createChain({
+    clients: clientsOf(),
     ...{ policy, blocked, clock, cache: new Cache({ clock, bytes: 1 << 20 }) },
     ...{ localZones: [], refuseBypass: true, observe: () => undefined },
     rateLimit: { admit: () => 'answer', admitError: () => true },

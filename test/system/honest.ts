@@ -20,8 +20,8 @@ export interface Honest {
 
 const [server, source, forMs, everyMs] = process.argv.slice(2) as [string, string, string, string]
 const kinds: Kind[] = ['hit', 'miss', 'blocked', 'hit']
-/** As stub resolvers have it: glibc waits 5 s, Android and Windows 1 s. */
-const PATIENCE_MS = 1000
+/** As stub resolvers have it: glibc waits 5 s, others 1 s or 2 s. */
+const PATIENCE_MS = 2000
 const TRIES = 3
 const times: number[] = []
 let asked = 0

@@ -155,7 +155,10 @@ async function main(): Promise<void> {
     scope: createScopeKeeper({ run, address: service6 }),
   }
   const { interceptor, missing } = await chooseInterceptor(options.backend, [
-    createNftables({ ...common, interfaces, random: randomBytes, inspectEvery: options.inspectEvery ?? 1 }),
+    createNftables({
+      ...{ ...common, interfaces, random: randomBytes, questionsPerSecond: 1000 },
+      inspectEvery: options.inspectEvery ?? 1,
+    }),
     createIptables(common),
   ])
   for (const error of missing) log.warn('back-end-missing', { code: error.code, why: error.message })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { afterEach, expect, it } from 'vitest'
 import { clientKey } from '../../module/base/client-key.ts'
 import { systemClock } from '../../module/base/clock.ts'
+import { LocalNetworks } from '../../module/base/local-networks.ts'
 import { createLog } from '../../module/base/log.ts'
 import { ModemUpstream } from '../../module/upstream/modem-upstream.ts'
 import { opt, query } from '../helpers/wire.ts'
@@ -25,6 +26,7 @@ async function inFlightOf(sharedBy: number): Promise<number> {
     inFlight: 5,
     sharedBy,
     byInterface: [],
+    networks: new LocalNetworks({ clock: systemClock }),
     clock: systemClock,
     log: createLog(() => undefined),
   })

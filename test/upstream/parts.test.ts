@@ -7,6 +7,7 @@ import { matchReply } from '../../module/dns/reply-matcher.ts'
 import { FairQueue, type Queued } from '../../module/upstream/fair-queue.ts'
 import { SplitUpstream } from '../../module/upstream/split-upstream.ts'
 import { NO_TIMER, type Timed, TimerWheel } from '../../module/upstream/timer-wheel.ts'
+import { zoneOf } from '../../module/upstream/zone-shares.ts'
 import { FakeClock } from '../helpers/fake-clock.ts'
 import { answerTo, cookieOption, queryFor, questionEnd } from '../helpers/hostile-upstream.ts'
 
@@ -191,6 +192,31 @@ describe('FairQueue', () => {
     expect(queue.size).toBe(10)
   })
 
+  it('full of clients with one each: chance decides, so that a newcomer is not always the one to lose', () => {
+    let next = 0
+    const queue = new FairQueue<Queued>(4, { random: () => next })
+    for (const key of ['a', 'b', 'c', 'd']) queue.add(waiting(key))
+    const late = waiting('late')
+    next = 0.6
+    expect(queue.add(late)?.clientKey).toBe('c')
+    expect(late.queued).toBe(true)
+    // Nor does it get a second place at the others' cost.
+    const more = waiting('late')
+    expect(queue.add(more)).toBe(more)
+  })
+
+  it('the module’s own come first, and are driven out by nothing', () => {
+    const queue = new FairQueue<Queued>(3, { random: () => 0 })
+    for (const key of ['a', 'b', 'c']) queue.add(waiting(key))
+    const own = waiting(ownClientKey('check'))
+    expect(queue.add(own)).toBeNull()
+    expect(queue.hasOwn).toBe(true)
+    for (let i = 0; i < 50; i++) queue.add(waiting(`${i}`))
+    expect(own.queued).toBe(true)
+    expect(queue.next()).toBe(own)
+    expect(queue.hasOwn).toBe(false)
+  })
+
   it('keeps count whatever is added and removed', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(3), fc.nat(2))), (steps) => {
@@ -215,5 +241,21 @@ describe('FairQueue', () => {
         return true
       }),
     )
+  })
+})
+
+describe('the zone that a name counts against', () => {
+  it.each([
+    ['a.b.slow.example', 'slow.example'],
+    ['slow.example', 'slow.example'],
+    ['WWW.Slow.Example', 'slow.example'],
+    ['x.shop.co.uk', 'shop.co.uk'],
+    ['host.lan', 'host.lan'],
+    ['lan', 'lan'],
+    ['.', ''],
+  ])('%s: %s', (name, zone) => {
+    const labels = zone.split('.').filter((label) => label !== '')
+    const onWire = labels.map((label) => String.fromCharCode(label.length) + label).join('')
+    expect(zoneOf(queryFor(name))).toBe(onWire)
   })
 })

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
-import { ownClientKey } from '../../module/base/client-key.ts'
+import { type ClientKey, ownClientKey } from '../../module/base/client-key.ts'
 import type { Answer } from '../../module/dns/answer.ts'
 import { createUpstream } from '../../module/upstream/exchanger.ts'
 import type { ServersUpstream, UpstreamOptions } from '../../module/upstream/upstream.ts'
@@ -64,7 +64,7 @@ function ask(
       {
         key: more.key ?? `k${keys++}`,
         message: query,
-        clientKey: ownClientKey(more.clientKey ?? 'c'),
+        clientKey: (more.clientKey ?? 'c') as ClientKey,
         tcp: more.tcp ?? false,
       },
       (answer, failure) => {
@@ -631,6 +631,46 @@ describe('the in-flight limit', () => {
     expect(order.lastIndexOf('modest')).toBeLessThan(30)
   })
 
+  const isSlow = (query: Buffer) => nameIn(query).includes('\x04slow')
+
+  it('random names of a zone that does not answer, from ever new clients, leave others their answers', async () => {
+    const server = await hostile({
+      onUdp: (query, send) => {
+        if (!isSlow(query)) send(answerTo(query))
+      },
+    })
+    const upstream = await upstreamTo([server.at], { timeoutMs: patientMs })
+    const slow = Array.from({ length: 6000 }, (_, i) =>
+      ask(upstream, `r${i}.slow.example`, { clientKey: `forged ${i}` }),
+    )
+    const others = Array.from({ length: 200 }, (_, i) =>
+      ask(upstream, `n${i}.fast.example`, { clientKey: 'honest' }),
+    )
+    expect((await inTime(Promise.all(others))).every(({ reply }) => reply)).toBe(true)
+    expect(server.udpQueries.filter((query) => isSlow(query))).toHaveLength(70)
+    await upstream.stop()
+    expect(new Set((await Promise.all(slow)).map(({ failure }) => failure))).toEqual(
+      new Set(['overload', 'stopped']),
+    )
+  })
+
+  it('the module’s own question is asked at once while clients have all that they may', async () => {
+    const own = 'fresh.example'
+    const server = await hostile({
+      onUdp: (query, send) => {
+        if (nameIn(query).startsWith('\x05fresh')) send(answerTo(query))
+      },
+    })
+    const upstream = await upstreamTo([server.at], { inFlight: 32, timeoutMs: patientMs, maxWaiting: 64 })
+    const filling = Array.from({ length: 100 }, (_, i) =>
+      ask(upstream, `n${i}.example`, { clientKey: `${i}` }),
+    )
+    expect((await inTime(ask(upstream, own, { clientKey: ownClientKey('check') }))).reply).not.toBeNull()
+    expect(upstream.stats()).toMatchObject({ inFlight: 30, queued: 32 })
+    await upstream.stop()
+    await Promise.all(filling)
+  })
+
   it('thousands queued at a server that goes away fail one by one, and an asker that throws harms nobody', async () => {
     const server = await hostile({ onUdp: () => {} })
     const upstream = await upstreamTo([server.at], { inFlight: 1 })
@@ -652,7 +692,7 @@ describe('the in-flight limit', () => {
     const server = await hostile({
       onUdp: (query, send) => send(answerTo(query, refusals-- > 0 ? { rcode: 5 } : {})),
     })
-    const upstream = await upstreamTo([server.at], { inFlight: 60, timeoutMs: patientMs })
+    const upstream = await upstreamTo([server.at], { inFlight: 64, timeoutMs: patientMs })
     const all = await inTime(
       Promise.all(Array.from({ length: 60 }, (_, i) => ask(upstream, `n${i}.example`))),
     )

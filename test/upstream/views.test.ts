@@ -2,6 +2,7 @@ import type { NetworkInterfaceInfo } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { ownClientKey } from '../../module/base/client-key.ts'
 import { systemClock } from '../../module/base/clock.ts'
+import { LocalNetworks } from '../../module/base/local-networks.ts'
 import { createLog } from '../../module/base/log.ts'
 import { ModemUpstream } from '../../module/upstream/modem-upstream.ts'
 import { Views } from '../../module/upstream/views.ts'
@@ -19,7 +20,7 @@ const modem = () => ({
 
 describe('Views', () => {
   const clock = new FakeClock()
-  const views = new Views({ interfaces: ['br-guest'], networkInterfaces: modem, clock })
+  const views = new Views(['br-guest'], new LocalNetworks({ networkInterfaces: modem, clock }))
 
   it.each([
     ['192.168.1.5', 0],
@@ -45,21 +46,18 @@ describe('Views', () => {
 
   it('overlapping prefixes: a guest', () => {
     const overlapping = () => ({ 'br-lan': on('10.0.0.1/8'), 'br-guest': on('10.1.0.1/16') })
-    const views = new Views({ interfaces: ['br-guest'], networkInterfaces: overlapping, clock })
+    const views = new Views(['br-guest'], new LocalNetworks({ networkInterfaces: overlapping, clock }))
     expect([views.of('10.1.2.3'), views.of('10.2.2.3')]).toEqual([1, 0])
   })
 
   it('takes a new prefix over at once, and an old one’s new place within seconds', () => {
     let reads = 0
     const devices: Record<string, NetworkInterfaceInfo[]> = { 'br-lan': on('192.168.1.1/24') }
-    const views = new Views({
-      interfaces: ['br-guest'],
-      networkInterfaces: () => {
-        reads++
-        return devices
-      },
-      clock,
-    })
+    const networkInterfaces = () => {
+      reads++
+      return devices
+    }
+    const views = new Views(['br-guest'], new LocalNetworks({ networkInterfaces, clock }))
     expect(views.of('2001:db8:1::5')).toBe(1)
     devices['br-lan'] = on('192.168.1.1/24', '2001:db8:1::1/64')
     // Not for every stranger's packet.
@@ -86,7 +84,7 @@ describe('ModemUpstream', () => {
       clock: systemClock,
       log: createLog(() => {}),
     },
-    networkInterfaces: modem,
+    networks: new LocalNetworks({ clock: systemClock, networkInterfaces: modem }),
   }
 
   it('has no views where no network has an upstream of its own', () => {

@@ -289,6 +289,7 @@ describe('the guards', () => {
     expect(report.findings.map(({ guard, name }) => `${guard} ${name}`)).toEqual([
       'core apple.com',
       'gate apple.com',
+      'shared apple.com',
     ])
   })
 
