@@ -12,14 +12,33 @@ const formats = {
   digest: /^[A-Za-z0-9_-]{43}$/,
 }
 
+/** Keywords that say something to people alone; compiled code would carry them where it refers to a schema. */
+const words = new Set(['title', 'description', 'examples', '$comment'])
+
+function withoutWords(schema) {
+  if (Array.isArray(schema)) return schema.map(withoutWords)
+  if (typeof schema !== 'object' || schema === null) return schema
+  return Object.fromEntries(
+    Object.entries(schema).flatMap(([key, value]) => {
+      if (words.has(key) && typeof value !== 'object') return []
+      return [[key, withoutWords(value)]]
+    }),
+  )
+}
+
 /** @returns an ES module whose `validate(data)` fills in defaults and leaves `validate.errors`; no imports left in it */
 export async function compileSchema(path) {
-  const schema = JSON.parse(await readFile(path, 'utf8'))
+  const schema = withoutWords(JSON.parse(await readFile(path, 'utf8')))
   const ajv = new Ajv({
     code: { source: true, esm: true },
     useDefaults: true,
     strict: true,
     allErrors: false,
+    // base/schema-error.ts has the words, once.
+    messages: false,
+    // Code for each place that refers to a definition, or for each required member, would be half of the bundle's growth.
+    inlineRefs: false,
+    loopRequired: 2,
     formats,
   })
   const source = standaloneCode(ajv, ajv.compile(schema))

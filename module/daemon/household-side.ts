@@ -76,9 +76,7 @@ export function createHouseholdSide(
   })
   const page = createPage(context, {
     ...{ list, blockedNames, interception, control, decision: () => decision.last },
-    counters: answering.counts.counters,
-    upstream: answering.upstream,
-    networks: answering.networks,
+    ...{ counters: answering.counts.counters, upstream: answering.upstream, networks: answering.networks },
   })
   const history = createHistory(context, answering)
   const data = new HouseholdData({ ...answering, lines, list, history, blockedNames })

@@ -33,9 +33,9 @@ export interface ForwardOptions {
   cache: Cache
   policy: QueryPolicy
   inspect: AnswerInspector
+  clients: Clients
   /** At answers that were held back. @default none */
   secondLook?: Pick<SecondLook, 'mayHelp' | 'of'> | null
-  clients: Clients
   clock: Clock
   /** Told of every query that has its answer. */
   observe: (query: Query) => void
@@ -55,7 +55,7 @@ export interface Forward {
 }
 
 export function createForward(options: ForwardOptions): Forward {
-  const { upstream, cache, policy, inspect, secondLook, clients, clock, observe } = options
+  const { upstream, cache, policy, inspect, clients, secondLook, clock, observe } = options
   const places = new ClientQuota({ perClient: IN_FLIGHT_PER_CLIENT })
 
   const answers = new UpstreamAnswers({ cache, policy, inspect })

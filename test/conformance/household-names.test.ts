@@ -161,11 +161,11 @@ async function chainTo(port: number, household: Household) {
   )
   const policy = { filtering: true, revision: 1, verdict: () => -1, exempt: () => false }
   const clock = systemClock
-  const networks = new LocalNetworks({ clock, networkInterfaces: () => ({}) })
+  const networks = new LocalNetworks({ clock })
   const upstream = new ModemUpstream({ ...config.upstream, networks, sharedBy: 1, clock, log })
   await upstream.start()
   const counts = createQueryCounts(config, clock, () => undefined)
-  const { handle } = createQueryPipeline({ config, policy, upstream, networks, counts, clock })
+  const { handle } = createQueryPipeline({ config, policy, upstream, counts, networks, clock })
   const ask = (question: Buffer): Promise<Buffer> =>
     new Promise((resolve, reject) => {
       const query = new Query(question, '192.168.1.77', 'udp')
@@ -238,8 +238,9 @@ describe.skipIf(!existsSync('/usr/sbin/dnsmasq'))('dnsmasq', () => {
   it('a stranger’s name with a private address is held, whatever AA its server sets, also while others ask', async () => {
     const chain = await chainTo(port, {})
     const others = Array.from({ length: 50 }, (_, i) => straight(port, queryFor(`n${i}.example.net`)))
-    const names = ['evil.example.net', 'EVIL.example.net', 'evil.example.net']
-    const held = await Promise.all(names.map((name) => chain.ask(queryFor(name))))
+    const held = await Promise.all(
+      ['evil.example.net', 'EVIL.example.net', 'evil.example.net'].map((name) => chain.ask(queryFor(name))),
+    )
     for (let i = 0; i < 20; i++) held.push(await chain.ask(queryFor('evil.example.net')))
     await Promise.all(others)
     await chain.stop()
