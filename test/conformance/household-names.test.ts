@@ -241,6 +241,7 @@ describe.skipIf(!existsSync('/usr/sbin/dnsmasq'))('dnsmasq', () => {
     const held = await Promise.all(
       ['evil.example.net', 'EVIL.example.net', 'evil.example.net'].map((name) => chain.ask(queryFor(name))),
     )
+    for (let i = 0; i < 20; i++) held.push(await chain.ask(queryFor('evil.example.net')))
     await Promise.all(others)
     await chain.stop()
     for (const reply of held) expect(said(reply)).toBe('0 ')
