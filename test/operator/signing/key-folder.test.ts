@@ -83,7 +83,7 @@ describe('KeyFolder', () => {
       refused('DOC_UNKNOWN_KEY'),
     )
     const jws = await reopened.sign('desired', samples.desired)
-    expect((await verifyDocument('desired', bytesOf(jws), context)).epoch).toBe(3)
+    expect((await verifyDocument('desired', bytesOf(jws), context)).epoch).toBe(4)
   })
 
   it('encrypted at rest: nothing private in the files, and the passphrase is needed', async () => {
