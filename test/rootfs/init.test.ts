@@ -89,7 +89,7 @@ describe.skipIf(process.getuid?.() !== 0)('/etc/init.d/securenet start', () => {
     modem.put('etc/config/securenet', before.replace(/^\toption in_flight.*\n/m, pages))
     expect(modem.init('start').err).toBe('')
     expect(configOf().upstream.warningPages).toEqual([
-      { address: '192.0.2.80' },
+      { address: '192.0.2.80', category: 'phishing' },
       { address: '2001:db8::80', category: 'malware' },
     ])
   })
