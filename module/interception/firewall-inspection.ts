@@ -87,7 +87,6 @@ function fieldOf(left: unknown, packet: InboundQuestion): FieldValue {
     ['ct state', 'new'],
     ['ct status', 'dnat'],
     ['ct zone original', CONNTRACK_ZONE],
-    ['ct zone original', CONNTRACK_ZONE],
     ['ct proto-dst original', 53],
   ])
   if (isObject(meta)) return known.get(`meta ${meta['key']}`)
